@@ -1,0 +1,24 @@
+"""Float64, strict promotion, warnings as errors; recipes run in float32 through the fixture."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import hypothesis
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile("gameopt", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("gameopt")
+
+
+@pytest.fixture
+def float32():
+    """The recipes' own precision, for tests that run one in this process."""
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
