@@ -1,0 +1,86 @@
+"""The game's gradient $\\xi(z)$, its Jacobian, and the players' own Hessians."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
+from gameopt._trees import playable, ravel, tree_norm, tree_subtract
+from gameopt._types import Key, Players, Scalar
+
+
+def field(game: AbstractGame, players: Players, key: Key = None) -> Players:
+    r"""$\xi(z) = (\nabla_x L_x, \nabla_y L_y)$: a vector field, in general no gradient of anything.
+
+    **Returns:** the structure of `players`, with `None` in place of leaves that are not played.
+    """
+    return game.losses_and_field(players, key)[1]
+
+
+def losses_and_field(
+    game: AbstractGame, players: Players, key: Key = None
+) -> tuple[Players[Scalar, Scalar], Players]:
+    """Both losses and the field of the same sample; a zero-sum game pays one backward pass."""
+    return game.losses_and_field(players, key)
+
+
+def _field_of_played(game: AbstractGame, players: Players, key: Key):
+    played, rest = eqx.partition(players, eqx.is_inexact_array)
+    return (lambda p: field(game, eqx.combine(p, rest), key)), played
+
+
+def jvp(game: AbstractGame, players: Players, tangents: Players, key: Key = None) -> Players:
+    """$J v$ with $J = D\\xi(z)$, without building $J$.
+
+    **Arguments:**
+
+    - `tangents`: $v$, the structure of `players`; leaves that are not played are ignored.
+    """
+    function, played = _field_of_played(game, players, key)
+    return jax.jvp(function, (played,), (playable(tangents),))[1]
+
+
+def vjp(game: AbstractGame, players: Players, cotangents: Players, key: Key = None) -> Players:
+    """$J^\\top w$ with $J = D\\xi(z)$, without building $J$. The arguments are those of `jvp`."""
+    function, played = _field_of_played(game, players, key)
+    return jax.vjp(function, played)[1](playable(cotangents))[0]
+
+
+def jacobian(game: AbstractGame, players: Players, key: Key = None) -> Float[Array, "n n"]:
+    """$J = D\\xi(z)$ as a matrix, for small games: rows and columns are x's entries, then y's.
+
+    **Returns:** shape `(n, n)`, `n` the number of played entries, leaf by leaf in tree order.
+    """
+    vector, unravel = ravel(players)
+    return jax.jacfwd(lambda v: ravel(field(game, unravel(v), key))[0])(vector)
+
+
+def _own_hessian(game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key):
+    vector, unravel = ravel(getattr(players, player))
+
+    def gradient(v):
+        joint = replace(players, player, unravel(v))
+        return ravel(player_loss_and_gradient(game, joint, player, key)[1])[0]
+
+    return jax.jacfwd(gradient)(vector)
+
+
+def hessian_x(game: AbstractGame, players: Players, key: Key = None) -> Float[Array, "n n"]:
+    """$H_{xx} = \\nabla^2_{xx} L_x$, the first player's own Hessian, for small games."""
+    return _own_hessian(game, players, "x", key)
+
+
+def hessian_y(game: AbstractGame, players: Players, key: Key = None) -> Float[Array, "n n"]:
+    """$H_{yy} = \\nabla^2_{yy} L_y$, the second player's own Hessian, for small games."""
+    return _own_hessian(game, players, "y", key)
+
+
+def stationarity(game: AbstractGame, players: Players, key: Key = None) -> Scalar:
+    r"""$\|z - \mathrm{project}(z - \xi(z))\|$: the norm of the field, where the game has no sets.
+
+    Zero exactly at the points that no player can leave to first order without leaving its set.
+    """
+    step = eqx.apply_updates(players, jax.tree.map(lambda g: -g, field(game, players, key)))
+    return tree_norm(tree_subtract(players, game.project(step)))

@@ -1,0 +1,189 @@
+"""What a game is: two losses of one joint strategy."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from gameopt._keys import require_key
+from gameopt._types import Key, Players, Projection, Scalar
+
+
+class AbstractGame(eqx.Module):
+    """Two losses of one joint strategy. Each player minimises its own.
+
+    A subclass writes `losses`, a pure function. The data of a game are its own array leaves, and
+    `key` says which sample of them is drawn, so that the same key is the same minibatch; a
+    deterministic game ignores the key.
+    """
+
+    @abc.abstractmethod
+    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+        """The two losses, each of shape `()`."""
+
+    def losses_and_field(
+        self, players: Players, key: Key = None
+    ) -> tuple[Players[Scalar, Scalar], Players]:
+        """The losses, and each player's gradient of its own loss, both of the same sample."""
+        loss_x, grad_x = player_loss_and_gradient(self, players, "x", key)
+        loss_y, grad_y = player_loss_and_gradient(self, players, "y", key)
+        return Players(loss_x, loss_y), Players(grad_x, grad_y)
+
+    def project(self, players: Players) -> Players:
+        """The nearest joint strategy of the game's sets: the identity unless there are sets."""
+        return players
+
+    def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
+        """What is worth recording beside the losses. Called only when something is recorded."""
+        del players, key
+        return {}
+
+    def equilibria(self) -> tuple[Players, ...]:
+        """The known equilibria, for toy games; empty where none is known in closed form."""
+        return ()
+
+
+class ZeroSumGame(AbstractGame):
+    """A game written by its one value $V$, which x minimises and y maximises.
+
+    $L_x = V$ and $L_y = -V$, so that the field costs one forward and one backward pass.
+    """
+
+    @abc.abstractmethod
+    def value(self, players: Players, key: Key = None) -> Scalar:
+        """The value, of shape `()`."""
+
+    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+        value = self.value(players, key)
+        return Players(value, -value)
+
+    def losses_and_field(
+        self, players: Players, key: Key = None
+    ) -> tuple[Players[Scalar, Scalar], Players]:
+        return zero_sum_losses_and_field(lambda p: self.value(p, key), players)
+
+
+def zero_sum_losses_and_field(
+    value: Callable[[Players], Scalar], players: Players
+) -> tuple[Players[Scalar, Scalar], Players]:
+    """Losses $(V, -V)$ and field $(\\nabla_x V, -\\nabla_y V)$ by one backward pass."""
+    v, gradient = eqx.filter_value_and_grad(_checked(value, "the value"))(players)
+    negated = jax.tree.map(jnp.negative, gradient.y)
+    return Players(v, -v), Players(gradient.x, negated)
+
+
+def player_loss_and_gradient(
+    game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key = None
+) -> tuple[Scalar, Any]:
+    """One player's loss, and the gradient of it with respect to that player's own strategy."""
+    own = getattr(players, player)
+
+    def loss(strategy):
+        return getattr(game.losses(replace(players, player, strategy), key), player)
+
+    return eqx.filter_value_and_grad(_checked(loss, f"losses.{player}"))(own)
+
+
+def replace(players: Players, player: Literal["x", "y"], entry: Any) -> Players:
+    """The pair with one entry exchanged."""
+    return Players(entry, players.y) if player == "x" else Players(players.x, entry)
+
+
+def _checked(loss: Callable, name: str) -> Callable:
+    def checked(strategy):
+        out = jnp.asarray(loss(strategy))
+        if out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
+            raise ValueError(
+                f"{name} must be one real number, and is of shape {out.shape} and dtype "
+                f"{out.dtype}. Take the mean or the sum of a batch."
+            )
+        return out
+
+    return checked
+
+
+class _LossesGame(AbstractGame):
+    loss_x: Callable
+    loss_y: Callable
+    stochastic: bool = eqx.field(static=True)
+
+    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+        rest = (require_key(key, self),) if self.stochastic else ()
+        return Players(
+            self.loss_x(players.x, players.y, *rest), self.loss_y(players.x, players.y, *rest)
+        )
+
+
+class _ValueGame(ZeroSumGame):
+    function: Callable
+    stochastic: bool = eqx.field(static=True)
+
+    def value(self, players: Players, key: Key = None) -> Scalar:
+        rest = (require_key(key, self),) if self.stochastic else ()
+        return self.function(players.x, players.y, *rest)
+
+
+def game_from_losses(
+    loss_x: Callable, loss_y: Callable, *, stochastic: bool = False
+) -> AbstractGame:
+    """A general-sum game from two plain functions.
+
+    **Arguments:**
+
+    - `loss_x`, `loss_y`: `(x, y) -> scalar`, or `(x, y, key) -> scalar` if `stochastic`. Data that
+      a function needs go in by `jax.tree_util.Partial(function, data)` with the data first: what
+      a closure captures is a constant of the compiled program.
+    - `stochastic`: whether the functions take a key.
+    """
+    return _LossesGame(loss_x, loss_y, stochastic)
+
+
+def zero_sum_game(value: Callable, *, stochastic: bool = False) -> ZeroSumGame:
+    """A zero-sum game from its value `(x, y) -> scalar`: x minimises it, y maximises it.
+
+    The arguments are those of `game_from_losses`.
+    """
+    return _ValueGame(value, stochastic)
+
+
+class _Constrained(AbstractGame):
+    game: AbstractGame
+    projections: Players[Projection | None, Projection | None]
+
+    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+        return self.game.losses(players, key)
+
+    def losses_and_field(
+        self, players: Players, key: Key = None
+    ) -> tuple[Players[Scalar, Scalar], Players]:
+        return self.game.losses_and_field(players, key)
+
+    def project(self, players: Players) -> Players:
+        players = self.game.project(players)
+        project_x, project_y = self.projections.x, self.projections.y
+        x = players.x if project_x is None else project_x(players.x)
+        y = players.y if project_y is None else project_y(players.y)
+        return Players(x, y)
+
+    def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
+        return self.game.metrics(players, key)
+
+
+def constrained(
+    game: AbstractGame, *, x: Projection | None = None, y: Projection | None = None
+) -> AbstractGame:
+    """The same game, played on sets.
+
+    Every solver applies the projections to the new strategy at the end of every move, and
+    stationarity is measured against them.
+
+    **Arguments:**
+
+    - `x`, `y`: maps a player's strategy to the nearest one of its set, or `None` for no set. For
+      instance `Box(-0.01, 0.01)` (weight clipping), or a projection of `optax.projections`.
+    """
+    return _Constrained(game, Players(x, y))

@@ -1,0 +1,64 @@
+"""The bilinear game: the one that simultaneous play never solves."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from gameopt._games.base import ZeroSumGame
+from gameopt._types import Key, Players, Scalar
+
+
+class Bilinear(ZeroSumGame):
+    r"""$V(x, y) = x^\top M y + b^\top x + c^\top y$.
+
+    - `matrix`: $M$, shape `(n, m)`; or a number, for strategies of shape `()`.
+    - `offset_x`, `offset_y`: $b$ of shape `(n,)` and $c$ of shape `(m,)`; zero if left out.
+
+    $J$ is antisymmetric: the game is all rotation. Per singular value $s$ of $M$, a round of
+    simultaneous play multiplies the distance from equilibrium by $\sqrt{1 + \eta_x\eta_y s^2}$,
+    while alternating play circles iff $\eta_x \eta_y s^2 < 4$
+    (Gidel et al. 2019, arXiv:1807.04740; Zhang & Yu 2020, arXiv:1908.05699).
+    """
+
+    matrix: Float[Array, "*shape"] = eqx.field(converter=jnp.asarray)
+    offset_x: Float[Array, "..."] | None = None
+    offset_y: Float[Array, "..."] | None = None
+
+    def __check_init__(self):
+        if self.matrix.ndim not in (0, 2):
+            raise ValueError(
+                f"Bilinear.matrix must be a number or of shape (n, m), got {self.matrix.shape}."
+            )
+
+    def value(self, players: Players, key: Key = None) -> Scalar:
+        del key
+        x, y = players.x, players.y
+        product = x * self.matrix * y if self.matrix.ndim == 0 else x @ self.matrix @ y
+        if self.offset_x is not None:
+            product = product + jnp.sum(self.offset_x * x)
+        if self.offset_y is not None:
+            product = product + jnp.sum(self.offset_y * y)
+        return product
+
+    def equilibria(self) -> tuple[Players, ...]:
+        """The equilibrium $My = -b$, $M^\\top x = -c$ of smallest norm; none if there is none.
+
+        Where $M$ has a null space, the equilibria are this one plus the null space.
+        """
+        matrix = np.atleast_2d(np.asarray(self.matrix))
+        b = _flat(self.offset_x, matrix.shape[0])
+        c = _flat(self.offset_y, matrix.shape[1])
+        y = -np.linalg.pinv(matrix) @ b
+        x = -np.linalg.pinv(matrix.T) @ c
+        if not (np.allclose(matrix @ y, -b) and np.allclose(matrix.T @ x, -c)):
+            return ()
+        shape_x, shape_y = ((), ()) if self.matrix.ndim == 0 else (x.shape, y.shape)
+        dtype = self.matrix.dtype
+        return (
+            Players(jnp.asarray(x.reshape(shape_x), dtype), jnp.asarray(y.reshape(shape_y), dtype)),
+        )
+
+
+def _flat(offset: Float[Array, "..."] | None, size: int) -> np.ndarray:
+    return np.zeros(size) if offset is None else np.asarray(offset).reshape(size)

@@ -1,0 +1,130 @@
+"""Quadratic games: general-sum from four blocks, zero-sum from three."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from gameopt._games.base import AbstractGame, ZeroSumGame
+from gameopt._types import Key, Players, Scalar
+
+
+class Quadratic(AbstractGame):
+    r"""The general-sum quadratic game with
+
+    $$L_x = \tfrac12 x^\top A x + x^\top B y + a^\top x, \qquad
+      L_y = \tfrac12 y^\top D y + y^\top C x + d^\top y.$$
+
+    - `xx`: $A$, shape `(n, n)`. `xy`: $B$, `(n, m)`. `yx`: $C$, `(m, n)`. `yy`: $D$, `(m, m)`.
+    - `linear_x`, `linear_y`: $a$ of shape `(n,)`, $d$ of shape `(m,)`; zero if left out.
+
+    With symmetric $A$ and $D$ its Jacobian is $\begin{pmatrix} A & B \\ C & D\end{pmatrix}$
+    everywhere (of a non-symmetric block the symmetric part counts), so that every smooth game is
+    one of these near a critical point.
+    """
+
+    xx: Float[Array, "n n"] = eqx.field(converter=jnp.asarray)
+    xy: Float[Array, "n m"] = eqx.field(converter=jnp.asarray)
+    yx: Float[Array, "m n"] = eqx.field(converter=jnp.asarray)
+    yy: Float[Array, "m m"] = eqx.field(converter=jnp.asarray)
+    linear_x: Float[Array, " n"] | None = None
+    linear_y: Float[Array, " m"] | None = None
+
+    def __check_init__(self):
+        n, m = self.xy.shape
+        _check_blocks(
+            {
+                "xx": (self.xx, (n, n)),
+                "yx": (self.yx, (m, n)),
+                "yy": (self.yy, (m, m)),
+                "linear_x": (self.linear_x, (n,)),
+                "linear_y": (self.linear_y, (m,)),
+            },
+            self,
+        )
+
+    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+        del key
+        x, y = players.x, players.y
+        loss_x = _form(self.xx, x) + x @ self.xy @ y + _dot(self.linear_x, x)
+        loss_y = _form(self.yy, y) + y @ self.yx @ x + _dot(self.linear_y, y)
+        return Players(loss_x, loss_y)
+
+    def equilibria(self) -> tuple[Players, ...]:
+        """The Nash equilibrium of smallest norm; none if no point is stationary and convex."""
+        return _quadratic_nash(self.xx, self.xy, self.yx, self.yy, self.linear_x, self.linear_y)
+
+
+class ZeroSumQuadratic(ZeroSumGame):
+    r"""$V = \tfrac12 x^\top A x + x^\top B y + \tfrac12 y^\top D y + a^\top x + d^\top y$.
+
+    - `xx`: $A$, shape `(n, n)`. `xy`: $B$, `(n, m)`. `yy`: $D$, `(m, m)`.
+    - `linear_x`, `linear_y`: $a$ of shape `(n,)`, $d$ of shape `(m,)`; zero if left out.
+
+    Convex-concave iff $A \succeq 0 \succeq D$. Its Jacobian is
+    $\begin{pmatrix} A & B \\ -B^\top & -D\end{pmatrix}$.
+    """
+
+    xx: Float[Array, "n n"] = eqx.field(converter=jnp.asarray)
+    xy: Float[Array, "n m"] = eqx.field(converter=jnp.asarray)
+    yy: Float[Array, "m m"] = eqx.field(converter=jnp.asarray)
+    linear_x: Float[Array, " n"] | None = None
+    linear_y: Float[Array, " m"] | None = None
+
+    def __check_init__(self):
+        n, m = self.xy.shape
+        _check_blocks(
+            {
+                "xx": (self.xx, (n, n)),
+                "yy": (self.yy, (m, m)),
+                "linear_x": (self.linear_x, (n,)),
+                "linear_y": (self.linear_y, (m,)),
+            },
+            self,
+        )
+
+    def value(self, players: Players, key: Key = None) -> Scalar:
+        del key
+        x, y = players.x, players.y
+        quadratic = _form(self.xx, x) + x @ self.xy @ y + _form(self.yy, y)
+        return quadratic + _dot(self.linear_x, x) + _dot(self.linear_y, y)
+
+    def equilibria(self) -> tuple[Players, ...]:
+        """The saddle point of smallest norm; none if the game is not convex-concave."""
+        linear_y = None if self.linear_y is None else -self.linear_y
+        return _quadratic_nash(self.xx, self.xy, -self.xy.T, -self.yy, self.linear_x, linear_y)
+
+
+def _form(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Scalar:
+    return 0.5 * (vector @ matrix @ vector)
+
+
+def _dot(linear: Float[Array, " n"] | None, vector: Float[Array, " n"]) -> Scalar:
+    return jnp.zeros((), vector.dtype) if linear is None else linear @ vector
+
+
+def _check_blocks(blocks: dict, game: AbstractGame) -> None:
+    for name, (block, shape) in blocks.items():
+        if block is not None and block.shape != shape:
+            raise ValueError(
+                f"{type(game).__name__}.{name} must be of shape {shape} to fit xy, got "
+                f"{block.shape}."
+            )
+
+
+def _quadratic_nash(xx, xy, yx, yy, linear_x, linear_y) -> tuple[Players, ...]:
+    n, m = xy.shape
+    sym = lambda block: (np.asarray(block) + np.asarray(block).T) / 2
+    xx, yy = sym(xx), sym(yy)
+    jacobian = np.block([[xx, np.asarray(xy)], [np.asarray(yx), yy]])
+    a = np.zeros(n) if linear_x is None else np.asarray(linear_x)
+    d = np.zeros(m) if linear_y is None else np.asarray(linear_y)
+    constant = np.concatenate([a, d])
+    point = -np.linalg.pinv(jacobian) @ constant
+    stationary = np.allclose(jacobian @ point, -constant)
+    slack = np.sqrt(np.finfo(jacobian.dtype).eps) * max(1.0, np.abs(jacobian).max())
+    convex = np.linalg.eigvalsh(xx).min() >= -slack and np.linalg.eigvalsh(yy).min() >= -slack
+    if not (stationary and convex):
+        return ()
+    dtype = jacobian.dtype
+    return (Players(jnp.asarray(point[:n], dtype), jnp.asarray(point[n:], dtype)),)

@@ -1,0 +1,202 @@
+"""The loops: a fixed number of rounds, and rounds until stationary."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from gameopt._fields import stationarity
+from gameopt._games.base import AbstractGame
+from gameopt._keys import fold_in
+from gameopt._solution import RESULTS, Rollout, Solution, Stats
+from gameopt._solvers.base import AbstractSolver, RoundInfo
+from gameopt._trees import all_finite, strong, tree_norm
+from gameopt._types import Count, Key, Players
+
+_NOT_A_ROUND = np.uint32(2**32 - 1)
+"""Folded into the key where no round is played, so that no round shares its sample."""
+
+
+class Moment(eqx.Module):
+    """What `record` sees after a round.
+
+    - `game`; `players`: as the solver evaluates them; `state`: the solver's.
+    - `info`: the report of the round. `round`: how many rounds have been played, from 1.
+    - `key`: a key of its own for this moment, to draw with; `None` if the loop has none.
+    """
+
+    game: AbstractGame
+    players: Players
+    state: Any
+    info: RoundInfo
+    round: Count
+    key: Key
+
+
+Record = Callable[[Moment], Any]
+
+
+def record_info(now: Moment) -> RoundInfo:
+    """Records the report of the round: losses, and counts of gradients."""
+    return now.info
+
+
+def record_players(now: Moment) -> Players:
+    """Records the played leaves of the joint strategy: the trajectory, for small games."""
+    return eqx.filter(now.players, eqx.is_inexact_array)
+
+
+def _play(solver: AbstractSolver, game: AbstractGame, players, state, t, key: Key):
+    """Round t, whose key depends on t alone and not on where a loop began."""
+    return solver.step(game, players, state, fold_in(key, t))
+
+
+def rollout(
+    game: AbstractGame,
+    solver: AbstractSolver,
+    players: Players,
+    rounds: int,
+    *,
+    key: Key = None,
+    state: Any = None,
+    start: int | Count = 0,
+    record: Record = record_info,
+    every: int = 1,
+) -> Rollout:
+    """Plays a fixed number of rounds by `lax.scan`: differentiable, vmappable, one compilation.
+
+    Round t uses `fold_in(key, t)` with t counted from the very first round, so that rounds cut into
+    several rollouts (`state=last.state, start=last.round`) are the rounds of one.
+
+    **Arguments:**
+
+    - `rounds`: how many, a Python integer; the program is compiled once per number.
+    - `key`: for stochastic games; `None` otherwise.
+    - `state`: the solver's, or `None` to begin with `solver.init`.
+    - `start`: how many rounds were played before.
+    - `record`: called after every `every` rounds with a `Moment`; returns a pytree of arrays.
+    - `every`: rounds from one record to the next. Left-over rounds at the end record nothing.
+
+    **Returns:** a `Rollout`; its records have a first axis of `rounds // every`.
+
+    **Raises:** `ValueError` if `rounds` is negative or `every` is less than 1.
+    """
+    if rounds < 0 or every < 1:
+        raise ValueError(f"rounds must be >= 0 and every >= 1, got {rounds} and {every}.")
+    if state is None:
+        state = solver.init(game, players, key)
+    start = jnp.asarray(start, jnp.int32)
+    return _rollout(game, solver, players, state, start, key, record, rounds, every)
+
+
+@eqx.filter_jit
+def _rollout(game, solver, players, state, start, key, record, rounds: int, every: int) -> Rollout:
+    carried, rest = eqx.partition(strong((players, state)), eqx.is_array)
+
+    def one_round(carry, _):
+        carried, t, _ = carry
+        players, state = eqx.combine(carried, rest)
+        players, state, info = _play(solver, game, players, state, t, key)
+        return (eqx.filter((players, state), eqx.is_array), t + 1, info), None
+
+    def one_record(carry, _):
+        carry, _ = jax.lax.scan(one_round, carry, length=every)
+        carried, t, info = carry
+        players, state = eqx.combine(carried, rest)
+        moment_key = fold_in(fold_in(key, t), _NOT_A_ROUND)
+        evaluated = solver.evaluate(players, state)
+        return carry, record(Moment(game, evaluated, state, info, t, moment_key))
+
+    info = _empty_info(solver, game, players, state, key)
+    carry, records = jax.lax.scan(one_record, (carried, start, info), length=rounds // every)
+    if rounds % every:
+        carry, _ = jax.lax.scan(one_round, carry, length=rounds % every)
+    carried, t, _ = carry
+    players, state = eqx.combine(carried, rest)
+    return Rollout(players, state, t, records)
+
+
+def _empty_info(solver, game, players, state, key) -> RoundInfo:
+    """A report of the right shapes, for the carry of a scan to begin with."""
+    info = eqx.filter_eval_shape(
+        lambda *args: _play(solver, game, *args)[2], players, state, jnp.int32(0), key
+    )
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), info)
+
+
+def solve(
+    game: AbstractGame,
+    solver: AbstractSolver,
+    players: Players,
+    *,
+    key: Key = None,
+    tol: float = 1e-6,
+    max_rounds: int = 100_000,
+    check_every: int = 1,
+    max_norm: float = 1e8,
+    throw: bool = True,
+) -> Solution:
+    r"""Plays until $\|z - \mathrm{project}(z - \xi(z))\| \le$ `tol`, and says why it ended.
+
+    **Arguments:**
+
+    - `key`: for stochastic games, whose stationarity is then judged on one fixed sample.
+    - `tol`: how stationary is stationary, in units of the field.
+    - `max_rounds`, `check_every`: at most so many rounds; judged after every `check_every` of them
+      (each judgement costs one field).
+    - `max_norm`: a joint strategy whose norm passes it has diverged.
+    - `throw`: raise a `RuntimeError` with the remedy unless successful. With `False` the result is
+      data: `solution.result`.
+
+    **Returns:** a `Solution`. Rounds are those of `rollout` with the same key.
+    """
+    state = solver.init(game, players, key)
+    limits = [jnp.asarray(v, jnp.int32) for v in (max_rounds, check_every)]
+    solution = _solve(game, solver, players, state, key, tol, *limits, max_norm)
+    if not throw:
+        return solution
+    failed = solution.result != RESULTS.successful
+    players = solution.result.error_if(solution.players, failed)
+    return eqx.tree_at(lambda s: s.players, solution, players)
+
+
+@eqx.filter_jit
+def _solve(game, solver, players, state, key, tol, max_rounds, check_every, max_norm) -> Solution:
+    carried, rest = eqx.partition(strong((players, state)), eqx.is_array)
+    judge_key = fold_in(key, _NOT_A_ROUND)
+
+    def judge(carried) -> Float[Array, ""]:
+        players, state = eqx.combine(carried, rest)
+        return stationarity(game, solver.evaluate(players, state), judge_key)
+
+    def one_round(t: Int[Array, ""], carried):
+        players, state = eqx.combine(carried, rest)
+        players, state, _ = _play(solver, game, players, state, t, key)
+        return eqx.filter((players, state), eqx.is_array)
+
+    def going(carry) -> Bool[Array, ""]:
+        carried, t, distance = carry
+        norm = tree_norm(eqx.combine(carried, rest)[0])
+        return (t < max_rounds) & (distance > tol) & jnp.isfinite(distance) & (norm <= max_norm)
+
+    def some_rounds(carry):
+        carried, t, _ = carry
+        end = jnp.minimum(t + check_every, max_rounds)
+        carried = jax.lax.fori_loop(t, end, one_round, carried)
+        return carried, end, judge(carried)
+
+    start = (carried, jnp.int32(0), judge(carried))
+    carried, t, distance = jax.lax.while_loop(going, some_rounds, start)
+    iterate, state = eqx.combine(carried, rest)
+    result = RESULTS.max_rounds_reached
+    result = RESULTS.where(tree_norm(iterate) > max_norm, RESULTS.diverged, result)
+    result = RESULTS.where(distance <= tol, RESULTS.successful, result)
+    finite = jnp.isfinite(distance) & all_finite(iterate)
+    result = RESULTS.where(finite, result, RESULTS.nonfinite)
+    evaluated = solver.evaluate(iterate, state)
+    stats = Stats(t, distance, game.losses(evaluated, judge_key))
+    return Solution(evaluated, result, stats, iterate, state)

@@ -1,0 +1,125 @@
+"""Gradient norms of a critic, sample by sample, and penalties on them."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gameopt._types import Key, Scalar
+
+Critic = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+
+
+def critic_scores(critic: Critic, points: Float[Array, "n *shape"]) -> Float[Array, " n"]:
+    """The critic at every point: it takes one point of shape `shape` and gives one number.
+
+    **Raises:** `ValueError` if the critic gives more than one number a point.
+    """
+    return jax.vmap(lambda point: _score(critic, point))(points)
+
+
+def _score(critic: Critic, point: Float[Array, "..."]) -> Scalar:
+    score = jnp.asarray(critic(point))
+    if score.size != 1:
+        raise ValueError(
+            f"A critic takes one point and gives one number; given a point of shape {point.shape} "
+            f"it gave shape {score.shape}. Leave the batch axis to gameopt."
+        )
+    return score.reshape(())
+
+
+def squared_gradient_norms(critic: Critic, points: Float[Array, "n *shape"]) -> Float[Array, " n"]:
+    r"""$\|\nabla_x f(x)\|^2$ at every point, each over that point's own axes and no other."""
+    gradients = jax.vmap(jax.grad(lambda point: _score(critic, point)))(points)
+    return jnp.sum(jnp.square(gradients).reshape(points.shape[0], -1), axis=1)
+
+
+def gradient_norms(critic: Critic, points: Float[Array, "n *shape"]) -> Float[Array, " n"]:
+    r"""$\|\nabla_x f(x)\|$ at every point: shape `(n,)`, in units of score per unit of data.
+
+    Differentiable; where the gradient is 0, the derivative of the norm is taken to be 0.
+    """
+    return _safe_sqrt(squared_gradient_norms(critic, points))
+
+
+def _safe_sqrt(squares: Float[Array, " n"]) -> Float[Array, " n"]:
+    positive = squares > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
+
+
+def gradient_penalty(
+    critic: Critic,
+    points: Float[Array, "n *shape"],
+    target: float | Scalar = 1.0,
+    one_sided: bool = False,
+) -> Scalar:
+    r"""$\tfrac1n\sum_i (\|\nabla f(x_i)\| - g_0)^2$, each norm over one sample's axes only.
+
+    **Arguments:**
+
+    - `critic`: takes one point of shape `shape`, gives one number.
+    - `points`: shape `(n, *shape)`, any shape and any `n`.
+    - `target`: $g_0$. 1 is WGAN-GP's; 0 is the zero-centred penalty (R1, R2), smooth everywhere.
+    - `one_sided`: penalise only norms above the target, $\max(0, \cdot)^2$ (WGAN-LP).
+
+    **Returns:** shape `()`, without a weight. Of a linear critic $\langle w, x\rangle$ it is
+    $(\|w\| - g_0)^2$, for every batch size and every shape.
+
+    !!! cite "Source"
+
+        Gulrajani et al. (2017), arXiv:1704.00028, equation 3; one-sided: Petzka, Fischer &
+        Lukovnicov (2018), arXiv:1709.08894, equation 8.
+    """
+    squares = squared_gradient_norms(critic, points)
+    if isinstance(target, int | float) and target == 0:
+        return jnp.mean(squares)
+    excess = _safe_sqrt(squares) - target
+    if one_sided:
+        excess = jnp.maximum(excess, 0)
+    return jnp.mean(jnp.square(excess))
+
+
+def interpolates(
+    real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: Key
+) -> Float[Array, "n *shape"]:
+    r"""$\epsilon_i x_i + (1 - \epsilon_i)\tilde x_i$, one uniform $\epsilon_i$ for each sample."""
+    shape = (real.shape[0],) + (1,) * (real.ndim - 1)
+    weight = jax.random.uniform(key, shape, real.dtype)
+    return weight * real + (1 - weight) * fake
+
+
+class GradientPenalty(eqx.Module):
+    r"""$\lambda\,\mathbb{E}(\|\nabla f\| - g_0)^2$ at points chosen between data and samples.
+
+    - `weight`: $\lambda$, an array leaf, so that a sweep over it is one compilation.
+    - `target`, `one_sided`: as in `gradient_penalty`.
+    - `where`: on the lines between real and generated points (`interpolates`), on the `real`
+      points or on the `fake` ones. `GradientPenalty(gamma / 2, target=0, where="real")` is R1.
+    """
+
+    weight: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=10.0)
+    target: float = eqx.field(static=True, default=1.0)
+    one_sided: bool = eqx.field(static=True, default=False)
+    where: Literal["interpolates", "real", "fake"] = eqx.field(static=True, default="interpolates")
+
+    def points(
+        self, real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: Key
+    ) -> Float[Array, "n *shape"]:
+        """The points at which the gradient norms are taken."""
+        if self.where == "interpolates":
+            return interpolates(real, fake, key)
+        return real if self.where == "real" else fake
+
+    def __call__(
+        self,
+        critic: Critic,
+        real: Float[Array, "n *shape"],
+        fake: Float[Array, "n *shape"],
+        key: Key,
+    ) -> Scalar:
+        points = self.points(real, fake, key)
+        penalty = gradient_penalty(critic, points, self.target, self.one_sided)
+        return self.weight.astype(penalty.dtype) * penalty

@@ -1,0 +1,69 @@
+"""Where play ended, and why."""
+
+from typing import Any
+
+import equinox as eqx
+
+from gameopt._types import Count, Players, Scalar
+
+
+class RESULTS(eqx.Enumeration):
+    """Why a solve ended. The text of each is the remedy; of a success it is empty."""
+
+    successful = ""
+    max_rounds_reached = (
+        "The solve used all of `max_rounds` before the joint strategy was stationary to `tol`. If "
+        "`stats.stationarity` was still falling, raise `max_rounds`; if the players circle, use an "
+        "alternating solver or a smaller step; if it is a stochastic game, `tol` may lie below its "
+        "noise."
+    )
+    diverged = (
+        "The joint strategy left the ball of radius `max_norm`. Simultaneous play spirals outward "
+        "on rotational games for every step size: use an alternating solver, or lower the learning "
+        "rates."
+    )
+    nonfinite = (
+        "The joint strategy or the field became inf or nan. Lower the learning rates, and check "
+        "that the losses are finite at the start."
+    )
+
+
+class Stats(eqx.Module):
+    """How a solve went.
+
+    - `rounds`: rounds played. `stationarity`: of the returned players (see `stationarity`).
+    - `losses`: of the returned players.
+    """
+
+    rounds: Count
+    stationarity: Scalar
+    losses: Players[Scalar, Scalar]
+
+
+class Solution(eqx.Module):
+    """Where a solve ended, and why.
+
+    - `players`: the joint strategy, as the solver evaluates it. `result`: its text is the remedy.
+    - `stats`: rounds, stationarity, losses.
+    - `iterate`, `state`: what the solver goes on from, to continue by hand.
+    """
+
+    players: Players
+    result: RESULTS
+    stats: Stats
+    iterate: Players
+    state: Any
+
+
+class Rollout(eqx.Module):
+    """What a fixed number of rounds led to.
+
+    - `players`, `state`: after the last round, to go on from.
+    - `round`: how many rounds have been played in all: the `start` of the next rollout.
+    - `records`: what `record` returned, stacked along a new first axis.
+    """
+
+    players: Players
+    state: Any
+    round: Count
+    records: Any

@@ -1,0 +1,63 @@
+"""Strategies as vectors: which leaves are played, their norm, and flattening."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from gameopt._types import Players, Scalar, Strategy
+
+
+def playable(strategy: Strategy) -> Strategy:
+    """The leaves that are played (inexact arrays), and `None` in place of every other leaf."""
+    return eqx.filter(strategy, eqx.is_inexact_array)
+
+
+def check_playable(players: Players, names: tuple[str, ...] = ("x", "y")) -> None:
+    """Raises a `ValueError` if one of the named players has no array to play."""
+    for name in names:
+        if not jax.tree.leaves(playable(getattr(players, name))):
+            raise ValueError(
+                f"players.{name} has no floating-point JAX array to play. Wrap its numbers: "
+                "jnp.asarray(1.0) instead of 1.0 or a NumPy array."
+            )
+
+
+def tree_norm(tree: PyTree) -> Scalar:
+    """Euclidean norm over the inexact array leaves of a tree: shape `()`."""
+    leaves = jax.tree.leaves(playable(tree))
+    # The dtype of the first leaf decides, so that strict promotion holds for mixed trees.
+    dtype = leaves[0].dtype if leaves else jnp.result_type(float)
+    dtype = jnp.finfo(dtype).dtype
+    squares = [jnp.sum(jnp.square(jnp.abs(leaf))).astype(dtype) for leaf in leaves]
+    return jnp.sqrt(sum(squares, start=jnp.zeros((), dtype)))
+
+
+def tree_subtract(left: PyTree, right: PyTree) -> PyTree:
+    """`left - right` on the played leaves of two like trees; `None` where `right` has none."""
+    left, right = playable(left), playable(right)
+    return jax.tree.map(
+        lambda l, r: None if r is None else l - r, left, right, is_leaf=lambda leaf: leaf is None
+    )
+
+
+def all_finite(tree: PyTree) -> Array:
+    """Whether every played leaf is finite: shape `()`, boolean."""
+    leaves = jax.tree.leaves(playable(tree))
+    return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+
+
+def strong(tree: PyTree) -> PyTree:
+    """Drops weak types, so that the carry of a scan keeps its type from the first round on."""
+    return jax.tree.map(lambda a: jnp.asarray(a, a.dtype) if eqx.is_array(a) else a, tree)
+
+
+def ravel(players: PyTree) -> tuple[Float[Array, " n"], Callable[[Float[Array, " n"]], Any]]:
+    """The played leaves as one vector, x first, and the function that puts a vector back."""
+    played, rest = eqx.partition(players, eqx.is_inexact_array)
+    vector, unravel = jax.flatten_util.ravel_pytree(played)
+    return vector, lambda v: eqx.combine(unravel(v), rest)
