@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, UInt
+from jaxtyping import Array, Int, PRNGKeyArray, UInt
 
 from gameopt._types import Key
 
@@ -17,7 +17,7 @@ def fold_in(key: Key, data: int | Int[Array, ""] | UInt[Array, ""]) -> Key:
     return None if key is None else jax.random.fold_in(key, jnp.asarray(data, jnp.uint32))
 
 
-def require_key(key: Key, who: object) -> Key:
+def require_key(key: Key, who: object) -> PRNGKeyArray:
     """Returns `key`, or raises a `ValueError` that names the stochastic game that needs one."""
     if key is None:
         raise ValueError(

@@ -6,7 +6,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from gameopt._fields import stationarity
@@ -17,7 +16,7 @@ from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import all_finite, strong, tree_norm
 from gameopt._types import Count, Key, Players
 
-_NOT_A_ROUND = np.uint32(2**32 - 1)
+_NOT_A_ROUND = 2**32 - 1
 """Folded into the key where no round is played, so that no round shares its sample."""
 
 
@@ -155,8 +154,10 @@ def solve(
     **Returns:** a `Solution`. Rounds are those of `rollout` with the same key.
     """
     state = solver.init(game, players, key)
-    limits = [jnp.asarray(v, jnp.int32) for v in (max_rounds, check_every)]
-    solution = _solve(game, solver, players, state, key, tol, *limits, max_norm)
+    # Arrays, so that another limit is no other program.
+    tol_, max_norm_ = jnp.asarray(tol), jnp.asarray(max_norm)
+    rounds_, every_ = jnp.asarray(max_rounds, jnp.int32), jnp.asarray(check_every, jnp.int32)
+    solution = _solve(game, solver, players, state, key, tol_, rounds_, every_, max_norm_)
     if not throw:
         return solution
     failed = solution.result != RESULTS.successful

@@ -6,9 +6,9 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from gameopt._types import Key, Scalar
+from gameopt._types import Scalar
 
 Critic = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
@@ -83,7 +83,7 @@ def gradient_penalty(
 
 
 def interpolates(
-    real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: Key
+    real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: PRNGKeyArray
 ) -> Float[Array, "n *shape"]:
     r"""$\epsilon_i x_i + (1 - \epsilon_i)\tilde x_i$, one uniform $\epsilon_i$ for each sample."""
     shape = (real.shape[0],) + (1,) * (real.ndim - 1)
@@ -106,7 +106,7 @@ class GradientPenalty(eqx.Module):
     where: Literal["interpolates", "real", "fake"] = eqx.field(static=True, default="interpolates")
 
     def points(
-        self, real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: Key
+        self, real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: PRNGKeyArray
     ) -> Float[Array, "n *shape"]:
         """The points at which the gradient norms are taken."""
         if self.where == "interpolates":
@@ -118,7 +118,7 @@ class GradientPenalty(eqx.Module):
         critic: Critic,
         real: Float[Array, "n *shape"],
         fake: Float[Array, "n *shape"],
-        key: Key,
+        key: PRNGKeyArray,
     ) -> Scalar:
         points = self.points(real, fake, key)
         penalty = gradient_penalty(critic, points, self.target, self.one_sided)

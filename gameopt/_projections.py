@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from gameopt._types import Strategy
@@ -24,7 +25,7 @@ class Box(eqx.Module):
 
     def __check_init__(self):
         bounds = (self.lower, self.upper)
-        if all(eqx.is_array(b) and not isinstance(b, jax.core.Tracer) for b in bounds) and bool(
+        if all(eqx.is_array(b) and not isinstance(b, Tracer) for b in bounds) and bool(
             jnp.any(self.lower > self.upper)
         ):
             raise ValueError(f"Box needs lower <= upper, got [{self.lower}, {self.upper}].")

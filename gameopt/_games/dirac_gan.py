@@ -1,7 +1,7 @@
 """The Dirac-GAN and its published variants: the smallest GANs, solved by hand."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -17,8 +17,12 @@ Loss = Literal["minimax", "non_saturating", "wasserstein"]
 Number = Float[Array, ""] | None
 
 
-def _number(value):
-    return None if value is None else jnp.asarray(value, jnp.result_type(float))
+def _scalar(value: Any) -> Float[Array, ""]:
+    return jnp.asarray(value, jnp.result_type(float))
+
+
+def _number(value: Any) -> Number:
+    return None if value is None else _scalar(value)
 
 
 class DiracGAN(AbstractGame):
@@ -47,7 +51,7 @@ class DiracGAN(AbstractGame):
 
     loss: Loss = eqx.field(static=True, default="minimax")
     penalty: Number = eqx.field(converter=_number, default=None)
-    penalty_target: Number = eqx.field(converter=_number, default=0.0)
+    penalty_target: Float[Array, ""] = eqx.field(converter=_scalar, default=0.0)
     noise: Number = eqx.field(converter=_number, default=None)
     consensus: Number = eqx.field(converter=_number, default=None)
     clip: Number = eqx.field(converter=_number, default=None)

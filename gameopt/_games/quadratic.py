@@ -1,5 +1,7 @@
 """Quadratic games: general-sum from four blocks, zero-sum from three."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -103,7 +105,7 @@ def _dot(linear: Float[Array, " n"] | None, vector: Float[Array, " n"]) -> Scala
     return jnp.zeros((), vector.dtype) if linear is None else linear @ vector
 
 
-def _check_blocks(blocks: dict, game: AbstractGame) -> None:
+def _check_blocks(blocks: dict[str, tuple[Any, tuple[int, ...]]], game: AbstractGame) -> None:
     for name, (block, shape) in blocks.items():
         if block is not None and block.shape != shape:
             raise ValueError(

@@ -1,0 +1,60 @@
+"""Fully connected networks over points of any shape."""
+
+import math
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from gameopt import lipschitz_upper_bound, product_of_bounds
+from models.layers import Linear
+
+
+class MLP(eqx.Module):
+    """Linear layers with an activation in between: one point of `in_shape` to one of `out_shape`.
+
+    - `layers`: `depth + 1` of them. `activation`, `output_activation`: of `jax.nn`, static.
+    """
+
+    layers: tuple[Linear, ...]
+    activation: Callable = eqx.field(static=True)
+    output_activation: Callable = eqx.field(static=True)
+    out_shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        out_shape: tuple[int, ...],
+        *,
+        width: int,
+        depth: int,
+        key: PRNGKeyArray,
+        activation: Callable = jax.nn.relu,
+        output_activation: Callable = jax.nn.identity,
+        init: Initializer | None = None,
+    ):
+        """A network with `depth` hidden layers of `width` units; `init` defaults to He's."""
+        if width < 1 or depth < 0:
+            raise ValueError(f"MLP needs width >= 1 and depth >= 0, got {width} and {depth}.")
+        init = jax.nn.initializers.he_uniform() if init is None else init
+        sizes = [math.prod(in_shape), *[width] * depth, math.prod(out_shape)]
+        keys = jax.random.split(key, depth + 1)
+        pairs = zip(sizes[:-1], sizes[1:], keys, strict=True)
+        self.layers = tuple(Linear(n, m, init, k) for n, m, k in pairs)
+        self.activation = activation
+        self.output_activation = output_activation
+        self.out_shape = tuple(out_shape)
+
+    def __call__(self, x: Float[Array, "*in_shape"]) -> Float[Array, "*out_shape"]:
+        x = x.reshape(-1)
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.output_activation(self.layers[-1](x)).reshape(self.out_shape)
+
+
+@lipschitz_upper_bound.register
+def _(network: MLP) -> Float[Array, ""]:
+    hidden = [network.activation] * (len(network.layers) - 1)
+    return product_of_bounds([*network.layers, *hidden, network.output_activation])
