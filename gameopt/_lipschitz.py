@@ -1,6 +1,7 @@
 """How steep a network is: a bound from above by its weights, one from below by its gradients."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gameopt._types import Scalar
+
+# Equinox's own default for "no activation" has no public name.
+_NO_ACTIVATION = inspect.signature(eqx.nn.MLP).parameters["final_activation"].default
 
 _ACTIVATIONS: dict[Any, float] = {
     jax.nn.relu: 1.0,
@@ -22,6 +26,7 @@ _ACTIVATIONS: dict[Any, float] = {
     jax.nn.hard_tanh: 1.0,
     jax.nn.log_sigmoid: 1.0,
     jax.nn.identity: 1.0,
+    _NO_ACTIVATION: 1.0,
     jnp.tanh: 1.0,
     jnp.sin: 1.0,
     jnp.abs: 1.0,

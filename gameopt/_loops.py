@@ -13,8 +13,8 @@ from gameopt._games.base import AbstractGame
 from gameopt._keys import fold_in
 from gameopt._solution import RESULTS, Rollout, Solution, Stats
 from gameopt._solvers.base import AbstractSolver, RoundInfo
-from gameopt._trees import all_finite, strong, tree_norm
-from gameopt._types import Count, Key, Players
+from gameopt._trees import all_finite, float_array, strong, tree_norm
+from gameopt._types import Count, Key, Players, Real
 
 _NOT_A_ROUND = 2**32 - 1
 """Folded into the key where no round is played, so that no round shares its sample."""
@@ -133,10 +133,10 @@ def solve(
     players: Players,
     *,
     key: Key = None,
-    tol: float = 1e-6,
+    tol: Real = 1e-6,
     max_rounds: int = 100_000,
     check_every: int = 1,
-    max_norm: float = 1e8,
+    max_norm: Real = 1e8,
     throw: bool = True,
 ) -> Solution:
     r"""Plays until $\|z - \mathrm{project}(z - \xi(z))\| \le$ `tol`, and says why it ended.
@@ -155,7 +155,7 @@ def solve(
     """
     state = solver.init(game, players, key)
     # Arrays, so that another limit is no other program.
-    tol_, max_norm_ = jnp.asarray(tol), jnp.asarray(max_norm)
+    tol_, max_norm_ = float_array(tol), float_array(max_norm)
     rounds_, every_ = jnp.asarray(max_rounds, jnp.int32), jnp.asarray(check_every, jnp.int32)
     solution = _solve(game, solver, players, state, key, tol_, rounds_, every_, max_norm_)
     if not throw:

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from gameopt._types import Scalar
+from gameopt._trees import float_array
+from gameopt._types import Real, Scalar
 
 Critic = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
@@ -53,7 +54,7 @@ def _safe_sqrt(squares: Float[Array, " n"]) -> Float[Array, " n"]:
 def gradient_penalty(
     critic: Critic,
     points: Float[Array, "n *shape"],
-    target: float | Scalar = 1.0,
+    target: Real = 1.0,
     one_sided: bool = False,
 ) -> Scalar:
     r"""$\tfrac1n\sum_i (\|\nabla f(x_i)\| - g_0)^2$, each norm over one sample's axes only.
@@ -100,8 +101,8 @@ class GradientPenalty(eqx.Module):
       points or on the `fake` ones. `GradientPenalty(gamma / 2, target=0, where="real")` is R1.
     """
 
-    weight: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=10.0)
-    target: float = eqx.field(static=True, default=1.0)
+    weight: Float[Array, ""] = eqx.field(converter=float_array, default=10.0)
+    target: float = eqx.field(static=True, converter=float, default=1.0)
     one_sided: bool = eqx.field(static=True, default=False)
     where: Literal["interpolates", "real", "fake"] = eqx.field(static=True, default="interpolates")
 

@@ -9,7 +9,8 @@ import optax
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from gameopt._types import Strategy
+from gameopt._trees import float_array
+from gameopt._types import Real, Strategy
 
 
 class Box(eqx.Module):
@@ -20,8 +21,8 @@ class Box(eqx.Module):
     `Box(-c, c)` on a critic is weight clipping (Arjovsky, Chintala & Bottou 2017, Algorithm 1).
     """
 
-    lower: Float[Array, "..."] = eqx.field(converter=jnp.asarray)
-    upper: Float[Array, "..."] = eqx.field(converter=jnp.asarray)
+    lower: Float[Array, "..."] = eqx.field(converter=float_array)
+    upper: Float[Array, "..."] = eqx.field(converter=float_array)
 
     def __check_init__(self):
         bounds = (self.lower, self.upper)
@@ -39,7 +40,7 @@ class Box(eqx.Module):
         return jax.tree.map(clip, strategy)
 
 
-def clip_weights(limit: float) -> Box:
+def clip_weights(limit: Real) -> Box:
     """Weight clipping: the set of strategies with every weight in $[-c, c]$.
 
     **Raises:** `ValueError` if `limit` is negative.

@@ -7,9 +7,21 @@ import equinox as eqx
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from gameopt._types import Players, Scalar, Strategy
+
+
+def float_array(value: ArrayLike) -> Float[Array, "..."]:
+    """A number or array as a floating-point JAX array, of its own dtype if it has one."""
+    array = jnp.asarray(value)
+    inexact = jnp.issubdtype(array.dtype, jnp.floating)
+    return array if inexact else array.astype(jnp.result_type(float))
+
+
+def optional_float_array(value: ArrayLike | None) -> Float[Array, "..."] | None:
+    """`float_array`, with `None` for what is left out."""
+    return None if value is None else float_array(value)
 
 
 def playable(strategy: Strategy) -> Strategy:

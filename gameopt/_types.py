@@ -13,6 +13,7 @@ Key: TypeAlias = PRNGKeyArray | None
 """Which sample of a stochastic game; `None` for a deterministic one."""
 
 Scalar: TypeAlias = Float[Array, ""]
+Real: TypeAlias = float | int | Scalar
 Count: TypeAlias = Int[Array, ""]
 Strategy: TypeAlias = Any
 """A pytree. Its inexact array leaves are played, the rest is carried along."""

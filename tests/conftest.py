@@ -20,5 +20,9 @@ hypothesis.settings.load_profile("gameopt")
 @pytest.fixture
 def float32():
     """The recipes' own precision, for tests that run one in this process."""
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    with (
+        jax.enable_x64(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
         yield

@@ -165,8 +165,10 @@ class _Constrained(AbstractGame):
     def project(self, players: Players) -> Players:
         players = self.game.project(players)
         project_x, project_y = self.projections.x, self.projections.y
-        x = players.x if project_x is None else project_x(players.x)
-        y = players.y if project_y is None else project_y(players.y)
+        # optax's projections mix integers with floats, which strict promotion forbids.
+        with jax.numpy_dtype_promotion("standard"):
+            x = players.x if project_x is None else project_x(players.x)
+            y = players.y if project_y is None else project_y(players.y)
         return Players(x, y)
 
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._games.base import ZeroSumGame
+from gameopt._trees import float_array, optional_float_array
 from gameopt._types import Key, Players, Scalar
 
 
@@ -21,9 +22,9 @@ class Bilinear(ZeroSumGame):
     (Gidel et al. 2019, arXiv:1807.04740; Zhang & Yu 2020, arXiv:1908.05699).
     """
 
-    matrix: Float[Array, "*shape"] = eqx.field(converter=jnp.asarray)
-    offset_x: Float[Array, "..."] | None = None
-    offset_y: Float[Array, "..."] | None = None
+    matrix: Float[Array, "*shape"] = eqx.field(converter=float_array)
+    offset_x: Float[Array, "..."] | None = eqx.field(converter=optional_float_array, default=None)
+    offset_y: Float[Array, "..."] | None = eqx.field(converter=optional_float_array, default=None)
 
     def __check_init__(self):
         if self.matrix.ndim not in (0, 2):

@@ -1,7 +1,7 @@
 """The Dirac-GAN and its published variants: the smallest GANs, solved by hand."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -11,18 +11,11 @@ from jaxtyping import Array, Float
 
 from gameopt._fields import field
 from gameopt._games.base import AbstractGame
+from gameopt._trees import float_array, optional_float_array
 from gameopt._types import Key, Players, Scalar
 
 Loss = Literal["minimax", "non_saturating", "wasserstein"]
 Number = Float[Array, ""] | None
-
-
-def _scalar(value: Any) -> Float[Array, ""]:
-    return jnp.asarray(value, jnp.result_type(float))
-
-
-def _number(value: Any) -> Number:
-    return None if value is None else _scalar(value)
 
 
 class DiracGAN(AbstractGame):
@@ -50,11 +43,11 @@ class DiracGAN(AbstractGame):
     """
 
     loss: Loss = eqx.field(static=True, default="minimax")
-    penalty: Number = eqx.field(converter=_number, default=None)
-    penalty_target: Float[Array, ""] = eqx.field(converter=_scalar, default=0.0)
-    noise: Number = eqx.field(converter=_number, default=None)
-    consensus: Number = eqx.field(converter=_number, default=None)
-    clip: Number = eqx.field(converter=_number, default=None)
+    penalty: Number = eqx.field(converter=optional_float_array, default=None)
+    penalty_target: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
+    noise: Number = eqx.field(converter=optional_float_array, default=None)
+    consensus: Number = eqx.field(converter=optional_float_array, default=None)
+    clip: Number = eqx.field(converter=optional_float_array, default=None)
 
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
         del key

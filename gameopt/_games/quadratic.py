@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame, ZeroSumGame
+from gameopt._trees import float_array, optional_float_array
 from gameopt._types import Key, Players, Scalar
 
 
@@ -25,12 +26,12 @@ class Quadratic(AbstractGame):
     one of these near a critical point.
     """
 
-    xx: Float[Array, "n n"] = eqx.field(converter=jnp.asarray)
-    xy: Float[Array, "n m"] = eqx.field(converter=jnp.asarray)
-    yx: Float[Array, "m n"] = eqx.field(converter=jnp.asarray)
-    yy: Float[Array, "m m"] = eqx.field(converter=jnp.asarray)
-    linear_x: Float[Array, " n"] | None = None
-    linear_y: Float[Array, " m"] | None = None
+    xx: Float[Array, "n n"] = eqx.field(converter=float_array)
+    xy: Float[Array, "n m"] = eqx.field(converter=float_array)
+    yx: Float[Array, "m n"] = eqx.field(converter=float_array)
+    yy: Float[Array, "m m"] = eqx.field(converter=float_array)
+    linear_x: Float[Array, " n"] | None = eqx.field(converter=optional_float_array, default=None)
+    linear_y: Float[Array, " m"] | None = eqx.field(converter=optional_float_array, default=None)
 
     def __check_init__(self):
         n, m = self.xy.shape
@@ -67,11 +68,11 @@ class ZeroSumQuadratic(ZeroSumGame):
     $\begin{pmatrix} A & B \\ -B^\top & -D\end{pmatrix}$.
     """
 
-    xx: Float[Array, "n n"] = eqx.field(converter=jnp.asarray)
-    xy: Float[Array, "n m"] = eqx.field(converter=jnp.asarray)
-    yy: Float[Array, "m m"] = eqx.field(converter=jnp.asarray)
-    linear_x: Float[Array, " n"] | None = None
-    linear_y: Float[Array, " m"] | None = None
+    xx: Float[Array, "n n"] = eqx.field(converter=float_array)
+    xy: Float[Array, "n m"] = eqx.field(converter=float_array)
+    yy: Float[Array, "m m"] = eqx.field(converter=float_array)
+    linear_x: Float[Array, " n"] | None = eqx.field(converter=optional_float_array, default=None)
+    linear_y: Float[Array, " m"] | None = eqx.field(converter=optional_float_array, default=None)
 
     def __check_init__(self):
         n, m = self.xy.shape

@@ -4,6 +4,7 @@ import abc
 from typing import Any, Generic, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -73,5 +74,7 @@ def descend(
     optimizer: optax.GradientTransformation, gradient: Strategy, state: Any, strategy: Strategy
 ) -> tuple[Strategy, Any]:
     """One first-order move: `strategy + updates`, and the optimizer's new state."""
-    updates, state = optimizer.update(gradient, state, playable(strategy))
+    # optax mixes its counters with floats, which strict promotion forbids.
+    with jax.numpy_dtype_promotion("standard"):
+        updates, state = optimizer.update(gradient, state, playable(strategy))
     return eqx.apply_updates(strategy, updates), state

@@ -1,0 +1,184 @@
+"""The run folder that every recipe writes, and how a run begins, goes on and ends.
+
+RUN/config.json          every resolved flag, the versions, the data's checksum
+    metrics.jsonl        one line of JSON per record
+    samples/, *.png      pictures
+    checkpoints/         see _checkpoint
+    summary.json         the last line of standard output, kept
+"""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from recipes import _checkpoint
+from recipes._cli import args_to_json
+from recipes._errors import UserError
+
+PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommonArgs:
+    """The flags that every recipe has."""
+
+    seed: int = 0
+    """One number that decides the whole run: same seed, machine and versions, same bits."""
+    out: Path | None = None
+    """Folder to write to; it must not exist. Default: a new one below runs/."""
+    overwrite: bool = False
+    """Replace --out if it is the folder of an earlier run."""
+    resume: Path | None = None
+    """Folder of an earlier run to go on with, from its last sound checkpoint."""
+    config: Path | None = None
+    """A config.json whose flags are taken over; flags given beside it override it."""
+
+
+class RunFolder:
+    """A folder being written to. Made by `open_run`."""
+
+    def __init__(self, path: Path, resumed: bool):
+        self.path = path
+        self.resumed = resumed
+        self.checkpoints = path / "checkpoints"
+
+    def write_config(self, recipe: str, args: Any, data: dict[str, Any]) -> None:
+        """Writes config.json: what `--config` and `--resume` read."""
+        import jax
+
+        config = {
+            "recipe": recipe,
+            "args": args_to_json(args),
+            "data": data,
+            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "python": platform.python_version(),
+            "device": jax.devices()[0].device_kind,
+        }
+        write_json(self.path / "config.json", config)
+
+    def append_metrics(self, lines: list[dict[str, Any]]) -> None:
+        """Appends lines to metrics.jsonl; numbers that are not finite become null."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.writelines(json.dumps(_finite(line)) + "\n" for line in lines)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The lines so far; a line that was cut off is left out."""
+        path = self.path / "metrics.jsonl"
+        lines = []
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return lines
+
+    def cut_metrics(self, round: int) -> None:
+        """Forgets the lines after `round`, which a resumed run is about to write again."""
+        kept = [line for line in self.read_metrics() if line.get("round", 0) <= round]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        _write_atomically(self.path / "metrics.jsonl", text)
+
+    def save_checkpoint(self, round: int, tree: Any) -> None:
+        """Writes the checkpoint of `round`."""
+        _checkpoint.save(self.checkpoints, round, tree)
+
+    def load_checkpoint(self, like: Any) -> tuple[Any, int, list[str]]:
+        """The newest sound checkpoint: the tree, its round, and what was skipped."""
+        return _checkpoint.load(self.checkpoints, like)
+
+
+def open_run(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) -> RunFolder:
+    """Makes or finds the run's folder, before anything is compiled.
+
+    **Arguments:**
+
+    - `may_change`: flags that a resumed run may change. Any other difference from its config.json
+      is an error, because it would no longer be the same run.
+
+    **Raises:** `UserError` if `--out` exists or cannot be written, or if there is no run to resume.
+    """
+    if args.resume is not None:
+        _check_resume(recipe, args, may_change)
+        return RunFolder(args.resume, resumed=True)
+    path = args.out if args.out is not None else _new_path(recipe)
+    if path.exists() and args.overwrite:
+        if not path.is_dir() or (any(path.iterdir()) and not (path / "config.json").is_file()):
+            raise UserError(
+                f"--overwrite: {path} is no earlier run's folder; choose another --out."
+            )
+    elif path.exists() or path.is_symlink():
+        raise UserError(
+            f"--out {path} exists already; choose another folder, add --overwrite to replace it, "
+            f"or go on with --resume {path}."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            shutil.rmtree(path)
+        (path / "samples").mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"--out {path} cannot be written: {error.strerror}; choose another folder."
+        ) from error
+    return RunFolder(path, resumed=False)
+
+
+def _new_path(recipe: str) -> Path:
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    candidates = (Path("runs") / recipe / f"{stamp}{suffix}" for suffix in ("", "-b", "-c", "-d"))
+    return next(path for path in candidates if not path.exists())
+
+
+def _check_resume(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) -> None:
+    assert args.resume is not None
+    config = args.resume / "config.json"
+    if not config.is_file():
+        raise UserError(f"--resume {args.resume}: no config.json there, so no run to go on with.")
+    try:
+        saved = json.loads(config.read_text())
+        saved_args = dict(saved["args"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--resume: {config} is no configuration of a run: {error}") from error
+    if saved.get("recipe") != recipe:
+        raise UserError(f"--resume {args.resume} is a run of recipes.{saved.get('recipe')}.")
+    ignored = {"resume", "config", "out", "overwrite", *may_change}
+    for name, value in args_to_json(args).items():
+        if name not in ignored and value != saved_args.get(name):
+            flag = "--" + name.replace("_", "-")
+            raise UserError(
+                f"--resume goes on with the same run, where {flag} is {saved_args.get(name)!r} and "
+                f"not {value!r}; leave {flag} out, or start a new run."
+            )
+    if args.out is not None and args.out != args.resume and str(args.out) != saved_args.get("out"):
+        raise UserError("--resume writes to the folder it resumes; leave --out out.")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file whole or not at all; numbers that are not finite become null."""
+    _write_atomically(path, json.dumps(_finite(value), indent=1) + "\n")
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.writing")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,116 @@
+"""The training loop of the recipes: jitted chunks, and what happens between them."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+from tqdm import tqdm
+
+import gameopt as go
+from recipes._errors import UserError
+from recipes._run import RunFolder
+
+Evaluate = Callable[[go.Players, int], dict[str, Any]]
+
+
+def record_losses(now: go.Moment) -> dict[str, jax.Array]:
+    """What a training line of metrics.jsonl holds: losses, and the game's own metrics apart."""
+    metrics = now.game.metrics(now.players, now.key)
+    return {
+        "round": now.round,
+        "loss_x": now.info.losses.x,
+        "loss_y": now.info.losses.y,
+        **metrics,
+    }
+
+
+def train(
+    folder: RunFolder,
+    game: go.AbstractGame,
+    solver: go.AbstractSolver,
+    players: go.Players,
+    key: PRNGKeyArray,
+    evaluate: Evaluate,
+    *,
+    steps: int,
+    eval_every: int,
+    log_every: int,
+    shown: tuple[str, ...] = ("loss_x", "loss_y"),
+) -> tuple[go.Players, float]:
+    """Plays to round `steps`, in chunks of `eval_every` rounds.
+
+    Between two chunks, and nowhere else, the host works: it appends the records to metrics.jsonl,
+    calls `evaluate`, and writes a checkpoint. A run has at most two lengths of chunk and so at most
+    two compilations. In a resumed folder it goes on from the last sound checkpoint.
+
+    **Arguments:**
+
+    - `evaluate`: `(players, round) -> numbers`; draws its pictures itself.
+    - `shown`: which numbers the progress bar shows.
+
+    **Returns:** the players at the end, and rounds per second without compilation and evaluation.
+
+    **Raises:** `UserError` if the players stop being finite; the checkpoints before that are kept.
+    """
+    state, start = solver.init(game, players, key), 0
+    if folder.resumed:
+        (players, state), start, skipped = folder.load_checkpoint((players, state))
+        for line in skipped:
+            print(line, file=sys.stderr)
+        folder.cut_metrics(start)
+        print(f"resumed at round {start}", file=sys.stderr)
+    else:
+        folder.append_metrics([{"kind": "eval", "round": 0, **evaluate(players, 0)}])
+    speeds: list[tuple[int, float]] = []
+    with tqdm(total=steps, initial=start, unit=" rounds", mininterval=0, smoothing=0.5) as bar:
+        while start < steps:
+            length = min(eval_every, steps - start)
+            begin = time.perf_counter()
+            last = go.rollout(
+                game,
+                solver,
+                players,
+                length,
+                key=key,
+                state=state,
+                start=start,
+                record=record_losses,
+                every=min(log_every, length),
+            )
+            players, state = last.players, last.state
+            jax.block_until_ready(eqx.filter(players, eqx.is_array))
+            speeds.append((length, time.perf_counter() - begin))
+            start += length
+            folder.append_metrics(_lines(last.records))
+            _check_finite(players, start)
+            measured = evaluate(players, start)
+            folder.append_metrics([{"kind": "eval", "round": start, **measured}])
+            folder.save_checkpoint(start, (players, state))
+            bar.set_postfix(
+                {k: f"{measured[k]:.4g}" for k in shown if k in measured}, refresh=False
+            )
+            bar.update(length)
+    # The first chunk compiled; where there is no other, it has to do.
+    timed = speeds[1:] or speeds
+    rate = sum(n for n, _ in timed) / sum(s for _, s in timed) if timed else float("nan")
+    return players, rate
+
+
+def _lines(records: dict[str, jax.Array]) -> list[dict[str, Any]]:
+    columns = {name: np.asarray(values).tolist() for name, values in records.items()}
+    rows = zip(*columns.values(), strict=True)
+    return [{"kind": "train", **dict(zip(columns, row, strict=True))} for row in rows]
+
+
+def _check_finite(players: go.Players, round: int) -> None:
+    leaves = jax.tree.leaves(go.playable(players))
+    if not all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in leaves):
+        raise UserError(
+            f"training became inf or nan before round {round}; lower the learning rates. "
+            "The checkpoints before it are kept."
+        )

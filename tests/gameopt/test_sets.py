@@ -1,0 +1,97 @@
+"""Sets of a game: boxes, weight clipping, and the adapter for other people's loops."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import optax.projections
+import pytest
+
+import gameopt as go
+from tests.solvers import ALL_SOLVERS, point
+
+
+def test_box_is_the_nearest_point():
+    """Entry by entry, integers and functions left alone."""
+    strategy = {"w": jnp.array([-2.0, 0.3, 5.0]), "n": jnp.asarray(9), "f": jax.nn.relu}
+    boxed = go.Box(-1.0, 1.0)(strategy)
+    np.testing.assert_array_equal(boxed["w"], [-1.0, 0.3, 1.0])
+    assert int(boxed["n"]) == 9
+    assert boxed["f"] is jax.nn.relu
+
+
+def test_an_empty_box_is_refused():
+    """lower <= upper."""
+    with pytest.raises(ValueError, match="lower <= upper"):
+        go.clip_weights(-1.0)
+
+
+@pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+def test_every_solver_stays_in_the_set_after_every_move(name):
+    """On f = xy with y in [-0.2, 0.2], and it reaches the edge."""
+    game = go.constrained(go.Bilinear(1.0), y=go.clip_weights(0.2))
+    path = go.rollout(
+        game, ALL_SOLVERS[name](0.3), point(1.0, 0.0), 60, record=go.record_players
+    ).records
+    assert jnp.max(jnp.abs(path.y)) == 0.2
+    assert jnp.max(jnp.abs(path.x)) > 0.2
+
+
+def test_stationarity_sees_the_set():
+    """f = x - y^2 on x >= 0: the field never vanishes, the projected step at (0, 0) does."""
+    game = go.constrained(go.zero_sum_game(lambda x, y: x - y**2), x=go.Box(0.0, jnp.inf))
+    assert go.stationarity(game, point(0.0, 0.0)) == 0
+    assert go.stationarity(game, point(0.5, 0.0)) == 0.5
+    solution = go.solve(game, ALL_SOLVERS["alternating"](0.1), point(0.7, 0.4))
+    np.testing.assert_allclose([solution.players.x, solution.players.y], 0, atol=1e-6)
+
+
+def test_optax_projections_are_sets():
+    """Rock-paper-scissors on simplices: the strategies stay mixed strategies."""
+    payoff = jnp.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    simplex = optax.projections.projection_simplex
+    game = go.constrained(go.Bilinear(payoff), x=simplex, y=simplex)
+    start = point([0.6, 0.3, 0.1], [0.2, 0.2, 0.6])
+    path = go.rollout(
+        game, ALL_SOLVERS["alternating"](0.1), start, 50, record=go.record_players
+    ).records
+    np.testing.assert_allclose(jnp.sum(path.x, axis=1), 1, atol=1e-12)
+    assert jnp.min(path.y) >= 0
+    assert go.stationarity(game, point([1 / 3] * 3, [1 / 3] * 3)) < 1e-15
+
+
+def test_projected_optimizer_lands_on_the_set():
+    """p + update is the projection of the plain step, within one rounding."""
+    optimizer = go.projected(optax.adam(0.5), go.Box(-1.0, 1.0))
+    params = {"w": jnp.array([0.9, -0.9, 0.0])}
+    gradient = {"w": jnp.array([-1.0, 1.0, 0.0])}
+    with jax.numpy_dtype_promotion("standard"):
+        updates, _ = optimizer.update(gradient, optimizer.init(params), params)
+    np.testing.assert_allclose(eqx.apply_updates(params, updates)["w"], [1, -1, 0], atol=1e-15)
+
+
+def test_projected_optimizer_needs_the_parameters():
+    """The error says how to call it."""
+    optimizer = go.projected(optax.sgd(0.5), go.Box(-1.0, 1.0))
+    params = {"w": jnp.array([0.9])}
+    with pytest.raises(ValueError, match=r"optimizer\.update\(g, state, p\)"):
+        optimizer.update(params, optimizer.init(params))
+
+
+def test_another_limit_is_no_other_program():
+    """The limit is an array leaf of the game."""
+    traces = []
+
+    def value(x, y):
+        traces.append(1)
+        return x * y
+
+    base, solver = go.zero_sum_game(value), ALL_SOLVERS["alternating"](0.3)
+    ends = []
+    for limit in (0.1, 0.2):
+        game = go.constrained(base, y=go.clip_weights(limit))
+        ends.append(go.rollout(game, solver, point(1.0, 0.0), 5).players.y)
+        count = len(traces) if limit == 0.1 else count
+    assert len(traces) == count
+    np.testing.assert_allclose(ends, [0.1, 0.2])

@@ -1,0 +1,193 @@
+"""What every solver promises, whatever its formula."""
+
+import inspect
+
+import chex
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import gameopt as go
+from tests.solvers import ALL_SOLVERS, both, point
+
+each_solver = pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+
+
+class Strategy(eqx.Module):
+    """A strategy with arrays, an integer, and a function."""
+
+    weights: dict[str, jax.Array]
+    count: jax.Array
+    activation: object = eqx.field(static=True)
+
+
+def strategy(scale, dtype=jnp.float64):
+    weights = {"a": scale * jnp.ones((2, 3), dtype), "b": scale * jnp.arange(3, dtype=dtype)}
+    return Strategy(weights, jnp.asarray(7), jax.nn.relu)
+
+
+def value(x, y):
+    total = 0.0
+    for name in ("a", "b"):
+        total = total + jnp.sum(x.weights[name] * y.weights[name])
+        total = total + 0.1 * jnp.sum(x.weights[name] ** 2)
+    return total
+
+
+GAME = go.zero_sum_game(value)
+
+
+@each_solver
+def test_any_pytree_is_a_strategy(name):
+    """Same structure, shapes and dtypes out as in; what is not played is carried along."""
+    solver, players = ALL_SOLVERS[name](0.1), go.Players(strategy(1.0), strategy(-0.7))
+    state = solver.init(GAME, players)
+    new, new_state, info = solver.step(GAME, players, state)
+    chex.assert_trees_all_equal_shapes_and_dtypes(new, players)
+    chex.assert_trees_all_equal_structs(new_state, state)
+    assert int(new.x.count) == 7
+    assert new.x.activation is jax.nn.relu
+    assert not bool(jnp.all(new.x.weights["a"] == players.x.weights["a"]))
+    assert isinstance(info, go.RoundInfo)
+    assert info.gradients.dtype == info.hvps.dtype == info.solves.dtype == jnp.int32
+
+
+@each_solver
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32, jnp.float64])
+def test_every_dtype_is_kept(name, dtype):
+    """A round in a dtype stays in it."""
+    solver = ALL_SOLVERS[name](0.1)
+    players = go.Players(strategy(1.0, dtype), strategy(-0.5, dtype))
+    last = go.rollout(GAME, solver, players, 3)
+    chex.assert_trees_all_equal_shapes_and_dtypes(last.players, players)
+    assert last.records.losses.x.dtype == dtype
+
+
+@each_solver
+def test_a_step_is_traced_once(name):
+    """Ten rounds of a second call with other numbers trace nothing again."""
+    traces = 0
+
+    def counted(x, y):
+        nonlocal traces
+        traces += 1
+        return x * y
+
+    game, solver = go.zero_sum_game(counted), ALL_SOLVERS[name](0.1)
+    go.rollout(game, solver, point(1.0, 2.0), 10)
+    first = traces
+    go.rollout(game, solver, point(3.0, -1.0), 10)
+    assert traces == first
+
+
+@each_solver
+def test_starts_can_be_vmapped_and_rounds_differentiated(name):
+    """256 starts in one call; the derivative of the end in the start against a difference."""
+    solver = ALL_SOLVERS[name](0.1)
+    game = go.zero_sum_game(lambda x, y: x * y + 0.1 * x**2)
+    end = lambda x: go.rollout(game, solver, point(x, 0.5), 5).players.y
+    xs = jnp.linspace(1.0, 2.0, 256)
+    many = jax.vmap(end)(xs)
+    np.testing.assert_allclose(many[3], end(xs[3]), rtol=1e-12)
+    slope, h = jax.grad(end)(1.3), 1e-5
+    np.testing.assert_allclose(slope, (end(1.3 + h) - end(1.3 - h)) / (2 * h), rtol=1e-6, atol=1e-8)
+
+
+@each_solver
+def test_jit_and_eager_agree_to_the_last_places(name):
+    """4 units in the last place a round, as the order of a fused multiply-add allows."""
+    solver, players = ALL_SOLVERS[name](0.1), point(1.0, -0.5)
+    game = go.zero_sum_game(lambda x, y: jnp.tanh(x * y) + 0.1 * x**2)
+    state = solver.init(game, players)
+    eager, _, _ = solver.step(game, players, state)
+    jitted, _, _ = eqx.filter_jit(solver.step)(game, players, state)
+    # Adam divides by a root: its own conditioning is one more place or two.
+    np.testing.assert_array_max_ulp(np.asarray(eager.x), np.asarray(jitted.x), 4)
+    np.testing.assert_array_max_ulp(np.asarray(eager.y), np.asarray(jitted.y), 4)
+
+
+def test_sgd_is_the_textbook_iterate_to_the_last_bit():
+    """x+ = x - eta g exactly, in the order in which it is written."""
+    eta, x, y = 0.1, jnp.asarray(1.0 / 3), jnp.asarray(-0.7)
+    game, start = go.Bilinear(1.3), go.Players(x, y)
+    grad_x = lambda x, y: jax.grad(lambda x: x * jnp.asarray(1.3) * y)(x)
+    grad_y = lambda x, y: jax.grad(lambda y: -(x * jnp.asarray(1.3) * y))(y)
+
+    def one(solver):
+        return solver.step(game, start, solver.init(game, start))[0]
+
+    sim = one(go.Simultaneous(both(optax.sgd, eta)))
+    assert sim.x == x - eta * grad_x(x, y)
+    assert sim.y == y - eta * grad_y(x, y)
+    alt = one(go.Alternating(both(optax.sgd, eta)))
+    assert alt.x == x - eta * grad_x(x, y)
+    assert alt.y == y - eta * grad_y(alt.x, y)
+
+
+@each_solver
+def test_signatures_are_the_protocol(name):
+    """Same parameter names everywhere."""
+    solver = ALL_SOLVERS[name](0.1)
+    names = lambda method: list(inspect.signature(method).parameters)
+    assert names(solver.init) == ["game", "players", "key"]
+    assert names(solver.step) == ["game", "players", "state", "key"]
+    assert names(solver.evaluate) == ["players", "state"]
+
+
+@pytest.mark.parametrize("make", [go.Simultaneous, go.Alternating])
+def test_none_freezes_a_player(make):
+    """Its strategy stays, also one with nothing to play, and its gradient is not counted."""
+    solver = make(go.Players(None, optax.sgd(0.1)))
+    game = go.zero_sum_game(lambda x, y: y * 2.0 - y**2)
+    last = go.rollout(game, solver, go.Players("nothing", jnp.asarray(0.0)), 200)
+    assert last.players.x == "nothing"
+    np.testing.assert_allclose(last.players.y, 1.0, rtol=1e-9)
+    assert int(last.records.gradients[-1]) == 1
+
+
+@each_solver
+def test_a_python_float_is_no_strategy(name):
+    """A clear error says what to do."""
+    with pytest.raises(ValueError, match=r"players.x has no floating-point JAX array.*asarray"):
+        go.rollout(GAME, ALL_SOLVERS[name](0.1), go.Players(1.0, jnp.asarray(0.5)), 1)
+
+
+def test_alternating_counts_and_orders_its_gradients():
+    """n_x + n_y gradients a round; losses are those just before each player's last move."""
+    solver = go.Alternating(both(optax.sgd, 0.1), order=("y", "x"), inner_steps=go.Players(1, 3))
+    start = point(1.0, 0.0)
+    _, _, info = solver.step(go.Bilinear(1.0), start, solver.init(go.Bilinear(1.0), start))
+    assert int(info.gradients) == 4
+    np.testing.assert_allclose(info.losses.y, -0.2, rtol=1e-14)  # y was 0.1, 0.2 before the third
+    np.testing.assert_allclose(info.losses.x, 0.3, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"order": ("x", "x")}, "order must be"),
+        ({"inner_steps": go.Players(1, 0)}, r"inner_steps\.y must be at least 1"),
+    ],
+)
+def test_wrong_hyper_parameters_are_refused(kwargs, message):
+    """When the solver is made, not when it runs."""
+    with pytest.raises(ValueError, match=message):
+        go.Alternating(both(optax.sgd, 0.1), **kwargs)
+
+
+def test_inner_steps_draw_fresh_samples():
+    """The y player of a noisy game sees another sample at each inner step."""
+    noise = lambda key: jax.random.normal(key)
+    game = go.game_from_losses(
+        lambda x, y, key: x * noise(key), lambda x, y, key: y * noise(key), stochastic=True
+    )
+    solver = go.Alternating(both(optax.sgd, 1.0), inner_steps=go.Players(1, 2))
+    first = go.Alternating(both(optax.sgd, 1.0))
+    key, start = jax.random.key(0), point(0.0, 0.0)
+    one = first.step(game, start, first.init(game, start), key)[0].y
+    two = solver.step(game, start, solver.init(game, start), key)[0].y
+    assert not np.isclose(two, 2 * one)
+    np.testing.assert_allclose(two - one, -noise(jax.random.fold_in(jax.random.split(key)[1], 1)))
