@@ -6,8 +6,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import equinox as eqx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-X = TypeVar("X")
-Y = TypeVar("Y")
+# Covariant: a pair is frozen, so a pair of a narrower kind may stand for one of a wider.
+X = TypeVar("X", covariant=True)
+Y = TypeVar("Y", covariant=True)
 
 Key: TypeAlias = PRNGKeyArray | None
 """Which sample of a stochastic game; `None` for a deterministic one."""

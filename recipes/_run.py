@@ -11,7 +11,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
-import math
 import os
 import platform
 import shutil
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes import _checkpoint
-from recipes._cli import args_to_json
+from recipes._cli import OF_THE_CALL, args_to_json, finite
 from recipes._errors import UserError
 
 PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
@@ -66,7 +65,7 @@ class RunFolder:
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Appends lines to metrics.jsonl; numbers that are not finite become null."""
         with (self.path / "metrics.jsonl").open("a") as file:
-            file.writelines(json.dumps(_finite(line)) + "\n" for line in lines)
+            file.writelines(json.dumps(finite(line)) + "\n" for line in lines)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines so far; a line that was cut off is left out."""
@@ -148,7 +147,7 @@ def _check_resume(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) ->
         raise UserError(f"--resume: {config} is no configuration of a run: {error}") from error
     if saved.get("recipe") != recipe:
         raise UserError(f"--resume {args.resume} is a run of recipes.{saved.get('recipe')}.")
-    ignored = {"resume", "config", "out", "overwrite", *may_change}
+    ignored = {*OF_THE_CALL, *may_change}
     for name, value in args_to_json(args).items():
         if name not in ignored and value != saved_args.get(name):
             flag = "--" + name.replace("_", "-")
@@ -156,13 +155,13 @@ def _check_resume(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) ->
                 f"--resume goes on with the same run, where {flag} is {saved_args.get(name)!r} and "
                 f"not {value!r}; leave {flag} out, or start a new run."
             )
-    if args.out is not None and args.out != args.resume and str(args.out) != saved_args.get("out"):
+    if args.out is not None and args.out != args.resume:
         raise UserError("--resume writes to the folder it resumes; leave --out out.")
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file whole or not at all; numbers that are not finite become null."""
-    _write_atomically(path, json.dumps(_finite(value), indent=1) + "\n")
+    _write_atomically(path, json.dumps(finite(value), indent=1) + "\n")
 
 
 def _write_atomically(path: Path, text: str) -> None:
@@ -172,13 +171,3 @@ def _write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

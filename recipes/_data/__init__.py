@@ -1,0 +1,69 @@
+"""Data sets by name or by file. Nothing is downloaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from recipes._data._builtin import digits, grid, ring, swiss_roll
+from recipes._data._dataset import Dataset as Dataset
+from recipes._data._dataset import check_labels, kind_of
+from recipes._data._files import load_array_file
+from recipes._data._idx import read_idx
+from recipes._errors import UserError
+
+Split = Literal["train", "test"]
+
+TOYS: dict[str, Callable[[int], Dataset]] = {"ring": ring, "grid": grid, "swiss_roll": swiss_roll}
+IDX = ("mnist", "fashion_mnist")
+NAMES = ("digits", *IDX, *TOYS)
+
+
+def load(data: str, data_dir: Path | None = None, seed: int = 0, split: Split = "train") -> Dataset:
+    """A data set.
+
+    **Arguments:**
+
+    - `data`: one of `NAMES`, or the path of a .npy or .npz file.
+    - `data_dir`: where the IDX files of mnist and fashion_mnist are.
+    - `seed`: of what is drawn, for the toys.
+    - `split`: which pair of IDX files; other data have only `train`.
+
+    **Raises:** `UserError` if it is not there or not sound.
+    """
+    if data == "digits":
+        return digits()
+    if data in TOYS:
+        return TOYS[data](seed)
+    if data in IDX:
+        return _load_idx(data, data_dir, split)
+    if Path(data).suffix in (".npy", ".npz"):
+        return load_array_file(Path(data))
+    raise UserError(f"--data {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file.")
+
+
+def _load_idx(name: str, data_dir: Path | None, split: Split) -> Dataset:
+    prefix = "train" if split == "train" else "t10k"
+    wanted = [f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"]
+    listing = " and ".join(f"{file}(.gz)" for file in wanted)
+    if data_dir is None:
+        raise UserError(f"--data {name} needs --data-dir, a folder with {listing}.")
+    found = [_find(data_dir, file) for file in wanted]
+    if not data_dir.is_dir() or None in found:
+        missing = [f"{w}(.gz)" for w, path in zip(wanted, found, strict=True) if path is None]
+        why = "is no folder" if not data_dir.is_dir() else f"lacks {' and '.join(missing)}"
+        raise UserError(f"--data-dir {data_dir} {why}; --data {name} reads {listing} there.")
+    images_path, labels_path = (path for path in found if path is not None)
+    images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
+    kind_of(images.shape, str(images_path))
+    points = images.astype(np.float32) / np.float32(127.5) - 1
+    labels = check_labels(labels, len(points), f"{labels_path} (for {images_path.name})")
+    return Dataset(name, points, labels, "image", f"IDX files in {data_dir}")
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """The file under its usual names: with and without .gz, with a dot for the second hyphen."""
+    dotted = name.replace("-idx", ".idx")
+    candidates = [folder / f"{stem}{end}" for stem in (name, dotted) for end in (".gz", "")]
+    return next((path for path in candidates if path.is_file()), None)

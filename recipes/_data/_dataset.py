@@ -1,0 +1,81 @@
+"""What a data set is, and what must hold of every one."""
+
+import dataclasses
+import hashlib
+from typing import Any, Literal
+
+import numpy as np
+
+from recipes._errors import UserError
+
+Kind = Literal["image", "plane", "vector"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Points on the host.
+
+    - `points`: float32 of shape `(n, *shape)`. Images are in [-1, 1].
+    - `labels`: int32 of shape `(n,)`, or `None`.
+    - `kind`: an image is `(height, width)` or `(height, width, channels)`, a plane `(2,)`, a vector
+      `(d,)`.
+    - `source`: where it came from, for a person to read.
+    """
+
+    name: str
+    points: np.ndarray
+    labels: np.ndarray | None
+    kind: Kind
+    source: str
+
+    def checksum(self) -> str:
+        """SHA-256 of points and labels as they stand."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.points).data)
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """What config.json says of it."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "kind": self.kind,
+            "shape": list(self.points.shape),
+            "sha256": self.checksum(),
+        }
+
+
+def kind_of(shape: tuple[int, ...], where: str) -> Kind:
+    """The kind of an array of shape `(n, ...)`; a `UserError` names the shapes there are."""
+    if len(shape) == 2 and shape[1] >= 1:
+        return "plane" if shape[1] == 2 else "vector"
+    if len(shape) == 3 and min(shape[1:]) >= 2:
+        return "image"
+    if len(shape) == 4 and min(shape[1:3]) >= 2 and shape[3] in (1, 3):
+        return "image"
+    raise UserError(
+        f"{where} has shape {shape}; expected (n, d) for vectors, (n, height, width) or "
+        "(n, height, width, 1 or 3) for images."
+    )
+
+
+def check_points(points: np.ndarray, where: str) -> None:
+    """Raises a `UserError` if there are fewer than two points, or NaN or inf among them."""
+    if len(points) < 2:
+        raise UserError(f"{where} has {len(points)} points; at least 2 are needed.")
+    bad = ~np.isfinite(points.reshape(len(points), -1)).all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"{where} has NaN or inf in {int(bad.sum())} of its {len(points)} points, first in "
+            f"point {int(bad.argmax())}; remove or repair them."
+        )
+
+
+def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
+    """Labels as int32 of shape `(n,)`; a `UserError` if they do not fit the points."""
+    if labels.shape != (count,):
+        raise UserError(
+            f"{where} has labels of shape {labels.shape} for {count} points; expected ({count},)."
+        )
+    return labels.astype(np.int32)

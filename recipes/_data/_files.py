@@ -1,0 +1,72 @@
+"""Data of the user's own: .npy and .npz files."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from recipes._data._dataset import Dataset, check_labels, check_points, kind_of
+from recipes._errors import UserError
+
+POINTS = ("points", "images", "x", "data", "arr_0")
+LABELS = ("labels", "y")
+
+
+def load_array_file(path: Path) -> Dataset:
+    """A .npy array of points, or a .npz with points and perhaps labels.
+
+    Images are bytes in 0..255, or floats in [-1, 1] or [0, 1]; they come out in [-1, 1]. Vectors
+    and points in the plane keep their units.
+
+    **Raises:** `UserError` for a file that cannot be read or holds no usable points.
+    """
+    raw, raw_labels, where = _read(path)
+    if raw.dtype.kind not in "fiub" or raw.ndim == 0:
+        raise UserError(f"{where} has dtype {raw.dtype} and shape {raw.shape}; numbers are needed.")
+    kind = kind_of(raw.shape, where)
+    points = raw.astype(np.float32)
+    check_points(points, where)
+    if kind == "image":
+        points = _image_range(points, raw.dtype, where)
+    labels = None if raw_labels is None else check_labels(raw_labels, len(points), where)
+    return Dataset(path.stem, points, labels, kind, str(path))
+
+
+def _image_range(points: np.ndarray, dtype: np.dtype, where: str) -> np.ndarray:
+    low, high = float(points.min()), float(points.max())
+    if dtype == np.uint8:
+        return points / np.float32(127.5) - 1
+    if low >= -1 and high <= 1:
+        return points if low < 0 else points * 2 - 1
+    raise UserError(
+        f"{where} has pixels from {low:g} to {high:g}; expected bytes, or floats in [0, 1] or "
+        "[-1, 1]."
+    )
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None, str]:
+    if not path.is_file():
+        raise UserError(f"--data {path}: there is no such file.")
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content, None, str(path)
+        with content:
+            arrays = {name: content[name] for name in content.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if "pickle" in str(error):
+            raise UserError(
+                f"{path} holds Python objects, which are not loaded; save an array of numbers with "
+                "numpy.save."
+            ) from error
+        raise UserError(f"{path} cannot be read as .npy or .npz: {error}") from error
+    names = [name for name in POINTS if name in arrays] or (
+        list(arrays) if len(arrays) == 1 else []
+    )
+    if not names:
+        raise UserError(
+            f"{path} has the arrays {', '.join(arrays) or '(none)'}; name the points one of "
+            f"{', '.join(POINTS[:-1])}."
+        )
+    labels = next((arrays[name] for name in LABELS if name in arrays), None)
+    return arrays[names[0]], labels, f"{path} ({names[0]})"
