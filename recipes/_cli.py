@@ -169,7 +169,7 @@ def args_to_json(args: Any) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """The same JSON value, with `null` for numbers that are not finite: JSON has no word for them."""
+    """The same JSON value, with `null` for numbers that are not finite."""
     if isinstance(value, dict):
         return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

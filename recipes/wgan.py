@@ -51,9 +51,9 @@ class Args(CommonArgs):
     """With --lipschitz clip, every weight of the critic is kept in [-clip, clip]."""
     solver: Literal["alternating", "simultaneous"] = "alternating"
     """The critic moves --n-critic times and then the generator; or both at once."""
-    n_critic: int = 5
-    """Critic steps to one generator step, each on a fresh batch."""
-    batch_size: int = 64
+    n_critic: int = 3
+    """Critic steps to one generator step, each on a fresh batch. The papers use 5."""
+    batch_size: int = 128
     """Points a step sees."""
     steps: int = 4000
     """Rounds, that is generator steps."""

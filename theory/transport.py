@@ -6,16 +6,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+import scipy.spatial
+from jaxtyping import Array, Float
 
-Scalar = Float[Array, ""]
-Number = Scalar | float | int
+from theory._numeric import ArrayInput, Number, Scalar
 
 
 class TransportPlan(NamedTuple):
     """An optimal plan between two weighted point clouds.
 
-    - `plan`: mass moved from source i to target j, shape `(n, m)`; rows sum to the source's weights.
+    - `plan`: mass moved from source i to target j, shape `(n, m)`.
     - `distance`: $W_p$, in the data's units.
     - `costs`: $\\|x_i - y_j\\|^p$, shape `(n, m)`.
     """
@@ -103,8 +103,8 @@ def wasserstein_1d_quantiles(
 ) -> Scalar:
     r"""$W_p$ between two laws on the line given by their quantile functions.
 
-    The integral over levels is taken by Gauss-Legendre quadrature after $u = \sin^2(\pi t/2)$, which
-    takes the steepness out of quantile functions at 0 and 1.
+    The integral over levels is taken by Gauss-Legendre quadrature after $u = \sin^2(\pi t/2)$,
+    which takes the steepness out of quantile functions at 0 and 1.
 
     **Arguments:**
 
@@ -179,14 +179,14 @@ def wasserstein2_gaussian(
 
 def _symmetric_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))) @ vectors.T
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]) @ vectors.T
 
 
 def optimal_transport(
-    x: ArrayLike,
-    y: ArrayLike,
-    x_weights: ArrayLike | None = None,
-    y_weights: ArrayLike | None = None,
+    x: ArrayInput,
+    y: ArrayInput,
+    x_weights: ArrayInput | None = None,
+    y_weights: ArrayInput | None = None,
     p: float | int = 1.0,
 ) -> TransportPlan:
     r"""The exact $W_p$ and an optimal plan between two weighted point clouds, on the host.
@@ -218,8 +218,8 @@ def optimal_transport(
         )
     a = _cloud_weights(x_weights, len(left), "x_weights")
     b = _cloud_weights(y_weights, len(right), "y_weights")
-    distances = ot.dist(left, right, metric="euclidean")
-    costs = distances**p
+    # Not ot.dist, which expands the square and so loses half the digits of small distances.
+    costs = scipy.spatial.distance.cdist(left, right) ** p
     # A million points a side would be needed for this many pivots not to be enough.
     plan, log = ot.emd(a, b, costs, numItermax=100_000_000, log=True)
     if log["result_code"] != 1:
@@ -227,7 +227,7 @@ def optimal_transport(
     return TransportPlan(plan, float(np.sum(plan * costs) ** (1.0 / p)), costs)
 
 
-def _cloud(points: ArrayLike, name: str) -> np.ndarray:
+def _cloud(points: ArrayInput, name: str) -> np.ndarray:
     array = np.asarray(points, np.float64)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} must be a cloud of at least one point, got shape {array.shape}.")
@@ -236,7 +236,7 @@ def _cloud(points: ArrayLike, name: str) -> np.ndarray:
     return array.reshape(len(array), -1)
 
 
-def _cloud_weights(weights: ArrayLike | None, count: int, name: str) -> np.ndarray:
+def _cloud_weights(weights: ArrayInput | None, count: int, name: str) -> np.ndarray:
     if weights is None:
         return np.full(count, 1.0 / count)
     array = np.asarray(weights, np.float64)
@@ -247,7 +247,7 @@ def _cloud_weights(weights: ArrayLike | None, count: int, name: str) -> np.ndarr
     return array / array.sum()
 
 
-def wasserstein(x: ArrayLike, y: ArrayLike, p: float | int = 1.0) -> float:
+def wasserstein(x: ArrayInput, y: ArrayInput, p: float | int = 1.0) -> float:
     """The exact $W_p$ between two clouds of equal weights; see `optimal_transport`."""
     return optimal_transport(x, y, p=p).distance
 
@@ -265,7 +265,7 @@ def moves(plan: TransportPlan, tol: float = 0.0) -> list[Move]:
 
 
 def piles_of_dirt(
-    source: ArrayLike, target: ArrayLike, positions: ArrayLike | None = None
+    source: ArrayInput, target: ArrayInput, positions: ArrayInput | None = None
 ) -> list[Move]:
     r"""The moves that turn one row of piles into another with the least work, left to right.
 

@@ -29,8 +29,8 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     raw = _bytes(path)
     if len(raw) < 4 or raw[:2] != b"\x00\x00" or raw[2] not in TYPES:
         raise UserError(
-            f"{path} is no IDX file: it begins with 0x{raw[:4].hex()}, not with 0x0000, a type and the "
-            "number of axes; get the file again."
+            f"{path} is no IDX file: it begins with 0x{raw[:4].hex()}, where two zeros, a type and "
+            "the number of axes should stand; get the file again."
         )
     dtype, axes = TYPES[raw[2]], raw[3]
     if axes != ndim:

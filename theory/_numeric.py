@@ -1,0 +1,33 @@
+"""What several rooms of theory share: number types, 0 times infinity, means with their errors."""
+
+from typing import NamedTuple, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+Scalar: TypeAlias = Float[Array, ""]
+ArrayInput: TypeAlias = ArrayLike | list | tuple
+Number: TypeAlias = Scalar | float | int
+
+
+class Estimate(NamedTuple):
+    """A mean of samples, and the standard error of it, both of shape `()`."""
+
+    value: Scalar
+    standard_error: Scalar
+
+
+def mean_estimate(values: Float[Array, " n"]) -> Estimate:
+    """The mean of independent values and its standard error, NaN for a single one."""
+    count = values.size
+    error = jnp.std(values, ddof=1) / np.sqrt(count) if count > 1 else jnp.full((), jnp.nan)
+    return Estimate(jnp.mean(values), error)
+
+
+def zero_times(
+    probability: Float[Array, "..."], log_ratio: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """p * log ratio, with 0 * anything = 0, safe to differentiate."""
+    positive = probability > 0
+    return jnp.where(positive, probability * jnp.where(positive, log_ratio, 0), 0)

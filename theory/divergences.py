@@ -1,0 +1,158 @@
+"""Kullback-Leibler, Jensen-Shannon and total variation, exact, by quadrature and by samples.
+
+All in nats, from log probabilities wherever those are at hand: nothing overflows, supports that do
+not meet give the value that the definition gives (KL infinite, JS log 2, TV 1).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory._numeric import Estimate, Number, Scalar, mean_estimate, zero_times
+
+
+def _log(probability: Float[Array, "..."]) -> Float[Array, "..."]:
+    positive = probability > 0
+    return jnp.where(positive, jnp.log(jnp.where(positive, probability, 1)), -jnp.inf)
+
+
+def kl_density(
+    log_p: Float[Array, " k"], log_q: Float[Array, " k"], weights: Float[Array, " k"]
+) -> Scalar:
+    r"""$\mathrm{KL}(p\|q) = \int p \log(p/q)$ from log densities at quadrature nodes, in nats.
+
+    **Arguments:**
+
+    - `log_p`, `log_q`: log densities, or log probabilities, at the nodes, shape `(k,)`; $-\infty$
+      where there is no mass.
+    - `weights`: of the nodes, shape `(k,)`; ones for a sum.
+
+    **Returns:** shape `()`; infinite where $p$ has mass and $q$ none.
+
+    !!! cite "Source"
+
+        Kullback & Leibler (1951), Annals of Mathematical Statistics 22(1).
+    """
+    return jnp.sum(zero_times(weights * jnp.exp(log_p), _log_ratio(log_p, log_q)))
+
+
+def _log_ratio(log_p: Float[Array, " k"], log_q: Float[Array, " k"]) -> Float[Array, " k"]:
+    """log p - log q, and 0 where p has no mass, so that -inf - (-inf) never arises."""
+    has_mass = log_p > -jnp.inf
+    return jnp.where(has_mass, jnp.where(has_mass, log_p, 0) - jnp.where(has_mass, log_q, 0), 0)
+
+
+def js_density(
+    log_p: Float[Array, " k"], log_q: Float[Array, " k"], weights: Float[Array, " k"]
+) -> Scalar:
+    r"""$\tfrac12\mathrm{KL}(p\|m) + \tfrac12\mathrm{KL}(q\|m)$ with $m = (p+q)/2$, in nats.
+
+    The arguments are those of `kl_density`. Between 0 and $\log 2$.
+
+    !!! cite "Source"
+
+        Lin (1991), IEEE Transactions on Information Theory 37(1), with equal weights.
+    """
+    # log p - log m = log 2 + log sigmoid(log p - log q): no mixture is formed, nothing underflows.
+    p_side = zero_times(weights * jnp.exp(log_p), _log_share(log_p, log_q))
+    q_side = zero_times(weights * jnp.exp(log_q), _log_share(log_q, log_p))
+    return 0.5 * jnp.sum(p_side) + 0.5 * jnp.sum(q_side)
+
+
+def _log_share(log_p: Float[Array, " k"], log_q: Float[Array, " k"]) -> Float[Array, " k"]:
+    """log(2 p / (p + q)); 0 where p has no mass."""
+    has_mass = log_p > -jnp.inf
+    difference = jnp.where(has_mass, log_q, 0) - jnp.where(has_mass, log_p, 0)
+    return jnp.where(has_mass, jnp.log(2.0) - jax.nn.softplus(difference), 0)
+
+
+def tv_density(
+    log_p: Float[Array, " k"], log_q: Float[Array, " k"], weights: Float[Array, " k"]
+) -> Scalar:
+    r"""$\tfrac12\int|p - q|$, between 0 and 1. The arguments are those of `kl_density`."""
+    return 0.5 * jnp.sum(weights * jnp.abs(jnp.exp(log_p) - jnp.exp(log_q)))
+
+
+def kl_discrete(p: Float[Array, " k"], q: Float[Array, " k"]) -> Scalar:
+    r"""$\sum p\log(p/q)$ of two probability vectors, in nats, with $0\log 0 = 0$.
+
+    **Returns:** shape `()`; infinite where $q = 0 < p$.
+    """
+    return kl_density(_log(p), _log(q), jnp.ones_like(p))
+
+
+def js_discrete(p: Float[Array, " k"], q: Float[Array, " k"]) -> Scalar:
+    """The Jensen-Shannon divergence of two probability vectors, in nats, at most log 2."""
+    return js_density(_log(p), _log(q), jnp.ones_like(p))
+
+
+def tv_discrete(p: Float[Array, " k"], q: Float[Array, " k"]) -> Scalar:
+    """Half the sum of differences of two probability vectors, between 0 and 1."""
+    return 0.5 * jnp.sum(jnp.abs(p - q))
+
+
+def kl_normal(mean_p: Number, std_p: Number, mean_q: Number, std_q: Number) -> Scalar:
+    r"""$\mathrm{KL}$ between two normal laws on the line, in nats.
+
+    $$\log\frac{\sigma_q}{\sigma_p} + \frac{\sigma_p^2 + (\mu_p-\mu_q)^2}{2\sigma_q^2} - \frac12$$
+
+    **Arguments:** means and positive standard deviations, each of shape `()`.
+    """
+    mean_p, std_p, mean_q, std_q = (jnp.asarray(v, float) for v in (mean_p, std_p, mean_q, std_q))
+    ratio = std_p / std_q
+    return 0.5 * (ratio**2 + ((mean_p - mean_q) / std_q) ** 2 - 1.0) - jnp.log(ratio)
+
+
+def kl_gaussian(
+    mean_p: Float[Array, " d"],
+    cov_p: Float[Array, "d d"],
+    mean_q: Float[Array, " d"],
+    cov_q: Float[Array, "d d"],
+) -> Scalar:
+    r"""$\mathrm{KL}$ between two Gaussians with full covariances, in nats.
+
+    $$\tfrac12\left[\operatorname{tr}(\Sigma_q^{-1}\Sigma_p) + \|\mu_p-\mu_q\|^2_{\Sigma_q^{-1}} - d
+      + \log\frac{\det\Sigma_q}{\det\Sigma_p}\right]$$
+
+    **Arguments:** means of shape `(d,)`, covariances of shape `(d, d)`, positive definite.
+
+    **Returns:** shape `()`; NaN where a covariance is not positive definite.
+    """
+    root_p, root_q = jnp.linalg.cholesky(cov_p), jnp.linalg.cholesky(cov_q)
+    solve = lambda b: jax.scipy.linalg.solve_triangular(root_q, b, lower=True)
+    trace = jnp.sum(solve(root_p) ** 2)
+    distance = jnp.sum(solve(mean_p - mean_q) ** 2)
+    half_log_det = lambda root: jnp.sum(jnp.log(jnp.diagonal(root)))
+    return 0.5 * (trace + distance - mean_p.size) + half_log_det(root_q) - half_log_det(root_p)
+
+
+def kl_samples(log_p: Float[Array, " n"], log_q: Float[Array, " n"]) -> Estimate:
+    r"""$\mathrm{KL}(p\|q)$ as the mean of $\log p - \log q$ over samples of $p$, in nats.
+
+    **Arguments:**
+
+    - `log_p`, `log_q`: exact log densities at the samples, shape `(n,)`.
+
+    **Returns:** an unbiased estimate and its standard error (NaN for one sample).
+    """
+    return mean_estimate(_log_ratio(log_p, log_q))
+
+
+def js_samples(
+    log_p_at_p: Float[Array, " n"],
+    log_q_at_p: Float[Array, " n"],
+    log_p_at_q: Float[Array, " m"],
+    log_q_at_q: Float[Array, " m"],
+) -> Estimate:
+    r"""$\mathrm{JS}(p, q)$ from samples of both with exact log densities, in nats.
+
+    **Arguments:**
+
+    - `log_p_at_p`, `log_q_at_p`: at samples of $p$, shape `(n,)`; the others at samples of $q$.
+
+    **Returns:** an unbiased estimate and its standard error. Every term is at most $\log 2$.
+    """
+    left = mean_estimate(_log_share(log_p_at_p, log_q_at_p))
+    right = mean_estimate(_log_share(log_q_at_q, log_p_at_q))
+    error = 0.5 * jnp.sqrt(left.standard_error**2 + right.standard_error**2)
+    return Estimate(0.5 * (left.value + right.value), error)

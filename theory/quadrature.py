@@ -1,0 +1,32 @@
+"""Quadrature: integrals over an interval or a box as weighted sums."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+class Quadrature(NamedTuple):
+    """Nodes `(k,)` on the line or `(k, d)` in space, and their weights `(k,)`."""
+
+    nodes: Float[Array, "k ..."]
+    weights: Float[Array, " k"]
+
+
+def quadrature(low: float | int, high: float | int, num: int) -> Quadrature:
+    """Gauss-Legendre nodes on [low, high], exact for polynomials of degree 2 num - 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(num)
+    half = (high - low) / 2
+    return Quadrature(jnp.asarray(low + half * (nodes + 1)), jnp.asarray(half * weights))
+
+
+def product_quadrature(*rules: Quadrature) -> Quadrature:
+    """The product rule: nodes `(k_1 ... k_d, d)`, the first axis varying slowest."""
+    grids = jnp.meshgrid(*(rule.nodes for rule in rules), indexing="ij")
+    weights = jnp.meshgrid(*(rule.weights for rule in rules), indexing="ij")
+    nodes = jnp.stack([grid.ravel() for grid in grids], axis=-1)
+    product = weights[0]
+    for factor in weights[1:]:
+        product = product * factor
+    return Quadrature(nodes, product.ravel())
