@@ -87,10 +87,11 @@ def _quiet_cli(args_type: type[A], argv: Sequence[str], program: str, **keywords
 def _one_line(box: str, program: str) -> str:
     """The message of tyro's box, the flags it suggests, and where the help is."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in box.splitlines()]
-    rows = [line.strip("│ ") for line in lines if line.startswith("│")]
+    # Drawn with box characters on a terminal that has them, and with | and - elsewhere.
+    rows = [line.strip("│| ") for line in lines if line.startswith(("│", "|"))]
     sections, current = [], []
-    for row in [*rows, "─"]:
-        if set(row) == {"─"}:
+    for row in [*rows, "-"]:
+        if row and set(row) <= {"─", "-"}:
             sections.append(" ".join(current))
             current = []
         elif row:

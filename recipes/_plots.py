@@ -130,7 +130,7 @@ def over_time(samples: Path, path: Path, most: int = 6) -> None:
         pictures = [pictures[i] for i in chosen]
     figure, axes = plt.subplots(1, len(pictures), figsize=(3.4 * len(pictures), 3.7), squeeze=False)
     for axis, picture in zip(axes.flat, pictures, strict=True):
-        axis.imshow(Image.open(picture))
+        axis.imshow(Image.open(picture).convert("RGB"))
         axis.set_title(f"round {int(picture.stem):,}", fontsize=10)
         axis.axis("off")
     figure.tight_layout()

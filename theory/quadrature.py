@@ -1,5 +1,6 @@
 """Quadrature: integrals over an interval or a box as weighted sums."""
 
+import functools
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -14,9 +15,15 @@ class Quadrature(NamedTuple):
     weights: Float[Array, " k"]
 
 
+@functools.cache
+def legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [-1, 1]; computed once, because thousands of them take seconds."""
+    return np.polynomial.legendre.leggauss(num)
+
+
 def quadrature(low: float | int, high: float | int, num: int) -> Quadrature:
     """Gauss-Legendre nodes on [low, high], exact for polynomials of degree 2 num - 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(num)
+    nodes, weights = legendre(num)
     half = (high - low) / 2
     return Quadrature(jnp.asarray(low + half * (nodes + 1)), jnp.asarray(half * weights))
 

@@ -1,5 +1,7 @@
 """The field, its Jacobian and the own Hessians, against differences, blocks and each other."""
 
+from typing import Literal
+
 import equinox as eqx
 import hypothesis as hyp
 import hypothesis.strategies as st
@@ -61,7 +63,9 @@ def test_field_against_differences(name):
     """Central differences of each player's own loss, error of order h^2 = 1e-10."""
     game, players, h = GAMES[name], point([0.3, -0.8, 1.1], [0.5, 0.9]), 1e-5
     field = go.field(game, players)
-    for player, strategy in (("x", players.x), ("y", players.y)):
+    names: tuple[Literal["x", "y"], ...] = ("x", "y")
+    for player in names:
+        strategy = getattr(players, player)
         for i in range(strategy.size):
             shifted = [strategy.at[i].add(sign * h) for sign in (1, -1)]
             joints = [replace(players, player, moved) for moved in shifted]

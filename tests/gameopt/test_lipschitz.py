@@ -1,5 +1,7 @@
 """Bounds of a network's Lipschitz constant, from above and from below."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -58,7 +60,7 @@ def test_the_slope_of_every_known_activation_is_bounded(activation):
     xs = np.linspace(-8, 8, 2001) + 1e-3
     slopes = np.abs(jax.vmap(jax.grad(activation))(jnp.asarray(xs)))
     best = xs[slopes.argmax()]
-    refined = scipy.optimize.minimize_scalar(
+    refined: Any = scipy.optimize.minimize_scalar(
         lambda x: -slope(x), bounds=(best - 0.02, best + 0.02), method="bounded"
     )
     largest = max(slopes.max(), -refined.fun)

@@ -88,10 +88,12 @@ def test_another_limit_is_no_other_program():
         return x * y
 
     base, solver = go.zero_sum_game(value), ALL_SOLVERS["alternating"](0.3)
-    ends = []
-    for limit in (0.1, 0.2):
+
+    def end(limit):
         game = go.constrained(base, y=go.clip_weights(limit))
-        ends.append(go.rollout(game, solver, point(1.0, 0.0), 5).players.y)
-        count = len(traces) if limit == 0.1 else count
+        return go.rollout(game, solver, point(1.0, 0.0), 5).players.y
+
+    np.testing.assert_allclose(end(0.1), 0.1)
+    count = len(traces)
+    np.testing.assert_allclose(end(0.2), 0.2)
     assert len(traces) == count
-    np.testing.assert_allclose(ends, [0.1, 0.2])

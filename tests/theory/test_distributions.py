@@ -66,7 +66,9 @@ def test_mixture_density_against_scipy():
         w * scipy.stats.multivariate_normal(m, c).pdf(points)
         for w, m, c in zip(weights / 4, means, covs, strict=True)
     )
-    np.testing.assert_allclose(jax.vmap(law.log_prob)(points), np.log(density), rtol=1e-10)
+    np.testing.assert_allclose(
+        jax.vmap(law.log_prob)(jnp.asarray(points)), np.log(density), rtol=1e-10
+    )
 
 
 def test_mixture_score_is_the_weighted_pull_of_its_components():

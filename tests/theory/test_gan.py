@@ -1,5 +1,7 @@
 """The GAN's optimum, derived a second time by search, autodiff and quadrature."""
 
+from typing import Any
+
 import hypothesis as hyp
 import hypothesis.strategies as st
 import jax
@@ -23,7 +25,7 @@ def log_densities(mean_p, std_p, mean_q, std_q):
 @hyp.given(a=st.floats(1e-3, 10.0), b=st.floats(1e-3, 10.0))
 def test_the_pointwise_maximiser_of_a_log_y_plus_b_log_one_minus_y(a, b):
     """y = a / (a + b), found by a bounded search to the root of its precision."""
-    search = scipy.optimize.minimize_scalar(
+    search: Any = scipy.optimize.minimize_scalar(
         lambda y: -(a * np.log(y) + b * np.log1p(-y)),
         bounds=(1e-9, 1 - 1e-9),
         method="bounded",

@@ -1,0 +1,183 @@
+"""Flags, configurations, and how a recipe ends: one line of JSON or one line of error."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from recipes import _cli
+from recipes._errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inner:
+    """Something nested."""
+
+    rate: float = 0.5
+    """A number."""
+    name: Literal["adam", "sgd"] = "adam"
+    """A choice."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args:
+    """Arguments of every kind."""
+
+    n_critic: int = 5
+    """Steps."""
+    flag: bool = False
+    """A switch."""
+    sizes: tuple[int, ...] = (1, 2)
+    """Several numbers."""
+    maybe: float | None = None
+    """A number or nothing."""
+    inner: Inner = Inner()
+    """Nested."""
+    out: Path | None = None
+    """Where to."""
+    config: Path | None = None
+    """Where from."""
+    resume: Path | None = None
+    """What to go on with."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run returns."""
+
+    summary: dict[str, Any]
+
+
+EVERYTHING = Args(
+    n_critic=7,
+    flag=True,
+    sizes=(3,),
+    maybe=0.25,
+    inner=Inner(rate=2.0, name="sgd"),
+    out=Path("a/b"),
+)
+
+
+@pytest.mark.parametrize("args", [Args(), EVERYTHING])
+def test_a_dumped_configuration_is_read_back(args, tmp_path):
+    """Every kind of field; what belongs to the call alone is not taken over."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"recipe": "toy", "args": _cli.args_to_json(args)}))
+    again = _cli.parse(Args, ["--config", str(path)])
+    assert again == dataclasses.replace(args, out=None, config=path)
+
+
+def test_flags_override_the_configuration_and_it_overrides_defaults(tmp_path):
+    """In that order, nested fields too."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"n_critic": 7, "inner": {"rate": 2, "name": "sgd"}}))
+    args = _cli.parse(Args, ["--inner.rate", "3", f"--config={path}"])
+    assert args.n_critic == 7
+    assert args.inner == Inner(rate=3.0, name="sgd")
+    assert args.sizes == (1, 2)
+
+
+WRONG_FLAGS = {
+    "unknown": (["--n-critics", "3"], ["--n-critics", "perhaps you meant --n-critic"]),
+    "choice": (["--inner.name", "lion"], ["'lion'", "adam", "sgd"]),
+    "type": (["--n-critic", "abc"], ["--n-critic", "'abc'"]),
+    "missing": (["--n-critic"], ["--n-critic", "Expected 1"]),
+    "stray": (["stray"], ["stray"]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WRONG_FLAGS))
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_a_wrong_flag_is_one_line(name, columns, monkeypatch, capsys):
+    """On a narrow and on a wide terminal: status 2, what is wrong, and where the help is."""
+    argv, words = WRONG_FLAGS[name]
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "argv", ["toy", *argv])
+    with pytest.raises(SystemExit) as stop:
+        _cli.main(Args, lambda args: Result({}))
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert "--help" in captured.err
+    for word in words:
+        assert word in captured.err
+    assert not any(mark in captured.err for mark in "│╭─╰\x1b")
+
+
+WRONG_CONFIGS = {
+    "unknown_key": ('{"args": {"n_critics": 3}}', "--n-critics"),
+    "wrong_type": ('{"args": {"n_critic": "many"}}', "'many'"),
+    "wrong_nested": ('{"args": {"inner": {"speed": 3}}}', "--inner.speed"),
+    "no_json": ("{", "no JSON file"),
+    "no_object": ("[1, 2]", "must hold an object"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WRONG_CONFIGS))
+def test_a_wrong_configuration_names_its_file(name, tmp_path):
+    """And what is wrong in it."""
+    text, word = WRONG_CONFIGS[name]
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(UserError) as error:
+        _cli.parse(Args, ["--config", str(path)])
+    assert str(path) in str(error.value)
+    assert word in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_that_is_not_there(tmp_path):
+    """Said by its path; and a run has one configuration only."""
+    with pytest.raises(UserError, match=r"gone\.json does not exist"):
+        _cli.parse(Args, ["--config", str(tmp_path / "gone.json")])
+    with pytest.raises(UserError, match="one configuration"):
+        _cli.parse(Args, ["--config", "a", "--resume", "b"])
+
+
+def test_the_last_line_is_json_with_null_for_what_is_not_finite(monkeypatch, capsys):
+    """Strict parsers read it."""
+    monkeypatch.setattr(sys, "argv", ["toy"])
+    _cli.main(Args, lambda args: Result({"loss": float("nan"), "list": [1.0, float("inf")]}))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(last, parse_constant=pytest.fail) == {"loss": None, "list": [1.0, None]}
+
+
+def test_an_error_of_the_run_is_one_line_and_status_2(monkeypatch, capsys):
+    """No traceback, even if its text has line ends."""
+
+    def run(args):
+        raise UserError("first\n  second")
+
+    monkeypatch.setattr(sys, "argv", ["toy"])
+    with pytest.raises(SystemExit) as stop:
+        _cli.main(Args, run)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "error: first second\n"
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    """Status 130, as shells expect."""
+
+    def run(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["toy"])
+    with pytest.raises(SystemExit) as stop:
+        _cli.main(Args, run)
+    assert stop.value.code == 130
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_help_lists_every_flag_with_its_docstring(capsys):
+    """Status 0."""
+    with pytest.raises(SystemExit) as stop:
+        _cli.parse(Args, ["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for word in ("--n-critic", "Steps.", "--inner.rate", "A number."):
+        assert word in text
