@@ -87,8 +87,11 @@ def _quiet_cli(args_type: type[A], argv: Sequence[str], program: str, **keywords
 def _one_line(box: str, program: str) -> str:
     """The message of tyro's box, the flags it suggests, and where the help is."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in box.splitlines()]
-    # Drawn with box characters on a terminal that has them, and with | and - elsewhere.
-    rows = [line.strip("│| ") for line in lines if line.startswith(("│", "|"))]
+    if any(line.startswith("╭") for line in lines):
+        rows = [line.strip("│ ") for line in lines if line.startswith("│")]
+    else:  # a terminal without box characters: the title, a rule, and then the rows
+        rules = [index for index, line in enumerate(lines) if line and set(line) == {"-"}]
+        rows = lines[rules[0] + 1 :] if rules else lines
     sections, current = [], []
     for row in [*rows, "-"]:
         if row and set(row) <= {"─", "-"}:
