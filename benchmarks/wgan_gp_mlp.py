@@ -170,7 +170,7 @@ def with_torch(points, compiled=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="WGAN-GP: gameopt against its peers")
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each")
     repeats = parser.parse_args().repeats
     points = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (4096, PIXELS)), jnp.float32)

@@ -18,8 +18,8 @@ class Curve(NamedTuple):
     """One line of a panel: `x` and `y` of the same length, drawn in `style`."""
 
     label: str
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
     style: str = "-"
     color: str | None = None
 

@@ -93,6 +93,14 @@ class RunFolder:
         return _checkpoint.load(self.checkpoints, like)
 
 
+def check_positive(args: Any, *names: str) -> None:
+    """Raises a `UserError` for the first of these flags that is below 1."""
+    for name in names:
+        if getattr(args, name) < 1:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
+
+
 def open_run(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) -> RunFolder:
     """Makes or finds the run's folder, before anything is compiled.
 

@@ -22,11 +22,11 @@ import gameopt as go
 from models import mlp_critic, mlp_generator
 from recipes import _cli
 from recipes._critics import Measurement, critic_numbers, share_at_limit
-from recipes._data import Dataset, load
+from recipes._data import NAMES, Dataset, load, standardized
 from recipes._errors import UserError
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
-from recipes._run import CommonArgs, RunFolder, open_run, write_json
+from recipes._run import CommonArgs, RunFolder, check_positive, open_run, write_json
 from recipes._training import train
 from recipes._wgan_pictures import Pictures, draw_curves
 
@@ -42,6 +42,9 @@ class Args(CommonArgs):
     swiss_roll, or a .npy or .npz file."""
     data_dir: Path | None = None
     """Folder with the four IDX files of mnist or fashion_mnist, gzipped or not."""
+    standardize: bool = True
+    """For vectors and points in the plane from a file: train on columns of mean 0 and deviation 1.
+    Distances are then in deviations; generated.npy is in the file's units."""
     lipschitz: Literal["gp", "clip", "lp", "none"] = "gp"
     """What keeps the critic Lipschitz: gradient penalty, weight clipping, one-sided penalty, or
     nothing."""
@@ -88,7 +91,8 @@ class Result:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
-    for name in (
+    check_positive(
+        args,
         "n_critic",
         "batch_size",
         "steps",
@@ -98,16 +102,13 @@ def check(args: Args) -> None:
         "eval_every",
         "log_every",
         "eval_size",
-    ):
-        if getattr(args, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
+    )
     if args.latent_size is not None and args.latent_size < 1:
         raise UserError(f"--latent-size must be at least 1, got {args.latent_size}.")
-    if args.clip <= 0:
+    if not 0 < args.clip < float("inf"):
         raise UserError(f"--clip must be positive, got {args.clip}.")
-    if args.penalty_weight is not None and args.penalty_weight < 0:
-        raise UserError(f"--penalty-weight must not be negative, got {args.penalty_weight}.")
+    if args.penalty_weight is not None and not 0 <= args.penalty_weight < float("inf"):
+        raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
     if args.solver == "simultaneous" and args.n_critic != 1:
         raise UserError("--solver simultaneous moves both players once: add --n-critic 1.")
     make_optimizer(args.generator_optimizer, "generator-optimizer")
@@ -182,6 +183,9 @@ def run(args: Args) -> Result:
     check(args)
     data = load(args.data, args.data_dir, args.seed)
     args = resolve(args, data)
+    scaled, scaling = data, None
+    if args.standardize and args.data not in NAMES:
+        scaled, scaling = standardized(data)
     folder = open_run("wgan", args, MAY_CHANGE_ON_RESUME)
     print(f"{data.name}: {len(data.points)} points of shape {data.points.shape[1:]}, {data.source}")
     print(f"writing to {folder.path}", flush=True)
@@ -189,13 +193,13 @@ def run(args: Args) -> Result:
 
     keys = jax.random.split(jax.random.key(args.seed), 4)
     key_players, key_play, key_latents, key_lines = keys
-    game, solver = make_game(args, jnp.asarray(data.points)), make_solver(args)
-    players = make_players(args, data, key_players)
-    order = np.random.default_rng(args.seed).permutation(len(data.points))
-    real, other = (data.points[order[i * args.eval_size :][: args.eval_size]] for i in (0, 1))
-    latents = game_latents(args, key_latents)
+    game, solver = make_game(args, jnp.asarray(scaled.points)), make_solver(args)
+    players = make_players(args, scaled, key_players)
+    order = np.random.default_rng(args.seed).permutation(len(scaled.points))
+    real, other = (scaled.points[order[i * args.eval_size :][: args.eval_size]] for i in (0, 1))
+    latents = fixed_latents(args, key_latents)
     measure = Measurement(real, other, latents, key_lines)
-    pictures = Pictures(folder, data, real)
+    pictures = Pictures(folder, scaled, real)
 
     def evaluate(players: go.Players, round: int) -> dict[str, Any]:
         numbers, fake = measure(players)
@@ -217,10 +221,12 @@ def run(args: Args) -> Result:
         log_every=args.log_every,
         shown=("wasserstein_estimate", "w1_exact", "w1_floor"),
     )
+    generated = np.asarray(jax.vmap(players.x)(latents))
+    np.save(folder.path / "generated.npy", scaling.undo(generated) if scaling else generated)
     return finish(args, folder, players, rate, time.perf_counter() - begin)
 
 
-def game_latents(args: Args, key: jax.Array) -> jax.Array:
+def fixed_latents(args: Args, key: jax.Array) -> jax.Array:
     """The fixed latents that every evaluation generates from, shape `(eval_size, latent_size)`."""
     assert args.latent_size is not None
     return jax.random.normal(key, (args.eval_size, args.latent_size))

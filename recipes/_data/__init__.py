@@ -11,6 +11,8 @@ from recipes._data._dataset import Dataset as Dataset
 from recipes._data._dataset import check_labels, kind_of
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
+from recipes._data._scaling import Scaling as Scaling
+from recipes._data._scaling import standardized as standardized
 from recipes._errors import UserError
 
 Split = Literal["train", "test"]

@@ -48,10 +48,11 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None, str]:
     if not path.is_file():
         raise UserError(f"--data {path}: there is no such file.")
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content, None, str(path)
-        with content:
+        # Opened here, because numpy leaves a damaged archive open.
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return content, None, str(path)
             arrays = {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         if "pickle" in str(error):

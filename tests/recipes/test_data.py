@@ -49,11 +49,12 @@ def refused(call, *words):
 
 def test_digits_are_the_real_ones():
     """1797 images of 8x8 in [-1, 1], with their labels."""
-    data, source = _data.load("digits"), sklearn.datasets.load_digits()
+    data = _data.load("digits")
+    flat, target = sklearn.datasets.load_digits(return_X_y=True)
     assert data.points.shape == (1797, 8, 8)
     assert data.points.dtype == np.float32
-    np.testing.assert_allclose((data.points + 1) * 8, source["images"])
-    np.testing.assert_array_equal(data.labels, source["target"])
+    np.testing.assert_allclose((data.points + 1) * 8, np.reshape(flat, (-1, 8, 8)))
+    np.testing.assert_array_equal(data.labels, target)
     assert (data.points.min(), data.points.max()) == (-1, 1)
 
 

@@ -1,0 +1,305 @@
+"""recipes.wgan as a user meets it: small runs, resumed runs, and every wrong way to start one."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+
+import chex
+import jax
+import jax.monitoring
+import numpy as np
+import pytest
+from PIL import Image
+
+import gameopt as go
+from recipes import _cli, _data, wgan
+from recipes._errors import UserError
+from recipes._optimizers import OptimizerArgs
+
+SMALL = wgan.Args(
+    steps=40, eval_every=20, log_every=5, eval_size=64, batch_size=16, generator_width=16,
+    critic_width=16, depth=1, latent_size=4,
+)  # fmt: skip
+
+
+def small(tmp_path, name="run", **changes):
+    return dataclasses.replace(SMALL, out=tmp_path / name, **changes)
+
+
+def arrays(players):
+    return go.playable(players)
+
+
+@pytest.fixture
+def compilations():
+    """Counts the programs that XLA compiles, by name."""
+    names = []
+
+    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            names.append(kwargs.get("fun_name", ""))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield names
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def test_a_run_leaves_everything_it_should(tmp_path, float32):
+    """Configuration, metrics, pictures, checkpoints, summary; all of them readable."""
+    result = wgan.run(small(tmp_path))
+    folder = tmp_path / "run"
+    assert result.folder == folder
+    config = json.loads((folder / "config.json").read_text())
+    assert config["args"]["penalty_weight"] == 10.0, "resolved, not None"
+    assert config["data"]["sha256"] == _data.load("digits").checksum()
+    assert config["versions"]["jax"] == jax.__version__
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    train = [line["round"] for line in lines if line["kind"] == "train"]
+    evaluations = [line for line in lines if line["kind"] == "eval"]
+    assert train == [5, 10, 15, 20, 25, 30, 35, 40]
+    assert [line["round"] for line in evaluations] == [0, 20, 40]
+    for line in lines:
+        assert {"wasserstein_estimate", "penalty"} <= line.keys()
+    for picture in ("curves.png", "over_time.png", "data.png", "samples/00000040.png"):
+        image = np.asarray(Image.open(folder / picture).convert("L"))
+        assert image.std() > 5, f"{picture} is not blank"
+    assert json.loads((folder / "summary.json").read_text()) == _cli.finite(result.summary)
+    assert (folder / "checkpoints" / "00000040").is_dir()
+
+
+def test_the_estimate_is_bounded_by_the_exact_distance(tmp_path, float32):
+    """On the same points, E f(x) - E f(G(z)) <= Lip(f) W1: Kantorovich-Rubinstein, every time.
+
+    The largest gradient on the lines of a coupling bounds the increments along it, so that the
+    bound holds for that very coupling; here the rigorous product of norms stands for Lip(f).
+    """
+    result = wgan.run(small(tmp_path, data="swiss_roll"))
+    lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    upper = float(go.lipschitz_upper_bound(result.players.y))
+    last = [line for line in lines if line["kind"] == "eval"][-1]
+    assert last["wasserstein_estimate"] <= upper * last["w1_exact"] * (1 + 1e-5)
+    assert last["w1_floor"] > 0
+
+
+@pytest.mark.parametrize("lipschitz", ["gp", "clip", "lp", "none"])
+def test_every_way_to_keep_the_critic_lipschitz(tmp_path, float32, lipschitz):
+    """Clipping keeps every weight within the limit and reports the share at it."""
+    result = wgan.run(small(tmp_path, lipschitz=lipschitz, steps=20, clip=0.02))
+    if lipschitz == "clip":
+        for leaf in jax.tree.leaves(arrays(result.players.y)):
+            assert np.abs(leaf).max() <= np.float32(0.02)
+        assert 0 < result.summary["share_at_limit"] <= 1
+        assert result.summary["penalty"] == 0
+    assert ("share_at_limit" in result.summary) == (lipschitz == "clip")
+    assert (result.summary["penalty"] > 0) == (lipschitz in ("gp", "lp"))
+
+
+@pytest.mark.parametrize("data", ["ring", "grid", "vectors", "colour"])
+def test_every_kind_of_data(tmp_path, float32, data):
+    """The plane with contours, vectors on principal axes, images with channels."""
+    rng = np.random.default_rng(0)
+    if data == "vectors":
+        np.save(tmp_path / "vectors.npy", 100 + 30 * rng.normal(size=(200, 5)))
+    if data == "colour":
+        images = rng.integers(0, 255, (200, 4, 4, 3)).astype(np.uint8)
+        np.save(tmp_path / "colour.npy", images)
+    path = data if data in _data.NAMES else str(tmp_path / f"{data}.npy")
+    result = wgan.run(small(tmp_path, data=path, steps=20, eval_size=50))
+    assert np.isfinite(result.summary["w1_exact"])
+    generated = np.load(tmp_path / "run" / "generated.npy")
+    assert generated.shape == (50, *_data.load(path).points.shape[1:])
+    if data == "vectors":
+        assert 50 < generated.mean() < 150, "in the units of the file"
+    assert (tmp_path / "run" / "over_time.png").is_file()
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
+    """40 rounds at once; or 20, a stop, and 20 more: players, optimizers and metrics alike."""
+    whole = wgan.run(small(tmp_path, "whole"))
+    wgan.run(small(tmp_path, "parts", steps=20))
+    with (tmp_path / "parts" / "metrics.jsonl").open("a") as file:
+        file.write(
+            '{"kind": "train", "round": 25, "loss_x": 0}\n{"kind": "tr'
+        )  # as a kill leaves it
+    resumed = wgan.run(
+        dataclasses.replace(_cli.parse(wgan.Args, ["--resume", str(tmp_path / "parts")]), steps=40)
+    )
+    chex.assert_trees_all_equal(arrays(resumed.players), arrays(whole.players))
+    texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
+    assert texts[0] == texts[1]
+    manifests = [
+        json.loads((tmp_path / name / "checkpoints/00000040/manifest.json").read_text())["leaves"]
+        for name in ("whole", "parts")
+    ]
+    assert manifests[0] == manifests[1]
+
+
+def test_a_damaged_checkpoint_is_skipped_on_resume(tmp_path, float32, capsys):
+    """The one before is used, this is said, and the end is the same."""
+    whole = wgan.run(small(tmp_path))
+    manifest = tmp_path / "run/checkpoints/00000040/manifest.json"
+    manifest.write_text("{")
+    resumed = wgan.run(_cli.parse(wgan.Args, ["--resume", str(tmp_path / "run")]))
+    error = capsys.readouterr().err
+    assert "skipped checkpoint" in error
+    assert "00000040" in error
+    assert "resumed at round 20" in error
+    chex.assert_trees_all_equal(arrays(resumed.players), arrays(whole.players))
+
+
+def test_a_run_compiles_its_rollout_at_most_twice(tmp_path, float32, compilations):
+    """Five chunks of 20 and one of 10: two programs; a seed is no other program."""
+    args = small(
+        tmp_path, steps=110, critic_width=17
+    )  # a width of its own: no other test's program
+    wgan.run(args)
+    assert sum("_rollout" in name for name in compilations) == 2
+    compilations.clear()
+    wgan.run(dataclasses.replace(args, out=tmp_path / "again", seed=1))
+    assert sum("_rollout" in name for name in compilations) <= 2
+
+
+def test_a_configuration_gives_the_same_run(tmp_path, float32):
+    """config.json of one run as --config of another: the same bits."""
+    first = wgan.run(small(tmp_path, steps=20))
+    args = _cli.parse(
+        wgan.Args, ["--config", str(tmp_path / "run/config.json"), "--out", str(tmp_path / "b")]
+    )
+    second = wgan.run(args)
+    chex.assert_trees_all_equal(arrays(first.players), arrays(second.players))
+    assert first.summary["w1_exact"] == second.summary["w1_exact"]
+
+
+def test_training_that_explodes_says_so_and_keeps_what_was_sound(tmp_path, float32):
+    """Step sizes of 1e30: one line, and no checkpoint of nan."""
+    huge = OptimizerArgs(name="sgd", learning_rate=1e30)
+    with pytest.raises(UserError, match="inf or nan before round 20; lower the learning rates"):
+        wgan.run(small(tmp_path, generator_optimizer=huge, critic_optimizer=huge))
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+WRONG = {
+    "unknown_flag": (["--n-critics", "3"], ["--n-critics", "--n-critic"]),
+    "unknown_solver": (["--solver", "magic"], ["magic", "alternating"]),
+    "n_critic": (["--n-critic", "0"], ["--n-critic must be at least 1"]),
+    "batch_zero": (["--batch-size", "0"], ["--batch-size must be at least 1"]),
+    "batch_large": (["--batch-size", "5000"], ["--batch-size 5000", "1797 points"]),
+    "steps": (["--steps", "-3"], ["--steps must be at least 1"]),
+    "latent": (["--latent-size", "0"], ["--latent-size must be at least 1"]),
+    "clip": (["--clip", "-1"], ["--clip must be positive"]),
+    "rate": (["--critic-optimizer.learning-rate", "0"], ["--critic-optimizer.learning-rate"]),
+    "rate_nan": (["--generator-optimizer.learning-rate", "nan"], ["must be positive, got nan"]),
+    "beta": (["--generator-optimizer.beta2", "1"], ["--generator-optimizer.beta2 must be in"]),
+    "penalty": (["--penalty-weight", "-1"], ["--penalty-weight must be 0 or more"]),
+    "penalty_nan": (["--penalty-weight", "nan"], ["--penalty-weight"]),
+    "simultaneous": (["--solver", "simultaneous"], ["add --n-critic 1"]),
+    "no_dir": (["--data", "mnist"], ["train-images-idx3-ubyte(.gz)"]),
+    "missing_dir": (["--data", "mnist", "--data-dir", "gone"], ["gone is no folder"]),
+    "nan_file": (["--data", "nan.npy"], ["NaN or inf in 1 of its 9 points"]),
+    "odd_images": (["--data", "odd.npy"], ["shape (9, 1, 5)"]),
+    "no_file": (["--data", "gone.npy"], ["no such file"]),
+    "unknown_data": (["--data", "cats"], ["--data cats is none of"]),
+    "truncated": (["--data", "mnist", "--data-dir", "cut"], ["truncated"]),
+    "magic": (["--data", "mnist", "--data-dir", "magic"], ["no IDX file"]),
+    "out_exists": (["--out", "full"], ["--out full exists already", "--overwrite", "--resume"]),
+    "out_below_file": (["--out", "nan.npy/run"], ["cannot be written"]),
+    "overwrite_other": (["--out", "full", "--overwrite"], ["no earlier run's folder"]),
+    "resume_nothing": (["--resume", "gone"], ["gone/config.json does not exist"]),
+    "resume_empty": (["--resume", "full"], ["full/config.json does not exist"]),
+    "config_keys": (["--config", "keys.json"], ["keys.json", "--colour"]),
+    "config_gone": (["--config", "gone.json"], ["gone.json does not exist"]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def wrong_files(tmp_path, monkeypatch):
+    """A folder with every file that the cases above name."""
+    monkeypatch.chdir(tmp_path)
+    points = np.ones((9, 3))
+    points[4, 1] = np.nan
+    np.save("nan.npy", points)
+    np.save("odd.npy", np.ones((9, 1, 5)))
+    (tmp_path / "keys.json").write_text('{"args": {"colour": "red"}}')
+    for name, head in (("cut", b"\x00\x00\x08\x03"), ("magic", b"\x01\x02\x03\x04")):
+        folder = tmp_path / name
+        folder.mkdir()
+        images = head + bytes([0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 4]) + bytes(100)
+        (folder / "train-images-idx3-ubyte").write_bytes(images)
+        (folder / "train-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 9, *[1] * 9]))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("precious")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_a_wrong_start_is_one_line_and_changes_nothing(
+    name, wrong_files, monkeypatch, capsys, float32, compilations
+):
+    """Status 2, before anything is compiled, in under 5 seconds, nothing written or lost."""
+    argv, words = WRONG[name]
+    before = sorted((str(p), p.is_file() and p.read_bytes()) for p in wrong_files.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["wgan", *argv])
+    begin = time.perf_counter()
+    with pytest.raises(SystemExit) as stop:
+        wgan.main()
+    assert stop.value.code == 2
+    assert time.perf_counter() - begin < 5
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    for word in words:
+        assert word in captured.err
+    assert compilations == []
+    after = sorted((str(p), p.is_file() and p.read_bytes()) for p in wrong_files.rglob("*"))
+    assert before == after
+
+
+def test_a_resumed_run_is_the_same_run(tmp_path, float32, monkeypatch):
+    """Another batch size, another recipe's folder, another output: refused; more steps: not."""
+    wgan.run(small(tmp_path, steps=20))
+    run = str(tmp_path / "run")
+    parsed = lambda *flags: _cli.parse(wgan.Args, ["--resume", run, *flags])
+    with pytest.raises(UserError, match="--batch-size is 16 and not 32"):
+        wgan.run(parsed("--batch-size", "32"))
+    with pytest.raises(UserError, match="leave --out out"):
+        wgan.run(parsed("--out", str(tmp_path / "other")))
+    config = tmp_path / "run" / "config.json"
+    config.write_text(config.read_text().replace('"recipe": "wgan"', '"recipe": "vae"'))
+    with pytest.raises(UserError, match=r"is a run of recipes\.vae"):
+        wgan.run(parsed())
+
+
+def test_overwrite_replaces_an_earlier_run(tmp_path, float32):
+    """And only when it is asked for."""
+    wgan.run(small(tmp_path, steps=20))
+    stale = tmp_path / "run" / "samples" / "00009999.png"
+    stale.touch()
+    with pytest.raises(UserError, match="exists already"):
+        wgan.run(small(tmp_path, steps=20))
+    assert stale.exists()
+    wgan.run(small(tmp_path, steps=20, overwrite=True))
+    assert not stale.exists()
+
+
+def test_the_command_from_outside(tmp_path):
+    """A fresh process: exit status, one line of error, and JSON as the last line of output."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-m", "recipes.wgan"]
+    begin = time.perf_counter()
+    wrong = subprocess.run(
+        [*command, "--n-critic", "0"], capture_output=True, text=True, env=environment
+    )
+    assert time.perf_counter() - begin < 15  # 5 on an idle machine
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == "error: --n-critic must be at least 1, got 0.\n"
+    flags = ["--steps", "20", "--eval-every", "10", "--out", str(tmp_path / "run")]
+    right = subprocess.run([*command, *flags], capture_output=True, text=True, env=environment)
+    assert right.returncode == 0, right.stderr
+    summary = json.loads(right.stdout.splitlines()[-1])
+    assert summary["rounds"] == 20
+    assert summary["w1_exact"] > summary["w1_floor"] > 0
+    assert "rounds/s" in right.stderr
