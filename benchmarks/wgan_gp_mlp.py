@@ -9,6 +9,7 @@ ratios are of the medians, with the range of the pairwise ratios beside them.
 
 import argparse
 import functools
+import itertools
 import statistics
 import time
 
@@ -129,7 +130,7 @@ def with_torch(points, compiled=False):
 
     def mlp(sizes, end):
         parts = []
-        for n, m in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for n, m in itertools.pairwise(sizes[:-1]):
             parts += [nn.Linear(n, m), nn.ReLU()]
         return nn.Sequential(*parts, nn.Linear(sizes[-2], sizes[-1]), *end)
 

@@ -19,7 +19,7 @@ class Linear(eqx.Module):
     bias: Float[Array, " out"]
 
     def __init__(self, in_size: int, out_size: int, init: Initializer, key: PRNGKeyArray):
-        """`init` draws the weight, for instance `jax.nn.initializers.he_normal()`; the bias is 0."""
+        """`init` draws the weight, such as `jax.nn.initializers.he_normal()`; the bias is 0."""
         self.weight = init(key, (in_size, out_size))
         self.bias = jnp.zeros((out_size,), self.weight.dtype)
 

@@ -73,9 +73,7 @@ def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
     rounds = [line["round"] for line in held]
     column = lambda name: [line[name] for line in held]
     label = "round (generator steps)"
-    floor = Curve(
-        "$-\\log 4$: reached iff $p_g = p_d$", rounds, [MINUS_LOG_4] * len(rounds), ":", THEORY
-    )
+    constant = lambda name, level: Curve(name, rounds, [level] * len(rounds), ":", THEORY)
     value = [
         Curve("$V(D, G)$", rounds, column("value"), "o-", REAL),
         Curve("$V(D^*, G) = -\\log 4 + 2 JS$", rounds, column("value_at_optimum"), "s--", FAKE),
@@ -83,9 +81,7 @@ def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
     ]
     js = [
         Curve("$JS(p_d, p_g)$", rounds, column("js"), "o-", REAL),
-        Curve(
-            "$\\log 2$: nothing in common", rounds, [float(np.log(2))] * len(rounds), ":", THEORY
-        ),
+        constant("$\\log 2$: nothing in common", float(np.log(2.0))),
     ]
     error = [
         Curve("largest", rounds, column("d_error_max"), "s--", FAKE),
