@@ -8,7 +8,7 @@ import numpy as np
 
 from recipes._data._builtin import digits, grid, ring, swiss_roll
 from recipes._data._dataset import Dataset as Dataset
-from recipes._data._dataset import check_labels, kind_of
+from recipes._data._dataset import check_labels, check_points, kind_of
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
 from recipes._data._scaling import Scaling as Scaling
@@ -40,7 +40,7 @@ def load(data: str, data_dir: Path | None = None, seed: int = 0, split: Split = 
         return TOYS[data](seed)
     if data in IDX:
         return _load_idx(data, data_dir, split)
-    if Path(data).suffix in (".npy", ".npz"):
+    if Path(data).suffix.lower() in (".npy", ".npz"):
         return load_array_file(Path(data))
     raise UserError(f"--data {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file.")
 
@@ -58,7 +58,10 @@ def _load_idx(name: str, data_dir: Path | None, split: Split) -> Dataset:
         raise UserError(f"--data-dir {data_dir} {why}; --data {name} reads {listing} there.")
     images_path, labels_path = (path for path in found if path is not None)
     images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
+    if images.dtype != np.uint8:
+        raise UserError(f"{images_path} holds {images.dtype}, where bytes are expected as pixels.")
     kind_of(images.shape, str(images_path))
+    check_points(images, str(images_path))
     points = images.astype(np.float32) / np.float32(127.5) - 1
     labels = check_labels(labels, len(points), f"{labels_path} (for {images_path.name})")
     return Dataset(name, points, labels, "image", f"IDX files in {data_dir}")

@@ -60,6 +60,16 @@ def kind_of(shape: tuple[int, ...], where: str) -> Kind:
     )
 
 
+def as_points(raw: np.ndarray, where: str) -> np.ndarray:
+    """Points as float32; a `UserError` if they are too few, or not finite, or too large for it."""
+    check_points(raw, where)
+    with np.errstate(over="ignore"):
+        points = raw.astype(np.float32)
+    if not np.isfinite(points).all():
+        raise UserError(f"{where} has numbers beyond float32, up to {np.abs(raw).max():.3g}.")
+    return points
+
+
 def check_points(points: np.ndarray, where: str) -> None:
     """Raises a `UserError` if there are fewer than two points, or NaN or inf among them."""
     if len(points) < 2:
@@ -78,4 +88,9 @@ def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
         raise UserError(
             f"{where} has labels of shape {labels.shape} for {count} points; expected ({count},)."
         )
-    return labels.astype(np.int32)
+    if labels.dtype.kind in "fiub":
+        with np.errstate(invalid="ignore"):  # of nan and of what is too large: they differ below
+            whole = labels.astype(np.int32)
+        if (whole == labels).all():
+            return whole
+    raise UserError(f"{where} has labels of dtype {labels.dtype} that are no whole 32-bit numbers.")

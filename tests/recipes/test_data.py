@@ -136,6 +136,8 @@ WRONG_IDX = {
     "too_long": (RAW + b"xx", ["too many", "362 follow"]),
     "nothing": (b"", ["no IDX file"]),
     "no_images": (idx_bytes(IMAGES[:0]), ["empty"]),
+    "one_image": (idx_bytes(IMAGES[:1]), ["1 points", "at least 2"]),
+    "floats": (idx_bytes(IMAGES.astype(np.float32)), ["holds >f4", "bytes are expected"]),
     "one_pixel": (idx_bytes(IMAGES[:, :1, :1]), ["shape (12, 1, 1)"]),
 }
 
@@ -164,78 +166,8 @@ def test_labels_must_be_as_many_as_images(tmp_path):
     """Both numbers are said."""
     write_pair(tmp_path, labels=idx_bytes(LABELS[:5]))
     refused(lambda: _data.load("mnist", tmp_path), "(5,)", "12 points", LABELS_NAME)
-
-
-def save(path: Path, **arrays) -> str:
-    np.savez(path, **arrays)
-    return str(path)
-
-
-def test_array_files_of_every_kind(tmp_path):
-    """Vectors keep their units; bytes and [0, 1] images come out in [-1, 1]."""
-    rng = np.random.default_rng(0)
-    np.save(tmp_path / "v.npy", 50 * rng.normal(size=(9, 4)))
-    data = _data.load(str(tmp_path / "v.npy"))
-    assert data.kind == "vector"
-    assert np.abs(data.points).max() > 10
-    np.save(tmp_path / "p.npy", rng.normal(size=(9, 2)))
-    assert _data.load(str(tmp_path / "p.npy")).kind == "plane"
-    path = save(tmp_path / "i.npz", images=IMAGES, labels=LABELS)
-    data = _data.load(path)
-    np.testing.assert_allclose((data.points + 1) * 127.5, IMAGES, atol=1e-4)
-    np.testing.assert_array_equal(data.labels, LABELS)
-    colour = rng.uniform(size=(9, 4, 4, 3))
-    data = _data.load(save(tmp_path / "c.npz", x=colour))
-    np.testing.assert_allclose(data.points, 2 * colour - 1, atol=1e-6)
-    signed = rng.uniform(-1, 1, (9, 4, 4))
-    np.testing.assert_allclose(
-        _data.load(save(tmp_path / "s.npz", data=signed)).points, signed, 1e-6
-    )
-
-
-def with_nan():
-    points = np.ones((9, 4))
-    points[3, 1], points[7, 0] = np.nan, np.inf
-    return points
-
-
-WRONG_ARRAYS = {
-    "nan": (with_nan(), ["NaN or inf in 2 of its 9 points", "point 3"]),
-    "axes": (np.ones(9), ["shape (9,)", "(n, height, width)"]),
-    "channels": (np.ones((9, 4, 4, 2)), ["shape (9, 4, 4, 2)"]),
-    "thin_images": (np.ones((9, 1, 5)), ["shape (9, 1, 5)"]),
-    "text": (np.array([["a", "b"]]), ["dtype", "numbers are needed"]),
-    "complex": (np.ones((9, 4), complex), ["complex128"]),
-    "one_point": (np.ones((1, 4)), ["1 points", "at least 2"]),
-    "pixels": (300.0 * np.ones((9, 4, 4)), ["pixels from 300 to 300"]),
-    "pickle": (np.array([{}, []], dtype=object), ["Python objects"]),
-}
-
-
-@pytest.mark.parametrize("name", sorted(WRONG_ARRAYS))
-def test_wrong_arrays_are_refused_by_name(tmp_path, name):
-    """One line with the path and what is wrong."""
-    array, words = WRONG_ARRAYS[name]
-    path = tmp_path / "x.npy"
-    np.save(path, array, allow_pickle=True)
-    refused(lambda: _data.load(str(path)), path, *words)
-
-
-def test_files_that_are_no_array_files(tmp_path):
-    """Missing, cut off, not what they seem, without points, with other labels."""
-    refused(lambda: _data.load(str(tmp_path / "gone.npy")), "gone.npy", "no such file")
-    (tmp_path / "text.npy").write_text("hello")
-    refused(lambda: _data.load(str(tmp_path / "text.npy")), "text.npy")
-    np.save(tmp_path / "cut.npy", np.ones((9, 4)))
-    raw = (tmp_path / "cut.npy").read_bytes()
-    (tmp_path / "cut.npy").write_bytes(raw[:-30])
-    refused(lambda: _data.load(str(tmp_path / "cut.npy")), "cut.npy", "cannot be read")
-    path = save(tmp_path / "z.npz", a=np.ones((9, 4)), b=np.ones(9))
-    refused(lambda: _data.load(path), "z.npz", "a, b", "points")
-    Path(path).write_bytes(Path(path).read_bytes()[:40])
-    refused(lambda: _data.load(path), "z.npz", "cannot be read")
-    path = save(tmp_path / "l.npz", x=np.ones((9, 4)), y=np.ones(3))
-    refused(lambda: _data.load(path), "labels of shape (3,)", "9 points")
+    write_pair(tmp_path, labels=idx_bytes(LABELS + np.float32(0.5)))
+    refused(lambda: _data.load("mnist", tmp_path), LABELS_NAME, ">f4", "no whole")
 
 
 def test_an_unknown_name_lists_the_known():
