@@ -6,14 +6,18 @@ main(Args, run)                            # what every recipe's main is
 
 import contextlib
 import dataclasses
+import difflib
 import io
 import json
 import math
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from recipes._errors import UserError
 
@@ -30,18 +34,23 @@ class HasSummary(Protocol):
     def summary(self) -> dict[str, Any]: ...
 
 
-def main(args_type: type[A], run: Callable[[A], HasSummary]) -> None:
+def main(
+    args_type: type[A], run: Callable[[A], HasSummary], argv: Sequence[str] | None = None
+) -> None:
     """Parses the flags, runs, and prints the summary as the last line of standard output.
 
-    A `UserError` becomes one line on standard error and exit status 2.
+    A `UserError` becomes one line on standard error and exit status 2. `argv` is the process's own
+    by default.
     """
     try:
-        summary = run(parse(args_type, sys.argv[1:])).summary
+        summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted: go on with --resume and the folder of the run", file=sys.stderr)
+        can_resume = "resume" in getattr(args_type, "__dataclass_fields__", {})
+        hint = ": go on with --resume and the folder of the run" if can_resume else ""
+        print(f"interrupted{hint}", file=sys.stderr)
         sys.exit(130)
     print(json.dumps(finite(summary)), flush=True)
 
@@ -62,26 +71,30 @@ def parse(args_type: type[A], argv: Sequence[str]) -> A:
     import tyro
 
     program, doc = program_of(args_type), sys.modules[args_type.__module__].__doc__
-    default: Any = tyro.MISSING
     path = _config_path(argv)
-    if path is not None:
-        default = _from_config(args_type, path)
-    keywords = {} if default is tyro.MISSING else {"default": default}
-    return _quiet_cli(args_type, argv, program, description=doc, **keywords)
-
-
-def _quiet_cli(args_type: type[A], argv: Sequence[str], program: str, **keywords: Any) -> A:
-    """`tyro.cli`, with its box of an error made into one line."""
-    import tyro
-
+    default: Any = {} if path is None else {"default": _from_config(args_type, path)}
     caught = io.StringIO()
     try:
-        with contextlib.redirect_stderr(caught):
-            return tyro.cli(args_type, args=list(argv), prog=program, **keywords)
+        with contextlib.redirect_stderr(caught), _wide_unless_help(argv):
+            return tyro.cli(args_type, args=list(argv), prog=program, description=doc, **default)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
     raise UserError(_one_line(caught.getvalue(), program))
+
+
+@contextlib.contextmanager
+def _wide_unless_help(argv: Sequence[str]) -> Iterator[None]:
+    """An error's box is so wide that no word is broken: a path must come out as it was given."""
+    before = os.environ.get("COLUMNS")
+    if not {"-h", "--help"} & set(argv):
+        os.environ["COLUMNS"] = "10000"
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS", None)
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _one_line(box: str, program: str) -> str:
@@ -112,8 +125,9 @@ def _config_path(argv: Sequence[str]) -> Path | None:
     for flag, tail in (("--config", ""), ("--resume", "config.json")):
         for index, word in enumerate(argv):
             value = None
-            if word == flag and index + 1 < len(argv):
-                value = argv[index + 1]
+            following = argv[index + 1] if index + 1 < len(argv) else "--"
+            if word == flag and not following.startswith("--"):  # else the parser says what lacks
+                value = following
             elif word.startswith(flag + "="):
                 value = word.removeprefix(flag + "=")
             if value is None:
@@ -125,38 +139,86 @@ def _config_path(argv: Sequence[str]) -> Path | None:
 
 
 def _from_config(args_type: type[A], path: Path) -> A:
-    """The arguments of a config.json, checked by the same parser as the flags."""
+    """The arguments of a config.json, without those of the call that wrote it."""
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist, so there is no configuration to take.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON file that can be read: {error}") from error
     saved = config.get("args", config) if isinstance(config, dict) else None
     if not isinstance(saved, dict):
         raise UserError(f"{path} must hold an object of flags, or one under the key 'args'.")
     saved = {key: value for key, value in saved.items() if key not in OF_THE_CALL}
-    try:
-        return _quiet_cli(args_type, flags_of(saved), program_of(args_type))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    return args_from_json(args_type, saved, str(path))
 
 
-def flags_of(values: dict[str, Any], prefix: str = "") -> list[str]:
-    """The command line that gives these values: the inverse of parsing, for JSON values."""
-    flags: list[str] = []
+def args_from_json(args_type: type[A], values: Mapping[str, Any], where: str) -> A:
+    """The inverse of `args_to_json`; a field that is not there keeps its default.
+
+    **Arguments:**
+
+    - `where`: what the values were read from, for the errors.
+
+    **Raises:** `UserError` that names an unknown key, or the key of a value of another type.
+    """
+    return _fields_from_json(args_type, None, values, where, "")
+
+
+def _fields_from_json(
+    kind: Any, default: Any, values: Mapping[str, Any], where: str, prefix: str
+) -> Any:
+    hints = typing.get_type_hints(kind)
+    fields = [field.name for field in dataclasses.fields(kind) if field.init]
+    found = {}
     for key, value in values.items():
-        name = prefix + str(key).replace("_", "-")
-        if isinstance(value, dict):
-            flags += flags_of(value, name + ".")
-        elif isinstance(value, bool):
-            head, dot, tail = name.rpartition(".")
-            flags.append(f"--{name}" if value else f"--{head}{dot}no-{tail}")
-        elif isinstance(value, list):
-            flags += [f"--{name}", *map(str, value)]
-        else:
-            flags += [f"--{name}", str(value)]
-    return flags
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"perhaps you meant {prefix}{near[0]}" if near else "take it out"
+            flag = "--" + (prefix + key).replace("_", "-")
+            raise UserError(f"{where} has the key {prefix}{key}: there is no {flag}; {hint}.")
+        inner = getattr(default if default is not None else kind, key, None)
+        try:
+            found[key] = _from_json(hints[key], inner, value, where, prefix + key)
+        except (TypeError, OverflowError):  # a whole number may be beyond all floats
+            hint = hints[key].__name__ if type(hints[key]) is type else str(hints[key])
+            wanted = re.sub(r"\b(typing|pathlib(\._local)?)\.", "", hint)
+            text = f"{where}: {prefix}{key} must be {wanted}, not {json.dumps(value)}."
+            raise UserError(text) from None
+    try:
+        return kind(**found) if default is None else dataclasses.replace(default, **found)
+    except TypeError as error:  # a field without a default
+        raise UserError(f"{where} lacks a key: {error}") from error
+
+
+def _from_json(hint: Any, default: Any, value: Any, where: str, key: str) -> Any:
+    """A JSON value as the type `hint`; a `TypeError` if it is none."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    again = lambda part, entry: _from_json(part, default, entry, where, key)
+    if hint is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        for part in parts:
+            with contextlib.suppress(TypeError):
+                return again(part, value)
+    elif origin is Literal:
+        # 1 == True == 1.0, so that the type must be the same too
+        if any(type(value) is type(part) and value == part for part in parts):
+            return value
+    elif origin is tuple and isinstance(value, list):
+        parts = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        if len(parts) == len(value):
+            return tuple(map(again, parts, value))
+    elif dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        default = default if isinstance(default, hint) else None  # pyright: ignore
+        return _fields_from_json(hint, default, value, where, key + ".")
+    elif hint in (bool, int, str, type(None)) and type(value) is hint:
+        return value
+    elif hint is float and type(value) in (int, float):
+        return float(value)
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(key)
 
 
 def args_to_json(args: Any) -> dict[str, Any]:
@@ -173,11 +235,15 @@ def args_to_json(args: Any) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """The same JSON value, with `null` for numbers that are not finite."""
+    """The same JSON value, with `null` for numbers that are not finite, and arrays as lists."""
+    if hasattr(value, "tolist"):  # scalars and arrays of NumPy and JAX, without importing either
+        return finite(value.tolist())
     if isinstance(value, dict):
         return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [finite(entry) for entry in value]
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

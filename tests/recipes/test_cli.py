@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from recipes import _cli
@@ -36,6 +37,8 @@ class Args:
     """A number or nothing."""
     inner: Inner = Inner()
     """Nested."""
+    other: Inner = Inner(rate=9.0)
+    """Nested, with a default of its own."""
     out: Path | None = None
     """Where to."""
     config: Path | None = None
@@ -70,6 +73,27 @@ def test_a_dumped_configuration_is_read_back(args, tmp_path):
     assert again == dataclasses.replace(args, out=None, config=path)
 
 
+def test_arguments_as_json_and_back():
+    """`args_from_json` is the inverse of `args_to_json`, through text as well."""
+    for args in (Args(), EVERYTHING):
+        values = json.loads(json.dumps(_cli.args_to_json(args)))
+        assert _cli.args_from_json(Args, values, "here") == args
+
+
+def test_what_a_configuration_leaves_out_keeps_the_default_of_its_field():
+    """`other.name` alone leaves `other.rate` at 9, not at Inner's 0.5; 3 is also a float."""
+    args = _cli.args_from_json(Args, {"other": {"name": "sgd"}, "maybe": 3}, "here")
+    assert args == Args(other=Inner(rate=9.0, name="sgd"), maybe=3.0)
+    assert isinstance(args.maybe, float)
+
+
+def test_a_key_that_must_be_there():
+    """Is named: a field without a default."""
+    needy = dataclasses.make_dataclass("Needy", [("needed", int)])
+    with pytest.raises(UserError, match=r"here lacks a key: .*'needed'"):
+        _cli.args_from_json(needy, {}, "here")
+
+
 def test_flags_override_the_configuration_and_it_overrides_defaults(tmp_path):
     """In that order, nested fields too."""
     path = tmp_path / "config.json"
@@ -86,6 +110,7 @@ WRONG_FLAGS = {
     "type": (["--n-critic", "abc"], ["--n-critic", "'abc'"]),
     "missing": (["--n-critic"], ["--n-critic", "Expected 1"]),
     "stray": (["stray"], ["stray"]),
+    "long": (["--n-critic", "/folder" * 20], [f"'{'/folder' * 20}'"]),
 }
 
 
@@ -110,31 +135,58 @@ def test_a_wrong_flag_is_one_line(name, columns, monkeypatch, capsys):
 
 
 WRONG_CONFIGS = {
-    "unknown_key": ('{"args": {"n_critics": 3}}', "--n-critics"),
-    "wrong_type": ('{"args": {"n_critic": "many"}}', "'many'"),
-    "wrong_nested": ('{"args": {"inner": {"speed": 3}}}', "--inner.speed"),
+    "unknown_key": (
+        '{"args": {"n_critics": 3}}',
+        "the key n_critics: there is no --n-critics; perhaps you meant n_cr",
+    ),
+    "unknown_nested": (
+        '{"args": {"inner": {"rat": 3}}}',
+        "--inner.rat; perhaps you meant inner.rat",
+    ),
+    "a_flag_of_the_parser": ('{"help": true}', "the key help: there is no --help; take it out"),
+    "text_for_int": ('{"args": {"n_critic": "5"}}', 'n_critic must be int, not "5"'),
+    "bool_for_int": ('{"n_critic": true}', "n_critic must be int, not true"),
+    "float_for_int": ('{"n_critic": 3.0}', "n_critic must be int, not 3.0"),
+    "null_for_int": ('{"n_critic": null}', "n_critic must be int, not null"),
+    "int_for_bool": ('{"flag": 1}', "flag must be bool, not 1"),
+    "text_in_union": ('{"maybe": "1"}', 'maybe must be float | None, not "1"'),
+    "beyond_float": (f'{{"inner": {{"rate": 1{"0" * 400}}}}}', "inner.rate must be float"),
+    "choice": ('{"inner": {"name": "lion"}}', "inner.name must be Literal['adam', 'sgd']"),
+    "no_list": ('{"sizes": 3}', "sizes must be tuple[int, ...], not 3"),
+    "in_list": ('{"sizes": [3, "4"]}', "sizes must be tuple[int, ...]"),
+    "no_nest": ('{"inner": 3}', "inner must be Inner, not 3"),
     "no_json": ("{", "no JSON file"),
+    "no_text": ("\udcff", "no JSON file"),
+    "deep": ("[" * 100_000, "no JSON file"),
     "no_object": ("[1, 2]", "must hold an object"),
 }
 
 
 @pytest.mark.parametrize("name", sorted(WRONG_CONFIGS))
-def test_a_wrong_configuration_names_its_file(name, tmp_path):
+def test_a_wrong_configuration_names_its_file(name, tmp_path, capsys):
     """And what is wrong in it."""
     text, word = WRONG_CONFIGS[name]
     path = tmp_path / "config.json"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(UserError) as error:
         _cli.parse(Args, ["--config", str(path)])
     assert str(path) in str(error.value)
     assert word in str(error.value)
     assert "\n" not in str(error.value)
+    with pytest.raises(SystemExit) as stop:
+        _cli.main(Args, lambda args: Result({}), ["--config", str(path)])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"error: {error.value}\n"
 
 
 def test_a_configuration_that_is_not_there(tmp_path):
     """Said by its path; and a run has one configuration only."""
     with pytest.raises(UserError, match=r"gone\.json does not exist"):
         _cli.parse(Args, ["--config", str(tmp_path / "gone.json")])
+    with pytest.raises(UserError, match="no JSON file that can be read"):
+        _cli.parse(Args, ["--config", str(tmp_path)])
+    with pytest.raises(UserError, match="Missing value for argument '--config'"):
+        _cli.parse(Args, ["--config", "--flag"])
     with pytest.raises(UserError, match="one configuration"):
         _cli.parse(Args, ["--config", "a", "--resume", "b"])
 
@@ -145,6 +197,13 @@ def test_the_last_line_is_json_with_null_for_what_is_not_finite(monkeypatch, cap
     _cli.main(Args, lambda args: Result({"loss": float("nan"), "list": [1.0, float("inf")]}))
     last = capsys.readouterr().out.splitlines()[-1]
     assert json.loads(last, parse_constant=pytest.fail) == {"loss": None, "list": [1.0, None]}
+
+
+def test_the_last_line_takes_arrays_and_paths(capsys):
+    """NumPy's scalars among them, which Python's own json refuses."""
+    summary = {"a": np.float32(0.5), "b": np.int64(2), "c": np.array([1.0, np.nan]), "d": Path("e")}
+    _cli.main(Args, lambda args: Result(summary), [])
+    assert json.loads(capsys.readouterr().out) == {"a": 0.5, "b": 2, "c": [1.0, None], "d": "e"}
 
 
 def test_an_error_of_the_run_is_one_line_and_status_2(monkeypatch, capsys):
@@ -158,10 +217,11 @@ def test_an_error_of_the_run_is_one_line_and_status_2(monkeypatch, capsys):
         _cli.main(Args, run)
     assert stop.value.code == 2
     assert capsys.readouterr().err == "error: first second\n"
+    assert str(UserError("a\r\nb\u2028  c")) == "a b c"
 
 
 def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
-    """Status 130, as shells expect."""
+    """Status 130, as shells expect; a recipe without --resume does not speak of it."""
 
     def run(args):
         raise KeyboardInterrupt
@@ -171,6 +231,9 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
         _cli.main(Args, run)
     assert stop.value.code == 130
     assert "--resume" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        _cli.main(Inner, run, [])
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_help_lists_every_flag_with_its_docstring(capsys):
