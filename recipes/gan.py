@@ -102,10 +102,9 @@ def make_solver(args: Args) -> go.AbstractSolver:
 def make_players(args: Args, d: int, key: jax.Array) -> go.Players:
     """A generator from d normal latents to d coordinates, and a smooth discriminator's logit."""
     key_x, key_y = jax.random.split(key)
-    network = functools.partial(MLP, width=args.width, depth=args.depth)
-    # Smooth both; the generator unbounded, so that its law has tails.
-    generator = network((d,), (d,), activation=jax.nn.silu, key=key_x)
-    return go.Players(generator, network((d,), (), activation=jax.nn.tanh, key=key_y))
+    # Smooth networks, because the densities are.
+    network = functools.partial(MLP, width=args.width, depth=args.depth, activation=jax.nn.tanh)
+    return go.Players(network((d,), (d,), key=key_x), network((d,), (), key=key_y))
 
 
 class Judge:
@@ -158,7 +157,7 @@ class Judge:
         if self.d == 1:
             draw_line(self.cells, p_data, density(log_p_gen), d, optimum, path, title)
         else:
-            some = points[:: len(points) // 1500]
+            some = np.random.default_rng(0).choice(points, 1500, replace=False)
             draw_plane(self.cells, p_data, some, d, optimum, populated, path, title)
 
 
