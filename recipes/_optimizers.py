@@ -14,7 +14,7 @@ class OptimizerArgs:
 
     name: Literal["adam", "rmsprop", "sgd"] = "adam"
     """Which of optax's optimizers."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     """Step size."""
     beta1: float = 0.0
     """Momentum: Adam's beta 1, or sgd's momentum. 0 suits a game better than the usual 0.9."""

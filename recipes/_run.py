@@ -38,6 +38,21 @@ class CommonArgs:
     """Folder of an earlier run to go on with, from its last sound checkpoint."""
     config: Path | None = None
     """A config.json whose flags are taken over; flags given beside it override it."""
+    steps: int = 4000
+    """Rounds, that is generator steps."""
+    eval_every: int = 500
+    """Rounds between two evaluations: exact numbers, pictures, a checkpoint."""
+    log_every: int = 25
+    """Rounds between two lines of metrics.jsonl."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run leaves: the players, its folder, and the numbers of the last line."""
+
+    players: Any
+    folder: Path
+    summary: dict[str, Any]
 
 
 class RunFolder:
@@ -93,9 +108,9 @@ class RunFolder:
         return _checkpoint.load(self.checkpoints, like)
 
 
-def check_positive(args: Any, *names: str) -> None:
-    """Raises a `UserError` for the first of these flags that is below 1."""
-    for name in names:
+def check_positive(args: CommonArgs, *names: str) -> None:
+    """Raises a `UserError` for the first of these flags, or of the common ones, below 1."""
+    for name in (*names, "steps", "eval_every", "log_every"):
         if getattr(args, name) < 1:
             flag = "--" + name.replace("_", "-")
             raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")

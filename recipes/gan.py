@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ from recipes._errors import UserError
 from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_line, draw_plane
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
-from recipes._run import CommonArgs, check_positive, open_run, write_json
+from recipes._run import CommonArgs, Result, check_positive, open_run, write_json
 from recipes._saturation import draw_saturation, measure_saturation
 from recipes._training import train
 
@@ -66,24 +66,11 @@ class Args(CommonArgs):
     """The generator's optimizer."""
     discriminator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=2e-3, beta2=0.99)
     """The discriminator's optimizer."""
-    eval_every: int = 500
-    """Rounds between two evaluations: pictures, exact values, a checkpoint."""
-    log_every: int = 25
-    """Rounds between two lines of metrics.jsonl."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run leaves: the players, its folder, and the numbers of the last line."""
-
-    players: Any
-    folder: Path
-    summary: dict[str, Any]
 
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    check_positive(args, "k", "batch_size", "steps", "width", "depth", "eval_every", "log_every")
+    check_positive(args, "k", "batch_size", "width", "depth")
     if args.solver == "simultaneous" and args.k != 1:
         raise UserError("--solver simultaneous moves both players once: add --k 1.")
 

@@ -26,7 +26,7 @@ from recipes._data import NAMES, Dataset, load, standardized
 from recipes._errors import UserError
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
-from recipes._run import CommonArgs, RunFolder, check_positive, open_run, write_json
+from recipes._run import CommonArgs, Result, RunFolder, check_positive, open_run, write_json
 from recipes._training import train
 from recipes._wgan_pictures import Pictures, draw_curves
 
@@ -54,12 +54,10 @@ class Args(CommonArgs):
     """With --lipschitz clip, every weight of the critic is kept in [-clip, clip]."""
     solver: Literal["alternating", "simultaneous"] = "alternating"
     """The critic moves --n-critic times and then the generator; or both at once."""
-    n_critic: int = 3
-    """Critic steps to one generator step, each on a fresh batch. The papers use 5."""
-    batch_size: int = 128
+    n_critic: int = 5
+    """Critic steps to one generator step, each on a fresh batch."""
+    batch_size: int = 64
     """Points a step sees."""
-    steps: int = 4000
-    """Rounds, that is generator steps."""
     latent_size: int | None = None
     """Size of the generator's Gaussian input. Default 32; 2 for points in the plane."""
     generator_width: int = 256
@@ -72,21 +70,8 @@ class Args(CommonArgs):
     """The generator's optimizer."""
     critic_optimizer: OptimizerArgs = OptimizerArgs()
     """The critic's optimizer."""
-    eval_every: int = 500
-    """Rounds between two evaluations: pictures, exact distances, a checkpoint."""
-    log_every: int = 25
-    """Rounds between two lines of metrics.jsonl."""
     eval_size: int = 512
     """Points on which the critic's estimate and the exact distance are compared."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run leaves: the players, its folder, and the numbers of the last line."""
-
-    players: Any
-    folder: Path
-    summary: dict[str, Any]
 
 
 def check(args: Args) -> None:
@@ -95,12 +80,9 @@ def check(args: Args) -> None:
         args,
         "n_critic",
         "batch_size",
-        "steps",
         "generator_width",
         "critic_width",
         "depth",
-        "eval_every",
-        "log_every",
         "eval_size",
     )
     if args.latent_size is not None and args.latent_size < 1:

@@ -13,7 +13,9 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_example_prints_what_the_readme_shows(float32):
     """The python block, executed, against the text block that follows it."""
-    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S).groups()
+    example = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
+    assert example is not None
+    code, shown = example.groups()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
