@@ -4,7 +4,9 @@
 
 One iteration is 5 critic steps and 1 generator step on batches of 64, with Adam. All are timed in
 one run on the same threads, in turn, so that a drift of the machine's speed meets all of them; the
-ratios are of the medians, with the range of the pairwise ratios beside them.
+ratios are of the medians, with the range of the pairwise ratios beside them. Beside the rates stand
+the floating-point operations of the matrix products alone, and the rate at which this machine does
+a large matrix product: what is left between the two is the most that any program could still gain.
 """
 
 import argparse
@@ -170,6 +172,32 @@ def with_torch(points, compiled=False):
     return run
 
 
+def operations():
+    """Floating-point operations in the matrix products of one iteration."""
+    forward = lambda sizes: sum(2 * BATCH * n * m for n, m in itertools.pairwise(sizes))
+    generator = forward([LATENT, *[WIDTH] * DEPTH, PIXELS])
+    critic = forward([PIXELS, *[WIDTH] * DEPTH, 1])
+    to_input = 2 * BATCH * PIXELS * WIDTH  # the first layer's share, where no gradient leaves it
+    # Two batches forward and back to the weights; then the penalty: forward, back to the points,
+    # and through that once more, to the weights and along.
+    critic_step = generator + 2 * (3 * critic - to_input) + 4 * critic
+    generator_step = 3 * generator + 2 * critic
+    return CRITIC_STEPS * critic_step + generator_step
+
+
+def matrix_rate(size=1024, seconds=2.0):
+    """Floating-point operations a second of a float32 matrix product, the best of many."""
+    square = jnp.ones((size, size))
+    product = jax.jit(lambda a: a @ a)
+    jax.block_until_ready(product(square))
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        jax.block_until_ready(product(square))
+        best = min(best, time.perf_counter() - begin)
+    return 2 * size**3 / best
+
+
 def main():
     parser = argparse.ArgumentParser(description="WGAN-GP: gameopt against its peers")
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each")
@@ -187,13 +215,20 @@ def main():
             run()
             seconds[name].append(time.perf_counter() - begin)
     ours = seconds["gameopt"]
-    print(f"{'':12} {'it/s (median)':>14} {'gameopt is ... times as fast':>30}")
+    print(f"{'':12} {'it/s (median)':>14} {'GFLOP/s':>9} {'gameopt is ... times as fast':>30}")
     for name, theirs in seconds.items():
         ratio = statistics.median(theirs) / statistics.median(ours)
         pairs = sorted(b / a for a, b in zip(ours, theirs, strict=True))
         spread = f"(pairs {pairs[len(pairs) // 10]:.2f} to {pairs[-1 - len(pairs) // 10]:.2f})"
         rate = ITERATIONS / statistics.median(theirs)
-        print(f"{name:12} {rate:14.1f} {ratio:14.2f}  {spread}")
+        print(f"{name:12} {rate:14.1f} {rate * operations() / 1e9:9.0f} {ratio:8.2f}  {spread}")
+    rate = matrix_rate()
+    print(
+        f"an iteration has {operations() / 1e9:.1f} GFLOP of matrix products; this machine does a"
+    )
+    print(
+        f"1024 x 1024 product at {rate / 1e9:.0f} GFLOP/s: {rate / operations():.1f} it/s at most"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Equinox modules: generators, critics, and the layers that make them."""
 
-from models.gan import mlp_critic as mlp_critic
-from models.gan import mlp_generator as mlp_generator
+from models.gan import mlp_critic as mlp_critic, mlp_generator as mlp_generator
 from models.layers import Linear as Linear
 from models.mlp import MLP as MLP

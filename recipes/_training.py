@@ -40,7 +40,7 @@ def train(
     steps: int,
     eval_every: int,
     log_every: int,
-    shown: tuple[str, ...] = ("loss_x", "loss_y"),
+    shown: dict[str, str],
 ) -> tuple[go.Players, float]:
     """Plays to round `steps`, in chunks of `eval_every` rounds.
 
@@ -51,7 +51,7 @@ def train(
     **Arguments:**
 
     - `evaluate`: `(players, round) -> numbers`; draws its pictures itself.
-    - `shown`: which numbers the progress bar shows.
+    - `shown`: which of its numbers the progress bar shows, and by what name.
 
     **Returns:** the players at the end, and rounds per second without compilation and evaluation.
 
@@ -91,9 +91,8 @@ def train(
             measured = evaluate(players, start)
             folder.append_metrics([{"kind": "eval", "round": start, **measured}])
             folder.save_checkpoint(start, (players, state))
-            bar.set_postfix(
-                {k: f"{measured[k]:.4g}" for k in shown if k in measured}, refresh=False
-            )
+            numbers = {label: f"{measured[name]:.4g}" for name, label in shown.items()}
+            bar.set_postfix(numbers, refresh=False)
             bar.update(length)
     # The first chunk compiled; where there is no other, it has to do.
     timed = speeds[1:] or speeds

@@ -174,7 +174,7 @@ def run(args: Args) -> Result:
         steps=args.steps,
         eval_every=args.eval_every,
         log_every=args.log_every,
-        shown=("value", "value_at_optimum", "js"),
+        shown={"value": "V(D,G)", "value_at_optimum": "V(D*,G)", "js": "JS"},
     )
     draw_saturation(measure_saturation(key_saturation), folder.path / "saturation.png")
     lines = folder.read_metrics()

@@ -201,7 +201,12 @@ def run(args: Args) -> Result:
         steps=args.steps,
         eval_every=args.eval_every,
         log_every=args.log_every,
-        shown=("wasserstein_estimate", "w1_exact", "w1_floor"),
+        shown={
+            "wasserstein_estimate": "critic",
+            "penalty": "penalty",
+            "w1_exact": "W1",
+            "w1_floor": "floor",
+        },
     )
     generated = np.asarray(jax.vmap(players.x)(latents))
     np.save(folder.path / "generated.npy", scaling.undo(generated) if scaling else generated)

@@ -7,12 +7,10 @@ from typing import Literal
 import numpy as np
 
 from recipes._data._builtin import digits, grid, ring, swiss_roll
-from recipes._data._dataset import Dataset as Dataset
-from recipes._data._dataset import check_labels, check_points, kind_of
+from recipes._data._dataset import Dataset as Dataset, check_labels, check_points, kind_of
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
-from recipes._data._scaling import Scaling as Scaling
-from recipes._data._scaling import standardized as standardized
+from recipes._data._scaling import Scaling as Scaling, standardized as standardized
 from recipes._errors import UserError
 
 Split = Literal["train", "test"]
