@@ -133,3 +133,12 @@ def test_known_equilibria_are_stationary(name):
     assert len(equilibria) == (0 if name == "wgan_gp" else 1)
     for players in equilibria:
         assert go.stationarity(go.DIRAC_GAN_VARIANTS[name](), players) < 1e-15
+
+
+def test_only_the_non_saturating_generator_keeps_its_gradient():
+    """At psi theta = 50 minimax gives psi sigma(-50), non-saturating psi sigma(50)."""
+    players = point(25.0, 2.0)
+    minimax = go.field(go.DiracGAN("minimax"), players).x
+    non_saturating = go.field(go.DiracGAN("non_saturating"), players).x
+    np.testing.assert_allclose(minimax, 2 * np.exp(-50), rtol=1e-12)
+    np.testing.assert_allclose(non_saturating, 2.0, rtol=1e-12)

@@ -146,3 +146,14 @@ def test_solves_can_be_vmapped():
         return go.solve(STABLE, ALTERNATING, players, throw=False).stats.stationarity
 
     assert jnp.max(jax.vmap(end)(starts)) <= 1e-6
+
+
+def test_round_t_is_a_step_with_the_key_folded_with_t():
+    """The trajectory of a noisy game, played by hand."""
+    game = go.zero_sum_game(lambda x, y, key: x * y * jax.random.normal(key), stochastic=True)
+    key, players, state = jax.random.key(2), point(1.0, -0.5), None
+    path = go.rollout(game, ALTERNATING, players, 6, key=key, start=3, record=go.record_players)
+    state = ALTERNATING.init(game, players)
+    for t in range(6):
+        players, state, _ = ALTERNATING.step(game, players, state, jax.random.fold_in(key, 3 + t))
+        np.testing.assert_allclose(path.records.x[t], players.x, rtol=1e-12)

@@ -171,3 +171,14 @@ def test_quadrature_is_exact_for_polynomials(degree):
     square = theory.product_quadrature(rule, theory.quadrature(0, 1, 3))
     product = square.nodes[:, 0] ** degree * square.nodes[:, 1] ** 2
     np.testing.assert_allclose(jnp.sum(square.weights * product), exact / 3, rtol=1e-12)
+
+
+def test_gradients_are_finite_where_one_law_has_no_mass():
+    """In the log densities of either law, with -inf among those of the other."""
+    log_p, log_q = jnp.array([0.0, -jnp.inf]), jnp.log(jnp.array([0.4, 0.6]))
+    ones = jnp.ones(2)
+    for divergence in (theory.js_density, theory.kl_density, theory.tv_density):
+        gradient = jax.grad(divergence, argnums=1)(log_p, log_q, ones)
+        assert bool(jnp.all(jnp.isfinite(gradient))), divergence.__name__
+    gradient = jax.grad(theory.js_density, argnums=0)(log_q, log_p, ones)
+    assert bool(jnp.all(jnp.isfinite(gradient)))
