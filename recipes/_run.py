@@ -172,10 +172,12 @@ def _check_resume(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) ->
         raise UserError(f"--resume {args.resume} is a run of recipes.{saved.get('recipe')}.")
     ignored = {*OF_THE_CALL, *may_change}
     for name, value in args_to_json(args).items():
-        if name not in ignored and value != saved_args.get(name):
+        # A flag that the run's version did not have yet is at its default, if it is not given.
+        saved_value = saved_args.get(name, value)
+        if name not in ignored and value != saved_value:
             flag = "--" + name.replace("_", "-")
             raise UserError(
-                f"--resume goes on with the same run, where {flag} is {saved_args.get(name)!r} and "
+                f"--resume goes on with the same run, where {flag} is {saved_value!r} and "
                 f"not {value!r}; leave {flag} out, or start a new run."
             )
     if args.out is not None and args.out != args.resume:

@@ -173,6 +173,10 @@ def test_a_resumed_run_is_the_same_run(tmp_path, float32, monkeypatch):
     with pytest.raises(UserError, match="leave --out out"):
         wgan.run(parsed("--out", str(tmp_path / "other")))
     config = tmp_path / "run" / "config.json"
+    older = json.loads(config.read_text())
+    del older["args"]["standardize"]
+    config.write_text(json.dumps(older))
+    assert wgan.run(parsed()).summary["rounds"] == 20, "a run of an older version goes on"
     config.write_text(config.read_text().replace('"recipe": "wgan"', '"recipe": "vae"'))
     with pytest.raises(UserError, match=r"is a run of recipes\.vae"):
         wgan.run(parsed())
