@@ -19,6 +19,11 @@ from gameopt._games.base import (
 )
 from gameopt._games.bilinear import Bilinear as Bilinear
 from gameopt._games.dirac_gan import DIRAC_GAN_VARIANTS as DIRAC_GAN_VARIANTS, DiracGAN as DiracGAN
+from gameopt._games.finite_sum import (
+    AbstractFiniteSumGame as AbstractFiniteSumGame,
+    StochasticBilinear as StochasticBilinear,
+    over as over,
+)
 from gameopt._games.gan import (
     AbstractGAN as AbstractGAN,
     Batch as Batch,
@@ -62,15 +67,48 @@ from gameopt._projections import (
     clip_weights as clip_weights,
     projected as projected,
 )
+from gameopt._second_derivatives import (
+    hessian_product as hessian_product,
+    loss_gradient as loss_gradient,
+)
 from gameopt._solution import (
     RESULTS as RESULTS,
     Rollout as Rollout,
     Solution as Solution,
     Stats as Stats,
 )
+from gameopt._solvers.adjusted_fields import (
+    LSS as LSS,
+    SGA as SGA,
+    Consensus as Consensus,
+    Hamiltonian as Hamiltonian,
+)
+from gameopt._solvers.alex import AlexGDA as AlexGDA
 from gameopt._solvers.alternating import Alternating as Alternating
+from gameopt._solvers.anchored import AnchoredExtragradient as AnchoredExtragradient
+from gameopt._solvers.averaged import Averaged as Averaged
 from gameopt._solvers.base import AbstractSolver as AbstractSolver, RoundInfo as RoundInfo
+from gameopt._solvers.competitive import ACGD as ACGD, CGD as CGD
+from gameopt._solvers.extragradient import (
+    Extragradient as Extragradient,
+    two_timescale_extragradient as two_timescale_extragradient,
+)
+from gameopt._solvers.leader_follower import (
+    FollowTheRidge as FollowTheRidge,
+    Stackelberg as Stackelberg,
+)
+from gameopt._solvers.linear_solves import solve_linear as solve_linear
+from gameopt._solvers.lookahead import Lookahead as Lookahead
+from gameopt._solvers.opponent_shaping import LOLA as LOLA, SOS as SOS, LookAhead as LookAhead
+from gameopt._solvers.optimistic import (
+    Optimistic as Optimistic,
+    PastExtragradient as PastExtragradient,
+)
+from gameopt._solvers.proximal import ProximalPoint as ProximalPoint
+from gameopt._solvers.runge_kutta import RungeKutta as RungeKutta
 from gameopt._solvers.simultaneous import Simultaneous as Simultaneous
+from gameopt._solvers.svre import SVRE as SVRE
+from gameopt._solvers.unrolled import Unrolled as Unrolled
 from gameopt._trees import playable as playable, tree_norm as tree_norm
 from gameopt._types import Key as Key, Players as Players
 

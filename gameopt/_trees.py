@@ -9,7 +9,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from gameopt._types import Players, Scalar, Strategy
+from gameopt._types import Players, Real, Scalar, Strategy
 
 
 def float_array(value: ArrayLike) -> Float[Array, "..."]:
@@ -17,6 +17,13 @@ def float_array(value: ArrayLike) -> Float[Array, "..."]:
     array = jnp.asarray(value)
     inexact = jnp.issubdtype(array.dtype, jnp.floating)
     return array if inexact else array.astype(jnp.result_type(float))
+
+
+def per_player(value: Any) -> Players:
+    """A `Players` of float arrays, from one or from a single number for both."""
+    if isinstance(value, Players):
+        return Players(float_array(value.x), float_array(value.y))
+    return Players(float_array(value), float_array(value))
 
 
 def optional_float_array(value: ArrayLike | None) -> Float[Array, "..."] | None:
@@ -55,6 +62,29 @@ def tree_subtract(left: PyTree, right: PyTree) -> PyTree:
     return jax.tree.map(
         lambda l, r: None if r is None else l - r, left, right, is_leaf=lambda leaf: leaf is None
     )
+
+
+def tree_axpy(scale: Real, x: PyTree, y: PyTree) -> PyTree:
+    """`y + scale * x` on the leaves of `x`, in the dtypes of `y`; the rest of `y` stays."""
+    add = lambda b, a: b if a is None else b + _cast(scale, b) * _cast(a, b)
+    return jax.tree.map(add, y, x, is_leaf=lambda leaf: leaf is None)
+
+
+def tree_scale(scale: Real, tree: PyTree) -> PyTree:
+    """`scale * tree` on the played leaves, each in its own dtype; `None` in place of the others."""
+    return jax.tree.map(lambda leaf: _cast(scale, leaf) * leaf, playable(tree))
+
+
+def _cast(value: Any, like: Array) -> Any:
+    return value.astype(like.dtype) if eqx.is_array(value) else value
+
+
+def tree_dot(left: PyTree, right: PyTree) -> Scalar:
+    """Inner product of the played leaves of two like trees: shape `()`."""
+    left, right = jax.tree.leaves(playable(left)), jax.tree.leaves(playable(right))
+    dtype = left[0].dtype if left else jnp.result_type(float)
+    products = [jnp.sum(l * r).astype(dtype) for l, r in zip(left, right, strict=True)]
+    return sum(products, start=jnp.zeros((), dtype))
 
 
 def all_finite(tree: PyTree) -> Array:

@@ -46,6 +46,11 @@ class AbstractGame(eqx.Module):
         """The known equilibria, for toy games; empty where none is known in closed form."""
         return ()
 
+    @property
+    def is_zero_sum(self) -> bool:
+        """Whether $L_x = -L_y$ everywhere, so that a solver may use the symmetry of one Hessian."""
+        return False
+
 
 class ZeroSumGame(AbstractGame):
     """A game written by its one value $V$, which x minimises and y maximises.
@@ -56,6 +61,10 @@ class ZeroSumGame(AbstractGame):
     @abc.abstractmethod
     def value(self, players: Players, key: Key = None) -> Scalar:
         """The value, of shape `()`."""
+
+    @property
+    def is_zero_sum(self) -> bool:
+        return True
 
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
         value = self.value(players, key)
@@ -173,6 +182,10 @@ class _Constrained(AbstractGame):
 
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
         return self.game.metrics(players, key)
+
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.game.is_zero_sum
 
 
 def constrained(

@@ -97,6 +97,10 @@ class AbstractGAN(AbstractGame):
     def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
         """What the generator minimises, from the critic's scores."""
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.zero_sum and self.penalty is None
+
     def draw(self, key: Key) -> Batch:
         """The batch that `key` stands for."""
         key = require_key(key, self)

@@ -13,8 +13,8 @@ from gameopt._solvers.base import (
     Optimizers,
     RoundInfo,
     descend,
-    first_order_info,
     init_optimizers,
+    round_info,
 )
 from gameopt._types import Key, Players, Scalar
 
@@ -68,7 +68,7 @@ class Alternating(AbstractSolver[Players[Any, Any]]):
             players, state, losses[player] = self._turn(game, players, state, player, keys[player])
             moves += getattr(self.inner_steps, player)
         nan = jnp.full_like(next(iter(losses.values()), jnp.zeros(())), jnp.nan)
-        info = first_order_info(Players(losses.get("x", nan), losses.get("y", nan)), moves)
+        info = round_info(Players(losses.get("x", nan), losses.get("y", nan)), moves)
         return players, state, info
 
     def _turn(self, game: AbstractGame, players: Players, state: Players, player: Player, key: Key):

@@ -7,9 +7,10 @@ from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
-    descend,
-    first_order_info,
+    count_moving,
+    descend_both,
     init_optimizers,
+    round_info,
 )
 from gameopt._types import Key, Players
 
@@ -33,13 +34,5 @@ class Simultaneous(AbstractSolver[Players[Any, Any]]):
         self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
     ) -> tuple[Players, Players[Any, Any], RoundInfo]:
         losses, field = game.losses_and_field(players, key)
-        x, y, state_x, state_y = players.x, players.y, state.x, state.y
-        moved = 0
-        if self.optimizers.x is not None:
-            x, state_x = descend(self.optimizers.x, field.x, state.x, players.x)
-            moved += 1
-        if self.optimizers.y is not None:
-            y, state_y = descend(self.optimizers.y, field.y, state.y, players.y)
-            moved += 1
-        new_players = game.project(Players(x, y))
-        return new_players, Players(state_x, state_y), first_order_info(losses, moved)
+        players, state = descend_both(game, self.optimizers, field, state, players)
+        return players, state, round_info(losses, count_moving(self.optimizers))

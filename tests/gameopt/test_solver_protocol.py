@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import gameopt as go
-from tests.solvers import ALL_SOLVERS, both, point
+from tests.solvers import ALL_SOLVERS, EqualTerms, both, point
 
 each_solver = pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
 
@@ -34,10 +34,12 @@ def value(x, y):
     for name in ("a", "b"):
         total = total + jnp.sum(x.weights[name] * y.weights[name])
         total = total + 0.1 * jnp.sum(x.weights[name] ** 2)
+        total = total - 0.1 * jnp.sum(y.weights[name] ** 2)
     return total
 
 
-GAME = go.zero_sum_game(value)
+GAME = EqualTerms(go.zero_sum_game(value))
+KEY = jax.random.key(0)
 
 
 @each_solver
@@ -45,7 +47,7 @@ def test_any_pytree_is_a_strategy(name):
     """Same structure, shapes and dtypes out as in; what is not played is carried along."""
     solver, players = ALL_SOLVERS[name](0.1), go.Players(strategy(1.0), strategy(-0.7))
     state = solver.init(GAME, players)
-    new, new_state, info = solver.step(GAME, players, state)
+    new, new_state, info = solver.step(GAME, players, state, KEY)
     chex.assert_trees_all_equal_shapes_and_dtypes(new, players)
     chex.assert_trees_all_equal_structs(new_state, state)
     assert int(new.x.count) == 7
@@ -61,7 +63,7 @@ def test_every_dtype_is_kept(name, dtype):
     """A round in a dtype stays in it."""
     solver = ALL_SOLVERS[name](0.1)
     players = go.Players(strategy(1.0, dtype), strategy(-0.5, dtype))
-    last = go.rollout(GAME, solver, players, 3)
+    last = go.rollout(GAME, solver, players, 3, key=KEY)
     chex.assert_trees_all_equal_shapes_and_dtypes(last.players, players)
     assert last.records.losses.x.dtype == dtype
 
@@ -74,12 +76,12 @@ def test_a_step_is_traced_once(name):
     def counted(x, y):
         nonlocal traces
         traces += 1
-        return x * y
+        return x * y + 0.1 * x**2 - 0.1 * y**2
 
-    game, solver = go.zero_sum_game(counted), ALL_SOLVERS[name](0.1)
-    go.rollout(game, solver, point(1.0, 2.0), 10)
+    game, solver = EqualTerms(go.zero_sum_game(counted)), ALL_SOLVERS[name](0.1)
+    go.rollout(game, solver, point(1.0, 2.0), 10, key=KEY)
     first = traces
-    go.rollout(game, solver, point(3.0, -1.0), 10)
+    go.rollout(game, solver, point(3.0, -1.0), 10, key=jax.random.key(1))
     assert traces == first
 
 
@@ -87,8 +89,8 @@ def test_a_step_is_traced_once(name):
 def test_starts_can_be_vmapped_and_rounds_differentiated(name):
     """256 starts in one call; the derivative of the end in the start against a difference."""
     solver = ALL_SOLVERS[name](0.1)
-    game = go.zero_sum_game(lambda x, y: x * y + 0.1 * x**2)
-    end = lambda x: go.rollout(game, solver, point(x, 0.5), 5).players.y
+    game = EqualTerms(go.zero_sum_game(lambda x, y: x * y + 0.1 * x**2 - 0.1 * y**2))
+    end = lambda x: go.rollout(game, solver, point(x, 0.5), 5, key=KEY).players.y
     xs = jnp.linspace(1.0, 2.0, 256)
     many = jax.vmap(end)(xs)
     np.testing.assert_allclose(many[3], end(xs[3]), rtol=1e-12)
@@ -100,10 +102,10 @@ def test_starts_can_be_vmapped_and_rounds_differentiated(name):
 def test_jit_and_eager_agree_to_the_last_places(name):
     """4 units in the last place a round, as the order of a fused multiply-add allows."""
     solver, players = ALL_SOLVERS[name](0.1), point(1.0, -0.5)
-    game = go.zero_sum_game(lambda x, y: jnp.tanh(x * y) + 0.1 * x**2)
+    game = EqualTerms(go.zero_sum_game(lambda x, y: jnp.tanh(x * y) + 0.1 * x**2 - 0.3 * y**2))
     state = solver.init(game, players)
-    eager, _, _ = solver.step(game, players, state)
-    jitted, _, _ = eqx.filter_jit(solver.step)(game, players, state)
+    eager, _, _ = solver.step(game, players, state, KEY)
+    jitted, _, _ = eqx.filter_jit(solver.step)(game, players, state, KEY)
     # Adam divides by a root: its own conditioning is one more place or two.
     np.testing.assert_array_max_ulp(np.asarray(eager.x), np.asarray(jitted.x), 4)
     np.testing.assert_array_max_ulp(np.asarray(eager.y), np.asarray(jitted.y), 4)
@@ -152,7 +154,7 @@ def test_none_freezes_a_player(make):
 def test_a_python_float_is_no_strategy(name):
     """A clear error says what to do."""
     with pytest.raises(ValueError, match=r"players.x has no floating-point JAX array.*asarray"):
-        go.rollout(GAME, ALL_SOLVERS[name](0.1), go.Players(1.0, jnp.asarray(0.5)), 1)
+        go.rollout(GAME, ALL_SOLVERS[name](0.1), go.Players(1.0, jnp.asarray(0.5)), 1, key=KEY)
 
 
 def test_alternating_counts_and_orders_its_gradients():

@@ -1,0 +1,170 @@
+"""Solvers that descend the field with a correction made of its own Jacobian."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gameopt._fields import jvp, vjp
+from gameopt._games.base import AbstractGame
+from gameopt._solvers.base import (
+    AbstractSolver,
+    Optimizers,
+    RoundInfo,
+    descend_both,
+    init_optimizers,
+    round_info,
+)
+from gameopt._solvers.linear_solves import LinearSolver, solve_linear
+from gameopt._trees import float_array, tree_axpy, tree_dot, tree_scale
+from gameopt._types import Key, Players
+
+State = Players[Any, Any]
+
+
+class SGA(AbstractSolver[State]):
+    r"""Symplectic gradient adjustment: descends $\xi + \lambda A^\top\xi$, with
+    $A^\top\xi = \tfrac12(J^\top\xi - J\xi)$, the rotational part of $J$ alone.
+
+    - `optimizers`: one per player. `strength`: $\lambda$.
+    - `align`: give $\lambda$ the sign of $\langle\xi, J^\top\xi\rangle
+      \langle A^\top\xi, J^\top\xi\rangle/d + \epsilon$, $d$ the number of entries, so that the
+      correction leads to stable and away from unstable fixed points.
+    - `epsilon`: $\epsilon$: 0.1 prefers adjusting where both are flat.
+
+    Two gradients and four Hessian products a round.
+
+    !!! cite "Source"
+
+        Balduzzi et al. (2018), arXiv:1802.05642, section 3.3 and algorithm 1.
+    """
+
+    optimizers: Optimizers
+    strength: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
+    align: bool = True
+    epsilon: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
+        del game, key
+        return init_optimizers(self.optimizers, players)
+
+    def step(
+        self, game: AbstractGame, players: Players, state: State, key: Key = None
+    ) -> tuple[Players, State, RoundInfo]:
+        losses, field = game.losses_and_field(players, key)
+        transposed = vjp(game, players, field, key)
+        straight = jvp(game, players, field, key)
+        rotation = jax.tree.map(lambda t, s: (t - s) / 2, transposed, straight)
+        strength = self.strength
+        if self.align:
+            product = tree_dot(field, transposed) * tree_dot(rotation, transposed)
+            size = sum(leaf.size for leaf in jax.tree.leaves(field))
+            aligned = product / size + self.epsilon.astype(product.dtype)
+            strength = strength * jnp.where(aligned >= 0, 1.0, -1.0).astype(strength.dtype)
+        direction = tree_axpy(strength, rotation, field)
+        players, state = descend_both(game, self.optimizers, direction, state, players)
+        return players, state, round_info(losses, 2, 4)
+
+
+class Consensus(AbstractSolver[State]):
+    r"""Consensus optimisation: descends $\xi + \gamma J^\top\xi$, the gradient of
+    $\tfrac12\|\xi\|^2$ added to both players'.
+
+    - `optimizers`: one per player. `strength`: $\gamma$.
+
+    Two gradients and two Hessian products a round.
+
+    !!! cite "Source"
+
+        Mescheder, Nowozin & Geiger (2017), arXiv:1705.10461, algorithm 2.
+    """
+
+    optimizers: Optimizers
+    strength: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
+        del game, key
+        return init_optimizers(self.optimizers, players)
+
+    def step(
+        self, game: AbstractGame, players: Players, state: State, key: Key = None
+    ) -> tuple[Players, State, RoundInfo]:
+        losses, field = game.losses_and_field(players, key)
+        direction = tree_axpy(self.strength, vjp(game, players, field, key), field)
+        players, state = descend_both(game, self.optimizers, direction, state, players)
+        return players, state, round_info(losses, 2, 2)
+
+
+class Hamiltonian(AbstractSolver[State]):
+    r"""Hamiltonian gradient descent: both descend $\tfrac12\|\xi\|^2$ along $J^\top\xi$.
+
+    - `optimizers`: one per player.
+
+    Two gradients and two Hessian products a round. It converges to any critical point, a saddle or
+    a maximum of both losses too.
+
+    !!! cite "Source"
+
+        Abernethy, Lai & Wibisono (2019), arXiv:1906.02027, equation 5.
+    """
+
+    optimizers: Optimizers
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
+        del game, key
+        return init_optimizers(self.optimizers, players)
+
+    def step(
+        self, game: AbstractGame, players: Players, state: State, key: Key = None
+    ) -> tuple[Players, State, RoundInfo]:
+        losses, field = game.losses_and_field(players, key)
+        direction = vjp(game, players, field, key)
+        players, state = descend_both(game, self.optimizers, direction, state, players)
+        return players, state, round_info(losses, 2, 2)
+
+
+class LSS(AbstractSolver[State]):
+    r"""Local symplectic surgery: descends $\tfrac12\bigl(I + J^\top(J^\top J + \lambda I)^{-1}
+    J^\top\bigr)\xi$.
+
+    - `optimizers`: one per player. `damping`: $\lambda > 0$.
+    - `linear_solver`: see `solve_linear`; conjugate gradients if left out.
+
+    Near a critical point with regular $J$ the Jacobian of the direction tends to $\tfrac12(J +
+    J^\top)$ as $\lambda \to 0$ in zero-sum games: no rotation, and only differential Nash
+    equilibria attract. Two gradients, four Hessian products, and four for every product of the
+    solve.
+
+    !!! cite "Source"
+
+        Mazumdar, Jordan & Sastry (2019), arXiv:1901.00838, equation 6.
+    """
+
+    optimizers: Optimizers
+    damping: Float[Array, ""] = eqx.field(converter=float_array, default=1e-3)
+    linear_solver: LinearSolver = None
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
+        del game, key
+        return init_optimizers(self.optimizers, players)
+
+    def step(
+        self, game: AbstractGame, players: Players, state: State, key: Key = None
+    ) -> tuple[Players, State, RoundInfo]:
+        losses, field = game.losses_and_field(players, key)
+
+        def matvec(v: Players) -> Players:
+            product = vjp(game, players, jvp(game, players, v, key), key)
+            return tree_axpy(self.damping, v, product)
+
+        right = vjp(game, players, field, key)
+        solution = solve_linear(
+            matvec, right, positive_definite=True, linear_solver=self.linear_solver
+        )
+        surgery = vjp(game, players, solution.value, key)
+        direction = tree_scale(0.5, jax.tree.map(jnp.add, field, surgery))
+        players, state = descend_both(game, self.optimizers, direction, state, players)
+        hvps = 4 + 4 * solution.matvecs
+        return players, state, round_info(losses, 2, hvps, 1, solution.residual)
