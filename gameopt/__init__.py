@@ -54,6 +54,11 @@ from gameopt._loops import (
     rollout as rollout,
     solve as solve,
 )
+from gameopt._measured_rate import (
+    MeasuredRate as MeasuredRate,
+    distances as distances,
+    measured_rate as measured_rate,
+)
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,
     critic_scores as critic_scores,
@@ -67,6 +72,7 @@ from gameopt._projections import (
     clip_weights as clip_weights,
     projected as projected,
 )
+from gameopt._rates import LocalRate as LocalRate, local_rate as local_rate
 from gameopt._second_derivatives import (
     hessian_product as hessian_product,
     loss_gradient as loss_gradient,
@@ -109,6 +115,12 @@ from gameopt._solvers.runge_kutta import RungeKutta as RungeKutta
 from gameopt._solvers.simultaneous import Simultaneous as Simultaneous
 from gameopt._solvers.svre import SVRE as SVRE
 from gameopt._solvers.unrolled import Unrolled as Unrolled
+from gameopt._step_sizes import (
+    SafeStep as SafeStep,
+    modal_lookahead as modal_lookahead,
+    rate_map as rate_map,
+    safe_step as safe_step,
+)
 from gameopt._trees import playable as playable, tree_norm as tree_norm
 from gameopt._types import Key as Key, Players as Players
 

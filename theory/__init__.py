@@ -58,6 +58,23 @@ from theory.quadrature import (
     product_quadrature as product_quadrature,
     quadrature as quadrature,
 )
+from theory.stability import (
+    BILINEAR_RATES as BILINEAR_RATES,
+    alex_rate as alex_rate,
+    alternating_rate as alternating_rate,
+    consensus_rate as consensus_rate,
+    dirac_gan_eigenvalues as dirac_gan_eigenvalues,
+    extragradient_rate as extragradient_rate,
+    heavy_ball_rate as heavy_ball_rate,
+    lookahead_rate as lookahead_rate,
+    max_lookahead_alpha as max_lookahead_alpha,
+    max_stable_step as max_stable_step,
+    optimistic_rate as optimistic_rate,
+    proximal_rate as proximal_rate,
+    runge_kutta_rate as runge_kutta_rate,
+    sga_rate as sga_rate,
+    simultaneous_rate as simultaneous_rate,
+)
 from theory.transport import (
     wasserstein1_normal as wasserstein1_normal,
     wasserstein2_gaussian as wasserstein2_gaussian,
