@@ -18,6 +18,7 @@ from gameopt._games.base import (
     zero_sum_game as zero_sum_game,
 )
 from gameopt._games.bilinear import Bilinear as Bilinear
+from gameopt._games.critical_points import CriticalPoint as CriticalPoint
 from gameopt._games.dirac_gan import DIRAC_GAN_VARIANTS as DIRAC_GAN_VARIANTS, DiracGAN as DiracGAN
 from gameopt._games.gan import (
     AbstractGAN as AbstractGAN,
@@ -37,6 +38,12 @@ from gameopt._games.quadratic import (
     Quadratic as Quadratic,
     ZeroSumQuadratic as ZeroSumQuadratic,
 )
+from gameopt._games.toy_game import (
+    PlanarPoint as PlanarPoint,
+    ToyGame as ToyGame,
+    ZeroSumToyGame as ZeroSumToyGame,
+)
+from gameopt._games.toy_games import TOY_GAMES as TOY_GAMES
 from gameopt._lipschitz import (
     lipschitz_lower_bound as lipschitz_lower_bound,
     lipschitz_upper_bound as lipschitz_upper_bound,

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from gameopt._games.critical_points import CriticalPoint
 from gameopt._keys import require_key
 from gameopt._types import Key, Players, Projection, Scalar
 
@@ -44,6 +45,13 @@ class AbstractGame(eqx.Module):
 
     def equilibria(self) -> tuple[Players, ...]:
         """The known equilibria, for toy games; empty where none is known in closed form."""
+        return ()
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """The known critical points with their verdicts, for toy games; empty where none is known.
+
+        They are those of the game without sets.
+        """
         return ()
 
 
