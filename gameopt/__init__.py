@@ -34,6 +34,20 @@ from gameopt._games.gan_losses import (
     non_saturating_generator_loss as non_saturating_generator_loss,
     wasserstein_value as wasserstein_value,
 )
+from gameopt._games.iterated_prisoners_dilemma import (
+    IteratedGame as IteratedGame,
+    iterated_matching_pennies as iterated_matching_pennies,
+    iterated_prisoners_dilemma as iterated_prisoners_dilemma,
+)
+from gameopt._games.linear_quadratic import (
+    LinearQuadratic as LinearQuadratic,
+    ZeroSumLinearQuadratic as ZeroSumLinearQuadratic,
+)
+from gameopt._games.matrix_game import (
+    MatrixGame as MatrixGame,
+    matching_pennies as matching_pennies,
+    rock_paper_scissors as rock_paper_scissors,
+)
 from gameopt._games.quadratic import (
     Quadratic as Quadratic,
     ZeroSumQuadratic as ZeroSumQuadratic,

@@ -1,7 +1,5 @@
 """Toy games: every critical point found again, and every verdict recomputed from derivatives."""
 
-import functools
-
 import hypothesis as hyp
 import hypothesis.strategies as st
 import jax
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 
 import gameopt as go
+from gameopt._games.toy_zero_sum import ZERO_SUM_TOY_GAMES
 from tests.solvers import point
 
 ALL = sorted(go.TOY_GAMES)
@@ -65,22 +64,6 @@ def verdicts(game, players):
     # An eigenvalue of a line of equilibria is zero up to rounding.
     attractor = np.linalg.eigvals(jacobian).real.min() > 1e-12
     return h_xx > 0 and h_yy > 0, minimax, attractor
-
-
-@functools.partial(jax.jit, static_argnames="steps")
-def flow(game, start, steps, size=0.01):
-    """Runge-Kutta steps of z' = -xi(z): shape (steps, 2)."""
-    xi = field_of(game)
-
-    def step(z, _):
-        k1 = -xi(z)
-        k2 = -xi(z + size / 2 * k1)
-        k3 = -xi(z + size / 2 * k2)
-        k4 = -xi(z + size * k3)
-        z = z + size / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        return z, z
-
-    return jax.lax.scan(step, jnp.asarray(start), None, length=steps)[1]
 
 
 @pytest.mark.parametrize("name", ISOLATED)
@@ -158,62 +141,6 @@ def test_toy_games_keep_the_precision_of_their_strategies(name):
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((losses, gradient)))
 
 
-def test_gradient_play_leaves_the_avoided_nash_equilibrium():
-    """Along the eigenvector (1, -1) of J = [[1, 2], [2, 1]] the flow grows as e^t."""
-    path = flow(go.TOY_GAMES["avoided_nash"](), [1e-6, -1e-6], 1000)
-    np.testing.assert_allclose(path[-1], np.array([1e-6, -1e-6]) * np.exp(10), rtol=1e-8)
-
-
-@hyp.given(x=coordinates, y=coordinates)
-def test_polar_field_is_what_it_is_integrated_from(x, y):
-    """The flow -xi has radial part r^2 (r^2 - 1)(4 - r^2) / 4 and angular part r^2."""
-    radial, angular = jnp.array([x, y]), jnp.array([-y, x])
-    s = x**2 + y**2
-    velocity = -field_of(go.TOY_GAMES["polar"]())(radial)
-    np.testing.assert_allclose(velocity @ radial, s * (s - 1) * (4 - s) / 4, atol=1e-12)
-    np.testing.assert_allclose(velocity @ angular, s, atol=1e-12)
-
-
-@pytest.mark.parametrize(("start", "end"), [(0.9, 0.0), (1.1, 2.0), (3.0, 2.0)])
-def test_polar_flow_ends_on_its_cycles(start, end):
-    """Radius 1 repels, at rate 1.5; the origin, at rate 1, and radius 2, at rate 6, attract."""
-    path = flow(go.TOY_GAMES["polar"](), [start, 0.0], 4000)
-    np.testing.assert_allclose(jnp.linalg.norm(path[-1]), end, atol=1e-9)
-
-
-def test_polar_flow_stays_on_its_cycles():
-    """A solution: 2 (cos t, sin t)."""
-    path = flow(go.TOY_GAMES["polar"](), [2.0, 0.0], 700)
-    time = 0.01 * np.arange(1, 701)
-    np.testing.assert_allclose(path, 2 * np.stack([np.cos(time), np.sin(time)], 1), atol=1e-7)
-
-
-def test_almost_bilinear_flow_ends_on_its_cycle():
-    """Averaged over a turn r' = e (r / 2 - 3 r^3 / 8): from both sides to 2 / sqrt(3), up to e."""
-    for start in ([0.1, 0.0], [2.0, 0.0]):
-        path = flow(go.TOY_GAMES["almost_bilinear"](), start, 20_000)
-        radii = jnp.linalg.norm(path[-700:], axis=1)
-        np.testing.assert_allclose(radii, 2 / np.sqrt(3), atol=0.1)
-        np.testing.assert_allclose(jnp.mean(radii), 2 / np.sqrt(3), atol=0.1**2)
-
-
-@pytest.mark.parametrize("name", ["forsaken", "global_forsaken"])
-def test_forsaken_attractors_hide_inside_an_attracting_cycle(name):
-    """Near the critical point the flow ends there, from elsewhere, on one cycle around it."""
-    game = go.TOY_GAMES[name]()
-    (critical,) = game.critical_points()
-    centre = jnp.stack([critical.players.x, critical.players.y])
-    near = flow(game, centre + jnp.array([0.05, 0.0]), 30_000)
-    assert jnp.linalg.norm(near[-1] - centre) < 1e-4
-    inner, outer = flow(game, [1.0, 0.5], 30_000), flow(game, [1.45, 0.0], 30_000)
-    turn = slice(-2000, None)
-    assert jnp.min(jnp.linalg.norm(inner[turn] - centre, axis=1)) > 0.5
-    for path in (inner, outer):
-        np.testing.assert_allclose(
-            jnp.max(path[turn], axis=0), jnp.max(inner[turn], axis=0), atol=1e-4
-        )
-
-
 @hyp.given(z=st.floats(-3.0, 3.0))
 def test_no_deviation_from_the_globally_forsaken_equilibrium_pays(z):
     """psi(z) = z^2 (2 z^4 / 21 - z^2 / 3 + 1 / 3) >= 0: the quartic has discriminant -1 / 63."""
@@ -232,9 +159,10 @@ GLOBAL_MINIMAX = {
 @pytest.mark.parametrize("name", sorted(GLOBAL_MINIMAX))
 def test_global_minimax_points_are_not_critical(name):
     """argmin_x max_y V on |x| <= 1 is x = 0, reached at +-y, where xi is not zero."""
-    game, (height, y, value, best) = go.TOY_GAMES[name](), GLOBAL_MINIMAX[name]
+    game, (height, y, value, best) = ZERO_SUM_TOY_GAMES[name](), GLOBAL_MINIMAX[name]
     xs, ys = np.linspace(-1, 1, 41), np.linspace(-height, height, 801)
-    values = np.asarray(game.value(point(xs[:, None] + 0 * ys, ys + 0 * xs[:, None])))
+    over_y = jax.vmap(lambda x, y: game.value(go.Players(x, y)), in_axes=(None, 0))
+    values = np.asarray(jax.vmap(over_y, in_axes=(0, None))(jnp.asarray(xs), jnp.asarray(ys)))
     worst = values.max(axis=1)
     assert xs[worst.argmin()] == 0
     np.testing.assert_allclose(worst.min(), value, atol=1e-12)
@@ -249,7 +177,7 @@ def test_a_box_without_a_local_minimax_point():
 
     Within, every maximum over y is on an edge, because V_yy = 2 > 0.
     """
-    game, h = go.TOY_GAMES["jin_no_minimax"](), 1e-3
+    game, h = ZERO_SUM_TOY_GAMES["jin_no_minimax"](), 1e-3
     for edge in (1.0, -1.0):
         answers = lambda x, edge=edge: max(
             float(game.value(point(x, edge * (1 - t)))) for t in np.linspace(0, h, 11)
