@@ -19,24 +19,19 @@ seeds = st.integers(0, 1000)
 
 
 def sum_over_rounds(game, x, y, rounds):
-    """The discounted mean loss, round by round, over all four pairs of actions."""
-    chance = lambda strategy, memory: 1 / (1 + np.exp(-strategy[memory]))
-    actions = [(a, b) for a in (0, 1) for b in (0, 1)]
-    share: dict[tuple[int, int] | None, float] = {None: 1.0}
-    losses, gamma = np.zeros(2), float(game.discount)
+    """The discounted mean losses, added up round by round."""
+    cooperates = lambda strategy: 1 / (1 + np.exp(-np.asarray(strategy)))
+    chance_x, chance_y = cooperates(x), cooperates(y)[[0, 1, 3, 2, 4]]  # y sees CD as DC
+    rewards = np.stack([np.ravel(game.reward_x), np.ravel(game.reward_y)])
+    memory, losses, gamma = np.array([1.0, 0, 0, 0, 0]), np.zeros(2), float(game.discount)
     for t in range(rounds):
-        new: dict[tuple[int, int] | None, float] = {pair: 0.0 for pair in actions}
-        for before, mass in share.items():
-            # Memory 0 is the first round; after it, own action first.
-            of_x = 0 if before is None else 1 + 2 * before[0] + before[1]
-            of_y = 0 if before is None else 1 + 2 * before[1] + before[0]
-            c_x, c_y = chance(x, of_x), chance(y, of_y)
-            for a, b in actions:
-                new[a, b] += mass * (1 - c_x if a else c_x) * (1 - c_y if b else c_y)
-        share = new
-        for pair in actions:
-            rewards = np.array([game.reward_x[pair], game.reward_y[pair]])
-            losses -= (1 - gamma) * gamma**t * share[pair] * rewards
+        pairs = [
+            memory @ (c_x * c_y)
+            for c_x in (chance_x, 1 - chance_x)
+            for c_y in (chance_y, 1 - chance_y)
+        ]
+        losses -= (1 - gamma) * gamma**t * rewards @ pairs
+        memory = np.array([0.0, *pairs])
     return losses
 
 
@@ -192,7 +187,7 @@ def test_an_unstable_loop_costs_nan(gain):
 @hyp.given(seed=seeds)
 @hyp.settings(max_examples=10)
 def test_riccati_gains_are_a_strict_saddle_point(seed):
-    """xi = 0, H_xx > 0, H_yy > 0, the loop is stable, and the value is tr(P S_0)."""
+    """xi = 0, H_xx > 0, H_yy > 0, and the closed loop is stable."""
     game = zero_sum_system(seed)
     (players,) = game.equilibria()
     assert go.stationarity(game, players) < 1e-9

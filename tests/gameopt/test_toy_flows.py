@@ -3,7 +3,6 @@
 import functools
 
 import hypothesis as hyp
-import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from gameopt._games.toy_zero_sum import ZERO_SUM_TOY_GAMES
 from tests.solvers import point
 
 ALL = sorted(go.TOY_GAMES)
@@ -159,7 +158,8 @@ GLOBAL_MINIMAX = {
 @pytest.mark.parametrize("name", sorted(GLOBAL_MINIMAX))
 def test_global_minimax_points_are_not_critical(name):
     """argmin_x max_y V on |x| <= 1 is x = 0, reached at +-y, where xi is not zero."""
-    game, (height, y, value, best) = ZERO_SUM_TOY_GAMES[name](), GLOBAL_MINIMAX[name]
+    game, (height, y, value, best) = go.TOY_GAMES[name](), GLOBAL_MINIMAX[name]
+    assert isinstance(game, go.ZeroSumGame)
     xs, ys = np.linspace(-1, 1, 41), np.linspace(-height, height, 801)
     over_y = jax.vmap(lambda x, y: game.value(go.Players(x, y)), in_axes=(None, 0))
     values = np.asarray(jax.vmap(over_y, in_axes=(0, None))(jnp.asarray(xs), jnp.asarray(ys)))
@@ -177,7 +177,8 @@ def test_a_box_without_a_local_minimax_point():
 
     Within, every maximum over y is on an edge, because V_yy = 2 > 0.
     """
-    game, h = ZERO_SUM_TOY_GAMES["jin_no_minimax"](), 1e-3
+    game, h = go.TOY_GAMES["jin_no_minimax"](), 1e-3
+    assert isinstance(game, go.ZeroSumGame)
     for edge in (1.0, -1.0):
         answers = lambda x, edge=edge: max(
             float(game.value(point(x, edge * (1 - t)))) for t in np.linspace(0, h, 11)
