@@ -18,6 +18,7 @@ from gameopt._games.base import (
     zero_sum_game as zero_sum_game,
 )
 from gameopt._games.bilinear import Bilinear as Bilinear
+from gameopt._games.critical_points import CriticalPoint as CriticalPoint
 from gameopt._games.dirac_gan import DIRAC_GAN_VARIANTS as DIRAC_GAN_VARIANTS, DiracGAN as DiracGAN
 from gameopt._games.finite_sum import (
     AbstractFiniteSumGame as AbstractFiniteSumGame,
@@ -38,10 +39,30 @@ from gameopt._games.gan_losses import (
     non_saturating_generator_loss as non_saturating_generator_loss,
     wasserstein_value as wasserstein_value,
 )
+from gameopt._games.iterated_prisoners_dilemma import (
+    IteratedGame as IteratedGame,
+    iterated_matching_pennies as iterated_matching_pennies,
+    iterated_prisoners_dilemma as iterated_prisoners_dilemma,
+)
+from gameopt._games.linear_quadratic import (
+    LinearQuadratic as LinearQuadratic,
+    ZeroSumLinearQuadratic as ZeroSumLinearQuadratic,
+)
+from gameopt._games.matrix_game import (
+    MatrixGame as MatrixGame,
+    matching_pennies as matching_pennies,
+    rock_paper_scissors as rock_paper_scissors,
+)
 from gameopt._games.quadratic import (
     Quadratic as Quadratic,
     ZeroSumQuadratic as ZeroSumQuadratic,
 )
+from gameopt._games.toy_game import (
+    PlanarPoint as PlanarPoint,
+    ToyGame as ToyGame,
+    ZeroSumToyGame as ZeroSumToyGame,
+)
+from gameopt._games.toy_games import TOY_GAMES as TOY_GAMES
 from gameopt._lipschitz import (
     lipschitz_lower_bound as lipschitz_lower_bound,
     lipschitz_upper_bound as lipschitz_upper_bound,
@@ -72,7 +93,11 @@ from gameopt._projections import (
     clip_weights as clip_weights,
     projected as projected,
 )
-from gameopt._rates import LocalRate as LocalRate, local_rate as local_rate
+from gameopt._rates import (
+    LocalRate as LocalRate,
+    local_rate as local_rate,
+    local_rates as local_rates,
+)
 from gameopt._second_derivatives import (
     hessian_product as hessian_product,
     loss_gradient as loss_gradient,

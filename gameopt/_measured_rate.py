@@ -26,7 +26,7 @@ class MeasuredRate(eqx.Module):
 def distances(path: Players, target: Players) -> Float[Array, " t"]:
     """$\\|z_t - z^\\star\\|$ along a trajectory with a first axis of rounds: shape `(t,)`."""
     squares = jax.tree.map(
-        lambda p, z: jnp.sum(jnp.square(p - z).reshape(p.shape[0], -1), axis=1),
+        lambda p, z: jnp.sum(jnp.square(p - z[None]).reshape(p.shape[0], -1), axis=1),
         playable(path),
         playable(target),
     )

@@ -1,12 +1,13 @@
 """How fast a solver converges: the spectrum of one round, and the slope of a trajectory."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float
+from jaxtyping import Array, ArrayLike, Bool, Complex, Float
 
 from gameopt._games.base import AbstractGame
 from gameopt._krylov import arnoldi
@@ -58,8 +59,8 @@ def local_rate(
     - `players`: where; usually an equilibrium. `key`: the sample of a stochastic game, held fixed.
     - `state`: the solver's; that after two rounds at `players` if left out, so that what it
       remembers is of this point. Its counters and other integers are held.
-    - `method`: `dense` builds the Jacobian, `krylov` takes `num_matvecs` products with it (Arnoldi);
-      `auto` is dense up to 512 entries.
+    - `method`: `dense` builds the Jacobian, `krylov` takes `num_matvecs` products with it
+      (Arnoldi); `auto` is dense up to 512 entries.
 
     **Raises:** `ValueError` if the solver's rounds are not one and the same map (SVRE, uniform
     averages, anchoring), saying why.
@@ -108,13 +109,15 @@ def _check_single_rate(solver: AbstractSolver) -> None:
         )
 
 
-@eqx.filter_jit
-def _remembered(game: AbstractGame, solver: AbstractSolver, players: Players, key: Key) -> Any:
+def _two_rounds(game: AbstractGame, solver: AbstractSolver, players: Players, key: Key) -> Any:
     """The state after two rounds that begin at the same point."""
     state = solver.init(game, players, key)
     for _ in range(2):
         _, state, _ = solver.step(game, players, state, key)
     return state
+
+
+_remembered = eqx.filter_jit(_two_rounds)
 
 
 def _advanced(state: Any, rounds: int) -> Any:
@@ -161,18 +164,25 @@ def _sorted_eigenvalues(matrix: Float[np.ndarray, "n n"]) -> Complex[np.ndarray,
     return values[np.argsort(-np.abs(values), kind="stable")]
 
 
-def spectral_radii(
-    game: AbstractGame, solvers: Any, players: Players, key: Key = None
+def local_rates(
+    game: AbstractGame,
+    make_solver: Callable[..., AbstractSolver],
+    players: Players,
+    *hyper_parameters: Float[ArrayLike, " batch"],
+    key: Key = None,
 ) -> Float[np.ndarray, " batch"]:
-    """The local rate of many solvers at once, in one compiled call.
+    """The spectral radius of a round for many hyper-parameters at once, in one compiled call.
 
     **Arguments:**
 
-    - `solvers`: `(make, *hyper_parameters)`: `make(*values)` gives a solver, and is mapped over
-      arrays of shape `(batch,)`.
+    - `make_solver`: from one number of each of `hyper_parameters` to a solver, the optimizers built
+      inside; it is traced, and compiled once per function object.
+    - `hyper_parameters`: each of shape `(batch,)`.
+
+    **Returns:** shape `(batch,)`; infinite where the linearisation is not finite.
     """
-    make, *parameters = solvers
-    jacobians = np.asarray(_many_jacobians(game, make, parameters, players, key))
+    parameters = [jnp.asarray(values) for values in hyper_parameters]
+    jacobians = np.asarray(_many_jacobians(game, make_solver, parameters, players, key))
     finite = np.isfinite(jacobians).all(axis=(1, 2))
     radii = np.full(len(jacobians), np.inf)
     if finite.any():
@@ -184,9 +194,7 @@ def spectral_radii(
 def _many_jacobians(game, make, parameters, players, key) -> Float[Array, "batch n n"]:
     def one(*values):
         solver = make(*values)
-        state = solver.init(game, players, key)
-        for _ in range(2):
-            _, state, _ = solver.step(game, players, state, key)
+        state = _two_rounds(game, solver, players, key)
         play, vector = _round_map(game, solver, *strong((players, state)), key)
         return jax.jacfwd(play)(vector)
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from gameopt._fields import jacobian
 from gameopt._games.base import AbstractGame
-from gameopt._rates import DENSE, local_rate, spectral_radii
+from gameopt._rates import DENSE, local_rate, local_rates
 from gameopt._solvers.base import AbstractSolver
 from gameopt._solvers.lookahead import Lookahead
 from gameopt._trees import ravel, strong
@@ -49,7 +49,7 @@ def rate_map(
     - `players`: an equilibrium. `first`, `second`: the values of the grid's axes.
     """
     a, b = jnp.meshgrid(jnp.asarray(first), jnp.asarray(second), indexing="ij")
-    radii = spectral_radii(game, (make_solver, a.ravel(), b.ravel()), players, key)
+    radii = local_rates(game, make_solver, players, a.ravel(), b.ravel(), key=key)
     return jnp.asarray(radii.reshape(a.shape))
 
 
@@ -86,7 +86,7 @@ def safe_step(
     dtype = ravel(players)[0].dtype
 
     def radii(etas: np.ndarray) -> np.ndarray:
-        return spectral_radii(game, (make_solver, jnp.asarray(etas, dtype)), players, key)
+        return local_rates(game, make_solver, players, jnp.asarray(etas, dtype), key=key)
 
     etas = np.geomspace(low, high, 256)
     values = radii(etas)
@@ -145,8 +145,8 @@ def modal_lookahead(
     r"""The `Lookahead` over a solver that is fastest near a point, chosen from the solver's modes.
 
     With $T_i$ the eigenvalues of one round of the solver at `players`, $k \le$ `max_steps` and
-    $\alpha \le 1$ minimise $\max_i |1 - \alpha + \alpha T_i^k|^{1/k}$, the rate per inner round. For
-    every k the maximum is convex in $\alpha$.
+    $\alpha \le 1$ minimise $\max_i |1 - \alpha + \alpha T_i^k|^{1/k}$, the rate per inner round.
+    For every k the maximum is convex in $\alpha$.
 
     **Raises:** `ValueError` if no choice makes the point attract.
 

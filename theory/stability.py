@@ -1,8 +1,8 @@
 """How fast solvers converge on the games where it can be said in closed form.
 
-Every function takes numbers: step sizes $\\eta$, a singular value $s$ of the bilinear part and a
-curvature $\\mu$ of $f = \\tfrac12\\mu x^2 + sxy - \\tfrac12\\mu y^2$ (bilinear at $\\mu = 0$). Rates
-are spectral radii of one round. Nothing here plays a game.
+Every function takes numbers: step sizes $\\eta$, a singular value $s$ of the bilinear part, and a
+curvature $\\mu$ of $f = \\tfrac12\\mu x^2 + sxy - \\tfrac12\\mu y^2$, which is bilinear at
+$\\mu = 0$. Rates are spectral radii of one round. Nothing here plays a game.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Rate = Float[Array, ""]
 
 
 def max_stable_step(jacobian: Float[Array, "n n"]) -> Rate:
-    r"""The largest step size of simultaneous play: $\min_\lambda 2\,\mathrm{Re}\lambda/|\lambda|^2$.
+    r"""The largest step of simultaneous play: $\min_\lambda 2\,\mathrm{Re}\lambda/|\lambda|^2$.
 
     **Arguments:**
 
@@ -39,7 +39,7 @@ def simultaneous_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
 
 
 def alternating_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
-    r"""The larger root of $\lambda^2 - (2r - a^2)\lambda + r^2$, $r = 1 - \eta\mu$ and $a = \eta s$.
+    r"""The larger root of $\lambda^2 - (2r - a^2)\lambda + r^2$; $r = 1 - \eta\mu$, $a = \eta s$.
 
     Exactly $|r|$ while $a^2 \le 4r$: alternating play feels no rotation.
     """
@@ -57,8 +57,8 @@ def extragradient_rate(
 ) -> Rate:
     r"""$|1 - \eta w + \eta\gamma w^2|$, $w = \mu + is$, $\gamma$ the step of the look ahead."""
     gamma = eta if gamma is None else gamma
-    w = _mode(mu, s)
-    return jnp.abs(1 - eta * w + eta * gamma * w**2)
+    w, (eta_, gamma_) = _mode(mu, s), _complex(eta, gamma)
+    return jnp.abs(1 - eta_ * w + eta_ * gamma_ * w**2)
 
 
 def optimistic_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
@@ -66,20 +66,19 @@ def optimistic_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
 
     On bilinear games below 1 iff $\eta s < 1/\sqrt3$.
     """
-    w = _mode(mu, s)
-    return _largest_root([1.0, -(1 - 2 * eta * w), -eta * w])
+    w = _complex(eta)[0] * _mode(mu, s)
+    return _largest_root([1.0, -(1 - 2 * w), -w])
 
 
 def consensus_rate(eta: Number, s: Number, mu: Number = 0.0, gamma: Number = 1.0) -> Rate:
-    r"""$|1 - \eta(w + \gamma|w|^2)|$, $w = \mu + is$ ($J$ is normal here, so $J^\top J = |w|^2$)."""
-    w = _mode(mu, s)
-    return jnp.abs(1 - eta * (w + gamma * jnp.abs(w) ** 2))
+    r"""$|1 - \eta(w + \gamma|w|^2)|$, $w = \mu + is$: $J$ is normal, $J^\top J = |w|^2$."""
+    w, (eta_, gamma_) = _mode(mu, s), _complex(eta, gamma)
+    return jnp.abs(1 - eta_ * (w + gamma_ * w * jnp.conj(w)))
 
 
 def sga_rate(eta: Number, s: Number, mu: Number = 0.0, strength: Number = 1.0) -> Rate:
     r"""$|1 - \eta(1 - i\lambda s)w|$, $w = \mu + is$, without sign alignment."""
-    w = _mode(mu, s)
-    return jnp.abs(1 - eta * (1 - 1j * jnp.asarray(strength * s)) * w)
+    return jnp.abs(1 - _complex(eta)[0] * _mode(1.0, -strength * s) * _mode(mu, s))
 
 
 def runge_kutta_rate(eta: Number, s: Number, mu: Number = 0.0, order: int = 4) -> Rate:
@@ -104,8 +103,8 @@ def heavy_ball_rate(
         Gidel et al. (2019), arXiv:1807.04740, theorems 4 and 5.
     """
     if not alternating:
-        w = _mode(mu, s)
-        return _largest_root([1.0, -(1 + momentum - eta * w), momentum])
+        w = _complex(eta)[0] * _mode(mu, s)
+        return _largest_root([1.0, w - _complex(1 + momentum)[0], momentum])
     b, c = momentum, (eta * s) ** 2
     # With curvature: rows (x, x-memory) and (y, y-memory) couple through s alone.
     r = 1 + b - eta * mu
@@ -128,7 +127,8 @@ def alex_rate(eta: Number, s: Number, gamma: Number, delta: Number) -> Rate:
 
 def lookahead_rate(modes: Array, steps: int, alpha: Number) -> Rate:
     r"""$\max_T |1 - \alpha + \alpha T^k|$ over the inner solver's modes, shape `(m,)`, complex."""
-    return jnp.max(jnp.abs(1 - alpha + alpha * modes**steps))
+    (alpha_,) = _complex(alpha)
+    return jnp.max(jnp.abs(1 - alpha_ + alpha_ * modes**steps))
 
 
 def max_lookahead_alpha(mode: Array, steps: int) -> Rate:
@@ -165,9 +165,9 @@ def dirac_gan_eigenvalues(
     }
     if variant not in middles:
         raise ValueError(f"variant must be one of {sorted(middles)}, got {variant!r}.")
-    middle = jnp.asarray(middles[variant])
-    inside = -(slope**2) if variant == "consensus" else middle**2 - slope**2
-    root = jnp.sqrt(jnp.asarray(inside, jnp.result_type(complex)))
+    (middle,) = _complex(middles[variant])
+    inside = -(slope**2) if variant == "consensus" else middles[variant] ** 2 - slope**2
+    root = jnp.sqrt(_complex(inside)[0])
     return jnp.stack([middle + root, middle - root])
 
 
@@ -185,8 +185,15 @@ BILINEAR_RATES: dict[str, Callable[[Number, Number], Rate]] = {
 """The rate of a solver on $f = sxy$ by the solver's name: `(eta, s) -> rate`."""
 
 
+def _complex(*numbers: Number | complex) -> list[Array]:
+    """Complex arrays, so that strict promotion holds in formulas with an imaginary part."""
+    return [jnp.asarray(number).astype(jnp.result_type(complex)) for number in numbers]
+
+
 def _mode(mu: Number, s: Number) -> Array:
-    return jnp.asarray(mu) + 1j * jnp.asarray(s)
+    """$w = \mu + is$."""
+    mu_, s_, i = _complex(mu, s, 1j)
+    return mu_ + i * s_
 
 
 def _largest_root(coefficients: list) -> Rate:
@@ -194,6 +201,6 @@ def _largest_root(coefficients: list) -> Rate:
 
 
 def _roots(coefficients: list) -> Array:
-    stacked = jnp.stack([jnp.asarray(c, jnp.result_type(complex)) for c in coefficients])
+    stacked = jnp.stack(_complex(*coefficients))
     # The leading coefficient is 1: nothing to strip, so that it can be jitted and mapped.
     return jnp.roots(stacked, strip_zeros=False)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from gameopt._games.critical_points import CriticalPoint
 from gameopt._keys import require_key
 from gameopt._types import Key, Players, Projection, Scalar
 
@@ -50,6 +51,13 @@ class AbstractGame(eqx.Module):
     def is_zero_sum(self) -> bool:
         """Whether $L_x = -L_y$ everywhere, so that a solver may use the symmetry of one Hessian."""
         return False
+
+    def critical_points(self) -> tuple[CriticalPoint, ...]:
+        """The known critical points with their verdicts, for toy games; empty where none is known.
+
+        They are those of the game without sets.
+        """
+        return ()
 
 
 class ZeroSumGame(AbstractGame):

@@ -35,7 +35,7 @@ class Quadratic(AbstractGame):
 
     def __check_init__(self):
         n, m = self.xy.shape
-        _check_blocks(
+        check_blocks(
             {
                 "xx": (self.xx, (n, n)),
                 "yx": (self.yx, (m, n)),
@@ -76,7 +76,7 @@ class ZeroSumQuadratic(ZeroSumGame):
 
     def __check_init__(self):
         n, m = self.xy.shape
-        _check_blocks(
+        check_blocks(
             {
                 "xx": (self.xx, (n, n)),
                 "yy": (self.yy, (m, m)),
@@ -106,11 +106,14 @@ def _dot(linear: Float[Array, " n"] | None, vector: Float[Array, " n"]) -> Scala
     return jnp.zeros((), vector.dtype) if linear is None else linear @ vector
 
 
-def _check_blocks(blocks: dict[str, tuple[Any, tuple[int, ...]]], game: AbstractGame) -> None:
+def check_blocks(
+    blocks: dict[str, tuple[Any, tuple[int, ...]]], game: AbstractGame, fits: str = "xy"
+) -> None:
+    """Raises a `ValueError` for the first of the named blocks that is not of its shape."""
     for name, (block, shape) in blocks.items():
         if block is not None and block.shape != shape:
             raise ValueError(
-                f"{type(game).__name__}.{name} must be of shape {shape} to fit xy, got "
+                f"{type(game).__name__}.{name} must be of shape {shape} to fit {fits}, got "
                 f"{block.shape}."
             )
 

@@ -58,17 +58,15 @@ def solve_linear(
         operator = lx.FunctionLinearOperator(flat_matvec, jax.eval_shape(lambda: vector), tags)
         if linear_solver is None:
             tolerance = 1e-10 if dtype == jnp.float64 else 1e-5
+            # Not zero, so that a right-hand side of zero is solved at once.
             cg = lx.CG(rtol=tolerance, atol=1e-30, max_steps=MAX_STEPS)
             linear_solver = cg if positive_definite else lx.Normal(cg)
-        # Krylov methods divide zero by zero on a right-hand side of zero.
-        nonzero = jnp.any(vector != 0)
-        safe = jnp.where(nonzero, vector, jnp.ones_like(vector))
-        solution = lx.linear_solve(operator, safe, linear_solver, throw=False)
-        value = jnp.where(nonzero, solution.value, jnp.zeros_like(vector))
+        solution = lx.linear_solve(operator, vector, linear_solver, throw=False)
         steps = jnp.asarray(solution.stats.get("num_steps", 1), jnp.int32)
+    value = solution.value
     norm = jnp.linalg.norm(vector)
     off = jnp.linalg.norm(flat_matvec(value) - vector)
-    residual = jnp.where(nonzero, off / jnp.where(nonzero, norm, 1), 0)
+    residual = jnp.where(norm > 0, off / jnp.where(norm > 0, norm, 1), 0)
     matvecs = steps * _matvecs_a_step(linear_solver, vector.size) + 1
     return LinearSolution(narrow(unravel(value)), residual, matvecs)
 
