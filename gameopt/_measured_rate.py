@@ -44,7 +44,8 @@ def measured_rate(
     r"""The factor a round by which a trajectory nears a point, from a least-squares line.
 
     A rotating mode makes the distance wobble with period $\pi/\theta$; given `angle`, three
-    harmonics of the wobble are fitted beside the line, so that broken periods do not tilt it.
+    harmonics of the wobble are fitted beside the line, so that broken periods do not tilt it, if
+    there are two periods or more.
 
     **Arguments:**
 

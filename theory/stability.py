@@ -8,10 +8,10 @@ $\\mu = 0$. Rates are spectral radii of one round. Nothing here plays a game.
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
-Number = float | Float[Array, ""]
-Rate = Float[Array, ""]
+Number = float | Float[Array, "..."]
+Rate = Float[Array, "..."]
 
 
 def max_stable_step(jacobian: Float[Array, "n n"]) -> Rate:
@@ -83,7 +83,7 @@ def sga_rate(eta: Number, s: Number, mu: Number = 0.0, strength: Number = 1.0) -
 
 def runge_kutta_rate(eta: Number, s: Number, mu: Number = 0.0, order: int = 4) -> Rate:
     r"""$|\sum_{k \le p} (-\eta w)^k/k!|$, $w = \mu + is$, for p stages of order p (1 to 4)."""
-    w = -eta * (mu + 1j * jnp.asarray(s))
+    w = -_complex(eta)[0] * _mode(mu, s)
     terms = [jnp.ones_like(w)]
     for k in range(1, order + 1):
         terms.append(terms[-1] * w / k)
@@ -185,13 +185,13 @@ BILINEAR_RATES: dict[str, Callable[[Number, Number], Rate]] = {
 """The rate of a solver on $f = sxy$ by the solver's name: `(eta, s) -> rate`."""
 
 
-def _complex(*numbers: Number | complex) -> list[Array]:
+def _complex(*numbers: ArrayLike) -> list[Array]:
     """Complex arrays, so that strict promotion holds in formulas with an imaginary part."""
     return [jnp.asarray(number).astype(jnp.result_type(complex)) for number in numbers]
 
 
 def _mode(mu: Number, s: Number) -> Array:
-    """$w = \mu + is$."""
+    r"""$w = \mu + is$."""
     mu_, s_, i = _complex(mu, s, 1j)
     return mu_ + i * s_
 
