@@ -1,6 +1,7 @@
 """Adversarial training as a zero-sum game, and rounds that see a few of its images."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 import gameopt as go
-from recipes._attacks import Classifier, cross_entropy
+from recipes._attacks import cross_entropy
 from recipes._balls import Ball, Norm, steepest
 
 
@@ -105,7 +106,25 @@ def steepest_steps(norm: Norm, length: float) -> optax.GradientTransformation:
     )
 
 
-@eqx.filter_jit
-def predict(classifier: Classifier, points: Float[Array, "n *shape"]) -> Int[Array, " n"]:
-    """The most likely class of each image."""
-    return jnp.argmax(jax.vmap(classifier)(points), axis=-1)
+class Plan(NamedTuple):
+    """How a window is played, how many gradients that takes, and whether y begins it anew."""
+
+    solver: go.AbstractSolver
+    gradients: int
+    restart: bool = False
+
+
+def _inner_steps(optimizers: go.Players, k: int, restart: bool) -> Plan:
+    solver = go.Alternating(optimizers, order=("y", "x"), inner_steps=go.Players(1, k))
+    return Plan(solver, k + 1, restart)
+
+
+PLANS: dict[str, Callable[[go.Players, int, bool], Plan]] = {
+    "none": lambda optimizers, k, restart: Plan(go.Alternating(go.Players(optimizers.x, None)), 1),
+    "simultaneous": lambda optimizers, k, restart: Plan(go.Simultaneous(optimizers), 2),
+    "alternating": lambda optimizers, k, restart: Plan(
+        go.Alternating(optimizers, order=("y", "x")), 2
+    ),
+    "inner_steps": _inner_steps,
+}
+"""By the name of the flag: optimizers, inner steps and restart to a plan."""

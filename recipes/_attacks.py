@@ -5,7 +5,7 @@ bound of the robust accuracy: a stronger attack may find more.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -39,6 +39,12 @@ def cross_entropy(logits: Float[Array, " classes"], label: Int[Array, ""]) -> Fl
     """
     others = jnp.where(jnp.arange(len(logits)) == label, -jnp.inf, logits)
     return jax.nn.softplus(jax.nn.logsumexp(others) - logits[label])
+
+
+@eqx.filter_jit
+def predict(classifier: Classifier, points: Float[Array, "n *shape"]) -> Int[Array, " n"]:
+    """The most likely class of each image."""
+    return jnp.argmax(jax.vmap(classifier)(points), axis=-1)
 
 
 def _look(classifier: Classifier, points, labels, perturbations) -> tuple[Attack, Array]:
@@ -132,9 +138,9 @@ def accuracy_over_radii(
     A perturbation of a smaller ball lies in every larger one, so that an image that is fooled once
     counts as fooled from there on, and the accuracies never increase.
     """
-    fooled: Any = False
+    fooled = np.zeros((), bool)
     accuracies = []
     for radius in radii:
         fooled = fooled | np.asarray(attack(Ball(jnp.float32(radius), norm)).fooled)
-        accuracies.append(1 - float(np.mean(fooled)))
+        accuracies.append(float(np.mean(~fooled)))
     return accuracies

@@ -11,7 +11,10 @@ from recipes._data._dataset import Dataset as Dataset, check_labels, check_point
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
 from recipes._data._scaling import Scaling as Scaling, standardized as standardized
-from recipes._data._split import check_labelled_images as check_labelled_images, hold_out as hold_out
+from recipes._data._split import (
+    check_labelled_images as check_labelled_images,
+    hold_out as hold_out,
+)
 from recipes._errors import UserError
 
 Split = Literal["train", "test"]
