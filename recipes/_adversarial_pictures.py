@@ -40,7 +40,8 @@ def draw_examples(
             axis.imshow(np.clip(flat, 0, 1), cmap=colours, vmin=0, vmax=1)
             axis.set_title(name, fontsize=9, color="black" if answer == label else "#c44e52")
             axis.set(xticks=[], yticks=[])
-    rows = ("held-out image", f"perturbation,\nfrom {-largest:.2f} to {largest:.2f}", "perturbed")
+    scale = f"perturbation: blue\n{-largest:.2f}, red {largest:.2f}"
+    rows = ("held-out image", scale, "perturbed")
     for axis, name in zip(axes[:, 0], rows, strict=True):
         axis.set_ylabel(name, fontsize=9)
     figure.suptitle(title, fontsize=10)
@@ -56,7 +57,9 @@ def draw_robustness(curves: dict[str, dict[str, Any]], radii: dict[Norm, float],
         for index, (solver, of_norms) in enumerate(curves.items()):
             xs, colour = of_norms[norm]["radius"], f"C{index}"
             lines.append(Curve(f"{solver}, PGD", xs, of_norms[norm]["pgd"], "o-", colour))
-            lines.append(Curve(f"{solver}, FGSM", xs, of_norms[norm]["fgsm"], ":", colour))
+            # One entry of the legend, in which matplotlib leaves out what begins with "_".
+            dotted = "dotted: FGSM" if index == len(curves) - 1 else "_"
+            lines.append(Curve(dotted, xs, of_norms[norm]["fgsm"], ":", colour))
         title = f"Attacks in {NORM_NAMES[norm]}; the table is at {radius:g}"
         label = f"radius of the attack, {NORM_NAMES[norm]}, pixels in [0, 1]"
         parts.append(Panel(title, label, "accuracy on held-out images", lines))
@@ -75,7 +78,8 @@ def draw_training(metrics: dict[str, list[dict[str, Any]]], norm: Norm, radius: 
         for column, label in axes.items():
             lines = []
             for index, (solver, rows) in enumerate(metrics.items()):
-                held = [row for row in rows if row["kind"] == "eval"]
+                # An untrained classifier would set the scale.
+                held = [row for row in rows if row["kind"] == "eval" and row["round"] > 0]
                 xs, ys = [row[column] for row in held], [row[measure] for row in held]
                 lines.append(Curve(solver, xs, ys, "o-", f"C{index}"))
             parts.append(Panel(title, label, "accuracy on held-out images", lines))

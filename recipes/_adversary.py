@@ -60,13 +60,15 @@ class Windows(go.AbstractSolver[Any]):
     size: int
     restart: bool = False
 
-    def init(self, game: AdversarialGame, players: go.Players, key: go.Key = None) -> Any:
+    def init(self, game: go.AbstractGame, players: go.Players, key: go.Key = None) -> Any:
+        assert isinstance(game, AdversarialGame)
         rows = jnp.arange(self.size)
         return self.solver.init(game.window(rows), _window(players, rows), key)
 
     def step(
-        self, game: AdversarialGame, players: go.Players, state: Any, key: go.Key = None
+        self, game: go.AbstractGame, players: go.Players, state: Any, key: go.Key = None
     ) -> tuple[go.Players, Any, go.RoundInfo]:
+        assert isinstance(game, AdversarialGame)
         assert key is not None
         key_rows, key_start, key_play = jax.random.split(key, 3)
         rows = distinct_rows(key_rows, len(game.points), self.size)

@@ -5,13 +5,13 @@
     python -m recipes.adversarial --norm l2 --l2-radius 0.8
     python -m recipes.adversarial --data mnist --data-dir DIR --width 512
 
-x is the classifier, and y holds one perturbation for every training image, in a ball around it and
-in the range of the pixels. Each has a term of its own in the value, so that the best y is the worst
-case, and x minimises the robust risk. y is kept from round to round, a persistent adversary as in
-Shafahi et al. (2019), arXiv:1904.12843, and not begun anew for each batch as in Mądry et al. (2018),
-arXiv:1706.06083: what is thrown away is no strategy, and players who move at once would train on
-noise. With --restart inner_steps plays Mądry's way. A round is a solver's round on a window of
-images, the same for all its steps: the game on these images alone, other leaves of one program.
+x is the classifier, and y holds one perturbation for every training image, in a ball around it
+and in the range of the pixels. Each has a term of its own in the value, so that the best y is the
+worst case, and x minimises the robust risk. y is kept from round to round, a persistent adversary
+as in Shafahi et al. (2019), arXiv:1904.12843, and not begun anew for each batch as in Mądry et al.
+(2018), arXiv:1706.06083: what is thrown away is no strategy, and players who move at once would
+train on noise. With --restart inner_steps plays Mądry's way. A round is a solver's round on a
+window of images, the same for all its steps: the game on these alone, other leaves of one program.
 
 Every solver may take the same number of gradients. Plain training, `none`, is the game with the
 adversary frozen at 0. Held out are the test files of mnist and fashion_mnist, and a fifth of other
@@ -154,7 +154,7 @@ def play(
     )
     trained = time.perf_counter() - begin
     curves = judge.curves(players.x)
-    title = f"trained with {name}: PGD in {args.norm} of radius {radii_of(args)[args.norm]:g}"
+    title = f"trained with {name}; PGD within {radii_of(args)[args.norm]:g}, wrong answers in red"
     draw_examples(players.x, judge, args.norm, title, folder.path / "examples.png")
     last = next(line for line in reversed(folder.read_metrics()) if line["kind"] == "eval")
     numbers = {
