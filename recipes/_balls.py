@@ -74,23 +74,21 @@ def project_on_ball_in_box(
     r"""The nearest z to `point` with $\|z\|_2 \le$ `radius` and `lower` <= z <= `upper`, exactly.
 
     The box must hold 0. By the conditions of Karush, Kuhn and Tucker z = clip(s y) for one s in
-    (0, 1], the largest that keeps z in the ball. $\|\mathrm{clip}(s y)\|^2$ is $C + s^2 F$ between
-    two of the values of s at which an entry meets its bound, with C of the entries that have met
-    it and F of the others; so a sort finds the piece, and a square root s.
+    (0, 1], the largest that keeps z in the ball. In $t = s^2$ the square of its norm,
+    $\sum_i \min(t y_i^2, b_i^2)$ with b the bounds, is concave and made of lines, so that Newton's
+    method climbs from 0 to its root in finitely many steps, of which few are needed.
     """
-    size = jnp.abs(point)
-    bound = jnp.where(point > 0, upper, -lower)
-    # An entry that is 0 stays 0 and never meets its bound.
-    meets = jnp.where(size > 0, bound / jnp.where(size > 0, size, 1), jnp.inf)
-    order = jnp.argsort(meets)
-    squares_met = jnp.where(jnp.isinf(meets), 0, jnp.square(bound))[order]
-    squares_free = jnp.square(size)[order]
-    zero = jnp.zeros((1,), point.dtype)
-    met = jnp.concatenate([zero, jnp.cumsum(squares_met)])
-    free = jnp.concatenate([jnp.cumsum(squares_free[::-1])[::-1], zero])
-    at_meeting = met[1:] + jnp.where(free[1:] > 0, jnp.square(meets[order]) * free[1:], 0)
-    piece = jnp.sum(at_meeting <= jnp.square(radius))
-    room, slope = jnp.square(radius) - met[piece], free[piece]
-    scale = jnp.sqrt(jnp.maximum(room, 0) / jnp.where(slope > 0, slope, 1))
-    scale = jnp.where(slope > 0, jnp.minimum(scale, 1), 1)
-    return jnp.clip(scale * point, lower, upper)
+    squares = jnp.square(point)
+    limits = jnp.square(jnp.where(point > 0, upper, lower))
+
+    def newton(carry):
+        _, t = carry
+        met = t * squares >= limits
+        room = jnp.square(radius) - jnp.sum(jnp.where(met, limits, 0))
+        slope = jnp.sum(jnp.where(met, 0, squares))
+        root = jnp.maximum(room, 0) / jnp.where(slope > 0, slope, 1)
+        return t, jnp.where(slope > 0, jnp.minimum(root, 1), 1)
+
+    below, zero = -jnp.ones_like(squares[0]), jnp.zeros_like(squares[0])
+    _, t = jax.lax.while_loop(lambda carry: carry[1] > carry[0], newton, (below, zero))
+    return jnp.clip(jnp.sqrt(t) * point, lower, upper)

@@ -155,7 +155,9 @@ def play(
     trained = time.perf_counter() - begin
     curves = judge.curves(players.x)
     title = f"trained with {name}; PGD within {radii_of(args)[args.norm]:g}, wrong answers in red"
-    draw_examples(players.x, judge, args.norm, title, folder.path / "examples.png")
+    draw_examples(
+        players.x, judge, args.norm, title, folder.path.parent / "samples" / f"{name}.png"
+    )
     last = next(line for line in reversed(folder.read_metrics()) if line["kind"] == "eval")
     numbers = {
         **{key: round(value, 4) for key, value in numbers_of(curves).items()},
@@ -228,7 +230,7 @@ def finish(
         "folder": str(folder.path),
     }
     write_json(folder.path / "summary.json", summary)
-    print(f"pictures: curves.png, robustness.png and SOLVER/examples.png in {folder.path}")
+    print(f"pictures: curves.png, robustness.png and samples/ in {folder.path}")
     return summary
 
 

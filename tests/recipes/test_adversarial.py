@@ -18,7 +18,9 @@ from models import MLP
 from recipes import _cli, _data, adversarial
 from recipes._adversary import PLANS, AdversarialGame, Windows, distinct_rows, steepest_steps
 from recipes._attacks import cross_entropy
-from recipes._balls import Ball
+from recipes._balls import Ball, Norm
+from recipes._errors import UserError
+from tests.recipes.test_data import IMAGES, LABELS, idx_bytes, write_pair
 
 SMALL = adversarial.Args(
     steps=24, eval_every=12, log_every=4, width=8, depth=1, batch_size=32, inner_steps=2,
@@ -26,7 +28,7 @@ SMALL = adversarial.Args(
 )  # fmt: skip
 
 
-def small_game(norm="linf", n=12):
+def small_game(norm: Norm = "linf", n: int = 12):
     points = jax.random.uniform(jax.random.key(0), (n, 2, 3))
     labels = jnp.arange(n) % 3
     game = AdversarialGame(points, labels, Ball(jnp.asarray(0.3), norm))
@@ -127,7 +129,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
         held = [line for line in map(json.loads, lines) if line["kind"] == "eval"]
         assert [line["gradients"] for line in held] == [0, 12, 24]
         assert (folder / name / "checkpoints").is_dir()
-    pictures = ("curves.png", "robustness.png", "none/examples.png", "inner_steps/examples.png")
+    pictures = ("curves.png", "robustness.png", "samples/none.png", "samples/inner_steps.png")
     for picture in pictures:
         assert np.asarray(Image.open(folder / picture).convert("L")).std() > 5, picture
 
@@ -170,6 +172,20 @@ def test_a_fifth_is_held_out_whatever_the_seed():
     np.testing.assert_array_equal(np.sort(both.sum(1)), np.sort(everything.sum(1)))
     assert held_out.labels is not None
     assert np.bincount(held_out.labels).min() > 20
+
+
+def test_idx_files_have_a_test_set_of_their_own(tmp_path):
+    """The t10k files are held out; another size of image there is refused by name."""
+    write_pair(tmp_path)
+    for file in tmp_path.iterdir():
+        file.rename(tmp_path / file.name.replace("train", "t10k"))
+    write_pair(tmp_path)
+    train, held_out, classes = _data.load_labelled("mnist", tmp_path)
+    np.testing.assert_array_equal(train.points, held_out.points)
+    assert classes == LABELS.max() + 1
+    write_pair(tmp_path, images=idx_bytes(np.ascontiguousarray(IMAGES[:, 1:])))
+    with pytest.raises(UserError, match="held-out ones of"):
+        _data.load_labelled("mnist", tmp_path)
 
 
 WRONG = {
