@@ -46,8 +46,13 @@ class Ball(eqx.Module):
         if self.norm == "linf":
             uniform = jax.random.uniform(key, points.shape, points.dtype, -1, 1)
             return self.project(self.radius * uniform, points)
-        ball = jax.random.ball(key, points[0].size, 2, (len(points),), points.dtype)
-        return self.project(self.radius * ball.reshape(points.shape), points)
+        key_direction, key_length = jax.random.split(key)
+        direction = steepest("l2", jax.random.normal(key_direction, points.shape, points.dtype))
+        # The share of a ball's volume within a radius grows as its d-th power.
+        length = jax.random.uniform(key_length, (len(points),), points.dtype) ** (
+            1 / points[0].size
+        )
+        return self.project(self.radius * jax.vmap(jnp.multiply)(length, direction), points)
 
 
 def steepest(norm: Norm, gradients: Float[Array, "n *shape"]) -> Float[Array, "n *shape"]:

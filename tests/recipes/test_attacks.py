@@ -143,6 +143,19 @@ def test_the_projection_is_the_nearest_point(norm):
             assert float(jnp.max(products)) <= 1e-12 * scale
 
 
+@pytest.mark.parametrize("norm", NORMS)
+def test_samples_are_uniform_in_the_ball(norm):
+    """Where the range does not cut: the share within 0.9 radii is 0.9^12, the mean is 0."""
+    points = jnp.full((20_000, 3, 4), 0.5)
+    drawn = np.asarray(Ball(jnp.asarray(0.4), norm).sample(jax.random.key(0), points))
+    flat = drawn.reshape(len(drawn), -1) / 0.4
+    sizes = np.linalg.norm(flat, np.inf if norm == "linf" else 2, axis=1)
+    share = 0.9**12
+    assert sizes.max() <= 1
+    assert np.mean(sizes < 0.9) == pytest.approx(share, abs=5 * np.sqrt(share / len(flat)))
+    assert np.abs(flat.mean(0)).max() < 5 / np.sqrt(len(flat))
+
+
 def test_the_ball_in_a_box_at_its_corners():
     """Inside nothing moves; a box within the ball is met alone; a radius or box of 0 leaves 0."""
     project = lambda y, r, b: project_on_ball_in_box(jnp.array(y), jnp.asarray(r), -b, b)
