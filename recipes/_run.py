@@ -63,6 +63,18 @@ class RunFolder:
         self.resumed = resumed
         self.checkpoints = path / "checkpoints"
 
+    def part(self, name: str) -> "RunFolder":
+        """A folder within, with metrics and checkpoints of its own, for one training of several.
+
+        In a resumed run a part without a checkpoint begins anew.
+        """
+        path = self.path / name
+        path.mkdir(exist_ok=True)
+        part = RunFolder(path, self.resumed and any((path / "checkpoints").glob("[0-9]*")))
+        if not part.resumed:
+            part.cut_metrics(-1)
+        return part
+
     def write_config(self, recipe: str, args: Any, data: dict[str, Any]) -> None:
         """Writes config.json: what `--config` and `--resume` read."""
         import jax

@@ -11,6 +11,10 @@ from recipes._data._dataset import Dataset as Dataset, check_labels, check_point
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
 from recipes._data._scaling import Scaling as Scaling, standardized as standardized
+from recipes._data._split import (
+    check_labelled_images as check_labelled_images,
+    hold_out as hold_out,
+)
 from recipes._errors import UserError
 
 Split = Literal["train", "test"]
@@ -41,6 +45,20 @@ def load(data: str, data_dir: Path | None = None, seed: int = 0, split: Split = 
     if Path(data).suffix.lower() in (".npy", ".npz"):
         return load_array_file(Path(data))
     raise UserError(f"--data {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file.")
+
+
+def load_labelled(data: str, data_dir: Path | None = None) -> tuple[Dataset, Dataset, int]:
+    """Labelled images to learn from, others held out, and the number of classes.
+
+    mnist and fashion_mnist have their own test files; of other data a fifth is held out.
+
+    **Raises:** `UserError` if `load` does, or if they are no images with labels.
+    """
+    if data in IDX:
+        train, held_out = load(data, data_dir), load(data, data_dir, split="test")
+    else:
+        train, held_out = hold_out(load(data, data_dir))
+    return train, held_out, check_labelled_images(train, held_out)
 
 
 def _load_idx(name: str, data_dir: Path | None, split: Split) -> Dataset:

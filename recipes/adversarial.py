@@ -1,0 +1,243 @@
+"""Adversarial training as a zero-sum game: a classifier against perturbations of its images.
+
+    python -m recipes.adversarial                          # real 8x8 digits, four ways to train
+    python -m recipes.adversarial --solver inner_steps --inner-steps 7 --restart
+    python -m recipes.adversarial --norm l2 --l2-radius 0.8
+    python -m recipes.adversarial --data mnist --data-dir DIR --width 512
+
+x is the classifier, and y holds one perturbation for every training image, in a ball around it
+and in the range of the pixels. Each has a term of its own in the value, so that the best y is the
+worst case, and x minimises the robust risk. y is kept from round to round, a persistent adversary
+as in Shafahi et al. (2019), arXiv:1904.12843, and not begun anew for each batch as in Mądry et al.
+(2018), arXiv:1706.06083: what is thrown away is no strategy, and players who move at once would
+train on noise. With --restart inner_steps plays Mądry's way. A round is a solver's round on a
+window of images, the same for all its steps: the game on these alone, other leaves of one program.
+
+Every solver may take the same number of gradients. Plain training, `none`, is the game with the
+adversary frozen at 0. Held out are the test files of mnist and fashion_mnist, and a fifth of other
+data. An accuracy under attack is an upper bound: a stronger attack may find more.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import gameopt as go
+from models import MLP
+from recipes import _cli
+from recipes._adversarial_pictures import draw_examples, draw_robustness, draw_training
+from recipes._adversary import PLANS, AdversarialGame, Plan, Windows, steepest_steps
+from recipes._balls import Ball, Norm
+from recipes._data import Dataset, load_labelled
+from recipes._errors import UserError
+from recipes._optimizers import OptimizerArgs, make_optimizer
+from recipes._robustness import Judge, numbers_of
+from recipes._run import CommonArgs, Result, RunFolder, check_positive, open_run, write_json
+from recipes._training import train
+
+MAY_CHANGE_ON_RESUME = ("steps",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args(CommonArgs):
+    """Train classifiers against perturbations and attack them on held-out images."""
+
+    data: str = "digits"
+    """digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir), or a .npz file
+    with images and labels."""
+    data_dir: Path | None = None
+    """Folder with the eight IDX files of mnist or fashion_mnist, gzipped or not."""
+    solver: Literal["all", "none", "simultaneous", "alternating", "inner_steps"] = "all"
+    """How the game is played: both at once; the adversary first and then the classifier; the
+    adversary --inner-steps times; or not at all (none), plain training. Default: all of them."""
+    norm: Literal["linf", "l2"] = "linf"
+    """The norm of the balls that the training perturbations are kept in."""
+    linf_radius: float = 0.15
+    """Radius in the largest change of a pixel, pixels in [0, 1]; attacks use both radii."""
+    l2_radius: float = 0.6
+    """Radius in the Euclidean norm of an image, pixels in [0, 1]; attacks use both radii."""
+    inner_steps: int = 4
+    """Adversary steps to one classifier step with the solver inner_steps, on the same images."""
+    restart: bool = False
+    """The solver inner_steps begins each round at random places of the balls."""
+    adversary_step: float = 0.5
+    """Length of an adversary's step, as a share of the radius."""
+    batch_size: int = 128
+    """Images a round sees."""
+    steps: int = 16_000
+    """Gradients of one player that each solver may take: a round of simultaneous or alternating
+    takes 2, of inner_steps --inner-steps and 1, of none 1."""
+    eval_every: int = 1600
+    """Gradients between two evaluations, each with a checkpoint."""
+    log_every: int = 160
+    """Gradients between two lines of metrics.jsonl."""
+    width: int = 128
+    """Units in a hidden layer of the classifier."""
+    depth: int = 2
+    """Hidden layers of the classifier."""
+    classifier_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=1e-3, beta1=0.9, beta2=0.999)
+    """The classifier's optimizer."""
+    attack_steps: int = 40
+    """Steps of PGD, when a classifier is judged."""
+    attack_restarts: int = 3
+    """Starts of PGD: the image itself, and the others at random."""
+    eval_size: int = 1000
+    """Held-out images that are attacked, at most as many as there are."""
+
+
+def radii_of(args: Args) -> dict[Norm, float]:
+    """The radius of each norm."""
+    return {"linf": args.linf_radius, "l2": args.l2_radius}
+
+
+def check(args: Args) -> None:
+    """Raises a `UserError` for a flag that no data could make right."""
+    check_positive(
+        args, "inner_steps", "batch_size", "width", "depth", "attack_steps", "attack_restarts",
+        "eval_size",
+    )  # fmt: skip
+    for name in ("linf_radius", "l2_radius", "adversary_step"):
+        if not 0 < getattr(args, name) < float("inf"):
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag} must be positive, got {getattr(args, name)}.")
+    if args.restart and args.solver not in ("all", "inner_steps"):
+        raise UserError(f"--restart is for --solver inner_steps, and not for {args.solver}.")
+    make_optimizer(args.classifier_optimizer, "classifier-optimizer")
+
+
+def make_plan(args: Args, name: str) -> Plan:
+    """How the solver `name` plays a window."""
+    step = args.adversary_step * radii_of(args)[args.norm]
+    x = make_optimizer(args.classifier_optimizer, "classifier-optimizer")
+    optimizers = go.Players(x, steepest_steps(args.norm, step))
+    return PLANS[name](optimizers, args.inner_steps, args.restart)
+
+
+def pixels(data: Dataset) -> np.ndarray:
+    """The images in [0, 1], in which radii are given."""
+    return (data.points + 1) / 2
+
+
+def make_game(args: Args, data: Dataset) -> AdversarialGame:
+    """The game on all training images."""
+    ball = Ball(jnp.float32(radii_of(args)[args.norm]), args.norm)
+    return AdversarialGame(jnp.asarray(pixels(data)), jnp.asarray(data.labels), ball)
+
+
+def play(
+    args: Args, name: str, folder: RunFolder, game: AdversarialGame, judge: Judge, classes: int
+) -> tuple[go.Players, dict[str, Any], dict[str, Any]]:
+    """Trains with one solver: the players, the numbers of its line, and curves over radii."""
+    begin = time.perf_counter()
+    key_x, key_y, key_play = jax.random.split(jax.random.key(args.seed), 3)
+    shape = game.points.shape[1:]
+    x = MLP(shape, (classes,), width=args.width, depth=args.depth, key=key_x)
+    y = jnp.zeros_like(game.points) if name == "none" else game.ball.sample(key_y, game.points)
+    plan = make_plan(args, name)
+    rounds = lambda gradients: max(1, gradients // plan.gradients)
+    players, rate = train(
+        folder,
+        game,
+        Windows(plan.solver, args.batch_size, plan.restart),
+        go.Players(x, y),
+        key_play,
+        lambda p, t: {"gradients": t * plan.gradients} | judge.at(p.x, args.norm),
+        steps=rounds(args.steps),
+        eval_every=rounds(args.eval_every),
+        log_every=rounds(args.log_every),
+        shown={"clean_accuracy": "clean", "fgsm_accuracy": "FGSM", "pgd_accuracy": "PGD"},
+    )
+    trained = time.perf_counter() - begin
+    curves = judge.curves(players.x)
+    title = f"trained with {name}; PGD within {radii_of(args)[args.norm]:g}, wrong answers in red"
+    draw_examples(
+        players.x, judge, args.norm, title, folder.path.parent / "samples" / f"{name}.png"
+    )
+    last = next(line for line in reversed(folder.read_metrics()) if line["kind"] == "eval")
+    numbers = {
+        **{key: round(value, 4) for key, value in numbers_of(curves).items()},
+        "rounds": last["round"],
+        "gradients": last["gradients"],
+        "rounds_per_second": round(rate, 1),
+        "seconds": round(trained, 1),
+    }
+    return players, numbers, curves
+
+
+def run(args: Args) -> Result:
+    """Trains with each solver, attacks, draws, and returns the players by solver and the summary.
+
+    **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
+    """
+    begin = time.perf_counter()
+    check(args)
+    data, held_out, classes = load_labelled(args.data, args.data_dir)
+    if args.batch_size > len(data.points):
+        raise UserError(
+            f"--batch-size {args.batch_size} is larger than the {len(data.points)} training images."
+        )
+    args = dataclasses.replace(args, eval_size=min(args.eval_size, len(held_out.points)))
+    assert held_out.labels is not None
+    folder = open_run("adversarial", args, MAY_CHANGE_ON_RESUME)
+    print(f"{data.name}: {len(data.points)} images to learn from, {len(held_out.points)} held out")
+    print(f"writing to {folder.path}", flush=True)
+    described = {"held_out": len(held_out.points), "held_out_sha256": held_out.checksum()}
+    folder.write_config("adversarial", args, data.describe() | described)
+    game = make_game(args, data)
+    judge = Judge(
+        pixels(held_out)[: args.eval_size],
+        held_out.labels[: args.eval_size],
+        radii_of(args),
+        jax.random.fold_in(jax.random.key(args.seed), 1),
+        steps=args.attack_steps,
+        restarts=args.attack_restarts,
+    )
+    players, table, curves = {}, {}, {}
+    for name in PLANS if args.solver == "all" else (args.solver,):
+        print(f"training with {name}", flush=True)
+        part = folder.part(name)
+        players[name], table[name], curves[name] = play(args, name, part, game, judge, classes)
+    summary = finish(args, folder, table, curves, time.perf_counter() - begin)
+    return Result(players, folder.path, summary)
+
+
+def finish(
+    args: Args, folder: RunFolder, table: dict[str, Any], curves: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    """Compares: the table, the pictures, comparison.json and the summary, which is returned."""
+    radii = radii_of(args)
+    metrics = {name: RunFolder(folder.path / name, True).read_metrics() for name in table}
+    draw_training(metrics, args.norm, radii[args.norm], folder.path / "curves.png")
+    draw_robustness(curves, radii, folder.path / "robustness.png")
+    columns = ("clean", "fgsm_linf", "pgd_linf", "fgsm_l2", "pgd_l2", "rounds", "seconds")
+    print("".join(f"{word:>13}" for word in ("solver", *columns)))
+    for name, numbers in table.items():
+        print("".join(f"{word!s:>13}" for word in (name, *(numbers[c] for c in columns))))
+    write_json(folder.path / "comparison.json", {"table": table, "curves": curves})
+    summary = {
+        "recipe": "adversarial",
+        "data": args.data,
+        "norm": args.norm,
+        "linf_radius": args.linf_radius,
+        "l2_radius": args.l2_radius,
+        "solvers": table,
+        "seconds": round(seconds, 1),
+        "folder": str(folder.path),
+    }
+    write_json(folder.path / "summary.json", summary)
+    print(f"pictures: curves.png, robustness.png and samples/ in {folder.path}")
+    return summary
+
+
+def main() -> None:
+    """Parses the flags and runs."""
+    _cli.main(Args, run)
+
+
+if __name__ == "__main__":
+    main()
