@@ -76,7 +76,8 @@ def measured_rate(
         )
     t = np.arange(begin, end)
     columns = [np.ones(len(t)), t - t.mean()]
-    if angle is not None and len(t) >= 20 and abs(np.sin(float(angle))) > 1e-6:
+    # Fewer than two periods of the wobble look like a slope, and are left to the line.
+    if angle is not None and abs(np.sin(float(angle))) * len(t) > 2 * np.pi:
         for k in (1, 2, 3):
             columns += [np.cos(2 * k * float(angle) * t), np.sin(2 * k * float(angle) * t)]
     design = np.stack(columns, axis=1)

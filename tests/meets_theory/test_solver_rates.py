@@ -149,11 +149,10 @@ def random_game(seed):
         values = np.linalg.eigvals(matrix)
         slow, slowest = np.sort(np.unique(values.real.round(9))), values[np.argmin(values.real)]
         singular = np.sort(np.linalg.svd(matrix, compute_uv=False))
-        own = np.sort(
-            np.append(np.linalg.eigvalsh(matrix[:3, :3]), np.linalg.eigvalsh(matrix[3:, 3:]))
-        )
-        potential = np.linalg.eigvalsh(sym(matrix))
-        if all(v[1] > 1.3 * v[0] for v in (slow, singular, own, potential)):
+        blocks = [np.linalg.eigvalsh(matrix[:3, :3]), np.linalg.eigvalsh(matrix[3:, 3:])]
+        own, potential = np.sort(np.concatenate(blocks)), np.linalg.eigvalsh(sym(matrix))
+        rotates = slowest.imag == 0 or abs(slowest.imag) > 2 * slowest.real
+        if rotates and all(v[1] > 1.3 * v[0] for v in (slow, singular, own, potential)):
             break
     a, d = rng.normal(size=3), rng.normal(size=2)
     game = go.Quadratic(
