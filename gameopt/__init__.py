@@ -10,6 +10,14 @@ from gameopt._fields import (
     stationarity as stationarity,
     vjp as vjp,
 )
+from gameopt._flows import (
+    Flow as Flow,
+    Integrator as Integrator,
+    flow as flow,
+    high_resolution_flow as high_resolution_flow,
+    modified_field as modified_field,
+    modified_flow as modified_flow,
+)
 from gameopt._games.base import (
     AbstractGame as AbstractGame,
     ZeroSumGame as ZeroSumGame,
@@ -80,6 +88,7 @@ from gameopt._measured_rate import (
     distances as distances,
     measured_rate as measured_rate,
 )
+from gameopt._overlays import Overlay as Overlay, overlay as overlay
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,
     critic_scores as critic_scores,

@@ -34,3 +34,9 @@ class Players(eqx.Module, Generic[X, Y]):
 
     x: X
     y: Y
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raises a `ValueError` that lists the choices, unless the value is one of them."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")

@@ -20,6 +20,7 @@ from theory.divergences import (
     tv_density as tv_density,
     tv_discrete as tv_discrete,
 )
+from theory.drift import drift_matrix as drift_matrix, round_matrix as round_matrix
 from theory.families import (
     AbstractLocationScale as AbstractLocationScale,
     Exponential as Exponential,

@@ -15,7 +15,7 @@ from gameopt._solvers.base import (
     init_optimizers,
     round_info,
 )
-from gameopt._types import Key, Players, Real
+from gameopt._types import Key, Players, Real, check_choice
 
 
 class Extragradient(AbstractSolver[Players[Any, Any]]):
@@ -49,6 +49,9 @@ class Extragradient(AbstractSolver[Players[Any, Any]]):
     memory: Literal["shared", "separate", "untouched"] = "shared"
 
     def __check_init__(self):
+        check_choice("variant", self.variant, ("korpelevich", "cross"))
+        check_choice("sample", self.sample, ("same", "fresh"))
+        check_choice("memory", self.memory, ("shared", "separate", "untouched"))
         if self.extrapolation is None:
             return
         for name in ("x", "y"):

@@ -19,7 +19,7 @@ from gameopt._solvers.base import (
 )
 from gameopt._solvers.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_scale
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._types import Key, Players, Scalar, Strategy, check_choice
 
 
 class Stackelberg(AbstractSolver[Players[Any, Any]]):
@@ -94,6 +94,9 @@ class FollowTheRidge(AbstractSolver[None]):
     variant: Literal["single", "double"] = "single"
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
     linear_solver: LinearSolver = None
+
+    def __check_init__(self):
+        check_choice("variant", self.variant, ("single", "double"))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
         del game, key

@@ -11,7 +11,7 @@ from gameopt._games.base import AbstractGame
 from gameopt._keys import fold_in
 from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import float_array, strong, tree_axpy, tree_subtract
-from gameopt._types import Key, Players
+from gameopt._types import Key, Players, check_choice
 
 
 class Lookahead(AbstractSolver[Any]):
@@ -38,6 +38,7 @@ class Lookahead(AbstractSolver[Any]):
     memory: Literal["keep", "reset"] = "keep"
 
     def __check_init__(self):
+        check_choice("memory", self.memory, ("keep", "reset"))
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}.")
 

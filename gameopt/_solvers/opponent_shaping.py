@@ -10,7 +10,7 @@ from gameopt._games.base import AbstractGame
 from gameopt._second_derivatives import hessian_product, loss_gradient
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
 from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_dot
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Players, Scalar, check_choice
 
 
 class LookAhead(AbstractSolver[None]):
@@ -67,6 +67,9 @@ class LOLA(AbstractSolver[None]):
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     opponent_rate: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
     convention: Literal["exact", "foerster"] = "exact"
+
+    def __check_init__(self):
+        check_choice("convention", self.convention, ("exact", "foerster"))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
         del game, key

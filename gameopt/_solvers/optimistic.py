@@ -19,7 +19,7 @@ from gameopt._solvers.base import (
     updates_of,
 )
 from gameopt._trees import float_array, playable, tree_axpy
-from gameopt._types import Key, Players
+from gameopt._types import Key, Players, check_choice
 
 
 class OptimisticState(eqx.Module):
@@ -58,6 +58,10 @@ class Optimistic(AbstractSolver[OptimisticState]):
     on: Literal["gradient", "update"] = "gradient"
     first: Literal["current", "zero"] = "current"
     optimism: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
+
+    def __check_init__(self):
+        check_choice("on", self.on, ("gradient", "update"))
+        check_choice("first", self.first, ("current", "zero"))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> OptimisticState:
         del game, key
@@ -105,6 +109,9 @@ class PastExtragradient(AbstractSolver[OptimisticState]):
 
     optimizers: Optimizers
     first: Literal["current", "zero"] = "current"
+
+    def __check_init__(self):
+        check_choice("first", self.first, ("current", "zero"))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> OptimisticState:
         del game, key

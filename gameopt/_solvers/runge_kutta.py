@@ -12,7 +12,7 @@ from gameopt._games.base import AbstractGame
 from gameopt._second_derivatives import hessian_product, loss_gradient
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
 from gameopt._trees import check_playable, optional_float_array, per_player, tree_axpy
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Players, Scalar, check_choice
 
 
 class Tableau(NamedTuple):
@@ -53,6 +53,10 @@ class RungeKutta(AbstractSolver[None]):
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     method: Literal["euler", "heun", "midpoint", "rk4"] | diffrax.AbstractERK = "rk4"
     regularizer: Float[Array, ""] | None = eqx.field(converter=optional_float_array, default=None)
+
+    def __check_init__(self):
+        if isinstance(self.method, str):
+            check_choice("method", self.method, tuple(TABLEAUS))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
         del game, key
