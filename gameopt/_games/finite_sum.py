@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key as KeyArray
 
 from gameopt._games.base import AbstractGame
 from gameopt._games.bilinear import Bilinear
@@ -112,7 +112,7 @@ class _MeanOver(AbstractGame):
 
 
 class _OverKeys(_MeanOver):
-    keys: PRNGKeyArray
+    keys: KeyArray[Array, " m"]
 
     def parts(self):
         return self.keys, lambda key: (self.game, key, 1 / len(self.keys)), None
@@ -131,7 +131,7 @@ class _OverAll(_MeanOver):
 
 
 def over(
-    game: AbstractGame, samples: PRNGKeyArray | Literal["all"], *, chunk: int = 1024
+    game: AbstractGame, samples: KeyArray[Array, "..."] | Literal["all"], *, chunk: int = 1024
 ) -> AbstractGame:
     """The deterministic game that is the mean of a stochastic one over stated samples.
 
