@@ -279,6 +279,8 @@ def _integrate(
     done = (solution.result == diffrax.RESULTS.successful) | (
         solution.result == diffrax.RESULTS.event_occurred
     )
+    assert solution.ys is not None
+    assert solution.ts is not None
     path, last = solution.ys
     ended = jax.tree.map(lambda leaf: leaf[0], position(last))
     return Flow(times, position(path), solution.ts[1][0], eqx.combine(ended, rest), done)

@@ -195,7 +195,8 @@ def _many_jacobians(game, make, parameters, players, key) -> Float[Array, "batch
     def one(*values):
         solver = make(*values)
         state = _two_rounds(game, solver, players, key)
-        play, vector = _round_map(game, solver, *strong((players, state)), key)
+        steady_players, steady_state = strong((players, state))
+        play, vector = _round_map(game, solver, steady_players, steady_state, key)
         return jax.jacfwd(play)(vector)
 
     return jax.vmap(one)(*parameters)

@@ -124,6 +124,7 @@ def _crossing(radii, etas: np.ndarray, inside: int, outside: int) -> float:
 
 def _minimum(radii, etas: np.ndarray, i: int) -> tuple[float, float]:
     """The smallest radius next to a grid point."""
+    best, rate = etas[i], np.inf
     low, high = etas[max(i - 1, 0)], etas[min(i + 1, len(etas) - 1)]
     for _ in range(4):
         between = np.linspace(low, high, 256)
@@ -172,7 +173,7 @@ def modal_lookahead(
 
 def _best_alpha(powers: np.ndarray) -> tuple[float, float]:
     """Where the convex $\\max_i |1 - \\alpha + \\alpha w_i|$ is least on (0, 1]."""
-    low, high = 0.0, 1.0
+    alpha, value, low, high = 1.0, np.inf, 0.0, 1.0
     for _ in range(6):
         alphas = np.linspace(low, high, 64)
         values = np.abs(1 - alphas[:, None] + alphas[:, None] * powers[None]).max(axis=1)

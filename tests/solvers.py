@@ -96,7 +96,6 @@ class EqualTerms(go.AbstractFiniteSumGame):
     """A deterministic game as a finite sum of four equal terms, so that SVRE can play it too."""
 
     game: go.AbstractGame
-    batch_size: int = 1
 
     @property
     def size(self) -> int:
@@ -105,6 +104,10 @@ class EqualTerms(go.AbstractFiniteSumGame):
     @property
     def is_zero_sum(self) -> bool:
         return self.game.is_zero_sum
+
+    def draw_indices(self, key):
+        assert key is not None
+        return jax.random.randint(key, (1,), 0, 4)
 
     def losses_at(self, players, indices, key=None):
         del indices

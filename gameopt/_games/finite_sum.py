@@ -22,11 +22,9 @@ Indices = Int[Array, " k"]
 class AbstractFiniteSumGame(AbstractGame):
     r"""Losses that are means over $n$ terms, $L = \frac1n\sum_i L_i$.
 
-    A subclass writes `size` and `losses_at`, and has a field `batch_size`: `losses` is the mean
-    over that many indices, drawn with replacement by the key. `over(game, "all")` is the whole sum.
+    A subclass writes `size`, `losses_at` and `draw_indices`; `losses` is the mean over the terms
+    that the key draws. `over(game, "all")` is the whole sum.
     """
-
-    batch_size: eqx.AbstractVar[int]
 
     @property
     @abc.abstractmethod
@@ -39,9 +37,9 @@ class AbstractFiniteSumGame(AbstractGame):
     ) -> Players[Scalar, Scalar]:
         """The mean of the losses over the terms with these indices, shape `(k,)`."""
 
+    @abc.abstractmethod
     def draw_indices(self, key: Key) -> Indices:
-        """The minibatch that `key` stands for."""
-        return jax.random.randint(require_key(key, self), (self.batch_size,), 0, self.size)
+        """The minibatch that `key` stands for, of one size for every key."""
 
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
         key_draw, key_rest = jax.random.split(require_key(key, self))
@@ -119,7 +117,7 @@ class _OverKeys(_MeanOver):
 
 
 class _OverAll(_MeanOver):
-    game: AbstractFiniteSumGame
+    game: AbstractFiniteSumGame  # pyright: ignore[reportIncompatibleVariableOverride]
     chunk: int = eqx.field(static=True)
 
     def parts(self):
@@ -191,6 +189,10 @@ class StochasticBilinear(AbstractFiniteSumGame):
     @property
     def is_zero_sum(self) -> bool:
         return True
+
+    def draw_indices(self, key: Key) -> Indices:
+        """Uniform, with replacement."""
+        return jax.random.randint(require_key(key, self), (self.batch_size,), 0, self.size)
 
     def losses_at(
         self, players: Players, indices: Indices, key: Key = None

@@ -90,7 +90,8 @@ class SVRE(AbstractSolver[SVREState]):
         return new, SVREState(snapshot, mean, state.count + 1), info
 
     def _is_due(self, game: AbstractFiniteSumGame, count: Int[Array, ""]) -> Array:
-        epoch = self.epoch or max(1, game.size // game.batch_size)
+        batch = jax.eval_shape(game.draw_indices, jax.eval_shape(jax.random.key, 0)).shape[0]
+        epoch = self.epoch or max(1, game.size // batch)
         if self.coin is None:
             return count % epoch == 0
         heads = jax.random.bernoulli(jax.random.fold_in(self.coin, count), 1 / epoch)

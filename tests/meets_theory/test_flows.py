@@ -232,4 +232,4 @@ def test_wrong_play_is_said():
     with pytest.raises(ValueError, match="no inner steps"):
         go.modified_field(GAME, START, learning_rate=0.1, inner_steps=go.Players(1, 2))
     with pytest.raises((ValueError, TypeError), match="play"):
-        go.modified_field(GAME, START, learning_rate=0.1, play="both")
+        go.modified_field(GAME, START, learning_rate=0.1, play="both")  # pyright: ignore[reportArgumentType]

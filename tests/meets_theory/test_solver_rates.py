@@ -124,16 +124,15 @@ def test_extragradient_consensus_and_sga_have_the_same_spectrum_on_bilinear():
     """EG: 1 - ia - a^2. Consensus (gamma = eta) and SGA (lambda = eta): the same eigenvalues."""
     eta, s = 0.3, 1.2
     spectra = [
-        np.sort_complex(go.local_rate(go.Bilinear(s), solver, ORIGIN).eigenvalues)
+        np.sort_complex(np.asarray(go.local_rate(go.Bilinear(s), solver, ORIGIN).eigenvalues))
         for solver in (
             go.Extragradient(sgd(eta)),
             go.Consensus(sgd(eta), strength=eta),
             go.SGA(sgd(eta), strength=eta, align=False),
         )
     ]
-    expected = np.sort_complex(
-        [1 - 1j * eta * s - (eta * s) ** 2, 1 + 1j * eta * s - (eta * s) ** 2]
-    )
+    a = eta * s
+    expected = np.array([1 - 1j * a - a**2, 1 + 1j * a - a**2])
     for spectrum in spectra:
         np.testing.assert_allclose(spectrum, expected, atol=1e-12)
 
@@ -318,7 +317,7 @@ def test_the_dirac_gan_table(variant):
     game = go.DIRAC_GAN_VARIANTS[variant]()
     strength = {"r1": 0.3, "r1_critical": 1.0, "instance_noise": 0.7}.get(variant, 0.0)
     kind = "r1" if variant.startswith("r1") else variant
-    expected = np.sort_complex(theory.dirac_gan_eigenvalues(kind, strength))
+    expected = np.sort_complex(np.asarray(theory.dirac_gan_eigenvalues(kind, strength)))
     found = np.sort_complex(np.linalg.eigvals(-np.asarray(go.jacobian(game, ORIGIN))))
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
