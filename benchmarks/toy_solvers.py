@@ -110,9 +110,13 @@ def on_device(players: go.Players) -> go.Players:
 
 
 def gameopt_path(game, solver, start: go.Players, rounds: int) -> np.ndarray:
-    """One row a round: x, then y."""
-    path = go.rollout(game, solver, on_device(start), rounds, record=go.record_players).records
-    return np.concatenate([np.asarray(path.x), np.asarray(path.y)], axis=1)
+    """One row a round: x, then y. The last is that of the timed program, which has no others."""
+    start = on_device(start)
+    path = go.rollout(game, solver, start, rounds, record=go.record_players).records
+    rows = np.concatenate([np.asarray(path.x), np.asarray(path.y)], axis=1)
+    end = go.rollout(game, solver, start, rounds, every=rounds).players
+    rows[-1] = np.concatenate([np.asarray(end.x), np.asarray(end.y)])
+    return rows
 
 
 def gameopt_run(game, solver, start: go.Players, rounds: int) -> Callable[[], None]:
@@ -328,24 +332,12 @@ def agreement(have: dict[str, bool]) -> bool:
     return good
 
 
-def race(game: str, method: str, contestants: list[Contestant], ours: int, repeats: int):
-    """The rows of one race, whose first `ours` contestants are gameopt."""
-    first, turns = times(contestants, repeats)
-    rows = []
-    for i, (one, seconds) in enumerate(zip(contestants, turns, strict=True)):
-        ratios = ["" if i < ours else ratio(turns[j], seconds) for j in range(ours)]
-        name = f"{one.name}, {figures(one.rounds)} rounds a call" if i < ours else one.name
-        rate = figures(1 / statistics.median(seconds))
-        # A peer's first call compiles only where it is JAX.
-        compiled = f"{first[i]:.2g} s" if "cooper" not in one.name else ""
-        rows.append(
-            [game if i == 0 else "", method if i == 0 else "", name, rate, compiled, *ratios]
-        )
-    return rows
+def rate(seconds: list[float]) -> str:
+    return figures(1 / statistics.median(seconds))
 
 
-def speed(have: dict[str, bool], repeats: int) -> None:
-    """Prints rounds a second."""
+def speed_beside_cooper(have: dict[str, bool], repeats: int) -> None:
+    """Prints rounds a second of first-order solvers, one row a race."""
     rows = []
     for problem, method in itertools.product(problems(), METHODS):
         game, solver = gameopt_game(problem), gameopt_solver(method)
@@ -356,24 +348,38 @@ def speed(have: dict[str, bool], repeats: int) -> None:
         if have["cooper"]:
             cooper_run = lambda p=problem, m=method: Cooper(p, m).play(SHORT)
             contestants.append(Contestant("cooper", SHORT, cooper_run))
-        rows += race(problem.name, method, contestants, 2, repeats)
+        first, (short, long, *peer) = times(contestants, repeats)
+        theirs = [rate(peer[0]), ratio(short, peer[0]), ratio(long, peer[0])] if peer else [""] * 3
+        rows.append([problem.name, method, f"{first[0]:.2g} s", rate(short), rate(long), *theirs])
+    calls = [f"{figures(n)} rounds a call" for n in (SHORT, LONG)]
+    header = ["game", "method", "first call of gameopt", *(f"gameopt, {n}" for n in calls)]
+    table([*header, "cooper", *(f"times as fast, {n}" for n in calls)], rows)
+
+
+def speed_beside_jax_cgd(have: dict[str, bool], repeats: int) -> None:
+    """Prints rounds a second of competitive gradient descent."""
+    rows = []
     for game in competitive_games():
         solver, start, n = go.CGD(LEARNING_RATE), game.start, SHORT
         run = gameopt_run(go.zero_sum_game(game.value), solver, start, n)
         contestants = [Contestant("gameopt", n, run, CALLS)]
         if have["jax_cgd"]:
-            default = jax_cgd_round(game.value, "GMRES")
-            same = jax_cgd_round(game.value, "CG", tol=1e-10, atol=1e-30)
+            gmres = jax_cgd_round(game.value, "GMRES")
+            cg = jax_cgd_round(game.value, "CG", tol=1e-10, atol=1e-30)
             loop, scan = "jax-cgd, jitted round in a loop", "jax-cgd, in lax.scan"
             contestants += [
-                Contestant(f"{loop}, GMRES", n, jax_cgd_loop(default, start, n)),
-                Contestant(f"{scan}, GMRES", n, jax_cgd_scan(default, start, n), CALLS),
-                Contestant(f"{loop}, CG", n, jax_cgd_loop(same, start, n)),
-                Contestant(f"{scan}, CG", n, jax_cgd_scan(same, start, n), CALLS),
+                Contestant(f"{loop}, GMRES", n, jax_cgd_loop(gmres, start, n)),
+                Contestant(f"{scan}, GMRES", n, jax_cgd_scan(gmres, start, n), CALLS),
+                Contestant(f"{loop}, CG", n, jax_cgd_loop(cg, start, n)),
+                Contestant(f"{scan}, CG", n, jax_cgd_scan(cg, start, n), CALLS),
             ]
-        rows += [[*row, ""] for row in race(game.name, "competitive", contestants, 1, repeats)]
-    header = ["game", "method", "program", "rounds / s", "first call"]
-    table([*header, "gameopt, shorter call, is ... times as fast", "longer call"], rows)
+        first, turns = times(contestants, repeats)
+        for i, (one, seconds) in enumerate(zip(contestants, turns, strict=True)):
+            faster = ratio(turns[0], seconds) if i else ""
+            name = "" if i else game.name
+            rows.append([name, one.name, f"{first[i]:.2g} s", rate(seconds), faster])
+    header = ["game", "competitive gradient descent", "first call", "rounds / s"]
+    table([*header, "gameopt is ... times as fast"], rows)
 
 
 def many_starts(have: dict[str, bool], repeats: int) -> None:
@@ -397,18 +403,14 @@ def many_starts(have: dict[str, bool], repeats: int) -> None:
             return jax.vmap(one)(players)
 
         run = lambda play=play: jax.block_until_ready(play(players)) and None
-        contestants = [Contestant("gameopt, vmap", SHORT * STARTS, run)]
+        contestants = [Contestant("gameopt", SHORT * STARTS, run)]
         if have["cooper"]:
             cooper_run = lambda m=method: Cooper(flat, m).play(COOPER_BATCH_ROUNDS)
-            rounds = COOPER_BATCH_ROUNDS * STARTS
-            contestants.append(Contestant("cooper, one separable game", rounds, cooper_run))
-        first, turns = times(contestants, repeats)
-        for i, (one, seconds) in enumerate(zip(contestants, turns, strict=True)):
-            rate = f"{1e-6 / statistics.median(seconds):.0f} million"
-            compiled = f"{first[i]:.2g} s" if i == 0 else ""
-            faster = ratio(turns[0], seconds) if i else ""
-            rows.append([method if i == 0 else "", one.name, rate, compiled, faster])
-    header = ["method", "program", "rounds × starts / s", "first call"]
+            contestants.append(Contestant("cooper", COOPER_BATCH_ROUNDS * STARTS, cooper_run))
+        first, (ours, *peer) = times(contestants, repeats)
+        theirs = [rate(peer[0]), ratio(ours, peer[0])] if peer else ["", ""]
+        rows.append([method, f"{first[0]:.2g} s", rate(ours), *theirs])
+    header = ["method", "first call of gameopt", "gameopt, `vmap`", "cooper, one separable game"]
     table([*header, "gameopt is ... times as fast"], rows)
 
 
@@ -426,8 +428,10 @@ def main() -> None:
         if not there:
             print(HOW_TO_INSTALL[name], end="\n\n")
     good = agreement(have)
-    speed(have, repeats)
-    print(f"{STARTS} starts of the first game at once:\n")
+    print("Rounds a second:\n")
+    speed_beside_cooper(have, repeats)
+    speed_beside_jax_cgd(have, repeats)
+    print(f"{figures(STARTS)} starts of the first game at once, rounds times starts a second:\n")
     many_starts(have, repeats)
     if not good:
         sys.exit(f"A trajectory differs from gameopt's by more than {TOLERANCE}.")
