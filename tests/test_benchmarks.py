@@ -1,0 +1,19 @@
+"""The benchmarks can be started. Nothing here is timed, and none of their peers is needed."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = sorted((Path(__file__).parent.parent / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_help_says_what_it_takes(script, monkeypatch, capsys):
+    """Compiled, imported, and asked for `--help`, which ends it with status 0."""
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(script), run_name="__main__")
+    assert end.value.code == 0
+    assert "--repeats" in capsys.readouterr().out
