@@ -98,7 +98,9 @@ from gameopt._penalties import (
     squared_gradient_norms as squared_gradient_norms,
 )
 from gameopt._projections import (
+    Ball as Ball,
     Box as Box,
+    Simplex as Simplex,
     clip_weights as clip_weights,
     projected as projected,
 )

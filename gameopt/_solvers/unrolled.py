@@ -65,7 +65,9 @@ class Unrolled(AbstractSolver[Players[Any, Any]]):
             y, _ = jax.lax.scan(answer, played, length=self.steps)
             return game.losses(Players(x, eqx.combine(y, rest)), key).x
 
-        loss_x, grad_x = eqx.filter_value_and_grad(after_answers)(players.x)
+        # The backward pass goes through the sets, and optax's projections mix dtypes.
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            loss_x, grad_x = eqx.filter_value_and_grad(after_answers)(players.x)
         loss_y, grad_y = player_loss_and_gradient(game, players, "y", key)
         direction = Players(grad_x, grad_y)
         players, state = descend_both(game, self.optimizers, direction, state, players)

@@ -104,3 +104,35 @@ def test_another_limit_is_no_other_program():
     count = len(traces)
     np.testing.assert_allclose(end(0.2), 0.2)
     assert len(traces) == count
+
+
+@pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+def test_every_solver_plays_on_simplices_and_balls(name):
+    """A mixed strategy against a vector in a ball: every iterate is in its set."""
+    payoff = jnp.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    free = go.zero_sum_game(
+        lambda x, y: x @ payoff @ y + 0.1 * jnp.sum(x**2) - 0.1 * jnp.sum((y - 1) ** 2)
+    )
+    game = EqualTerms(go.constrained(free, x=go.Simplex(), y=go.Ball(0.5)))
+    start = point([0.6, 0.3, 0.1], [0.2, 0.2, 0.3])
+    path = go.rollout(
+        game, ALL_SOLVERS[name](0.2), start, 20, key=jax.random.key(0), record=go.record_players
+    ).records
+    np.testing.assert_allclose(jnp.sum(path.x, axis=1), 1, atol=1e-9)
+    assert jnp.min(path.x) >= -1e-12
+    assert jnp.max(jnp.linalg.norm(path.y, axis=1)) <= 0.5 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("norm", "expected"),
+    [("l2", [0.6, 0.8, 0.0]), ("linf", [1.0, 1.0, 0.0]), ("l1", [0.0, 1.0, 0.0])],
+)
+def test_balls_are_nearest_points(norm, expected):
+    """Of (3, 4, 0) in the unit ball; what is not played is carried along, and dtypes are kept."""
+    strategy = {"w": jnp.array([3.0, 4.0, 0.0], jnp.float32), "n": jnp.asarray(9), "f": jax.nn.relu}
+    moved = go.Ball(1.0, norm)(strategy)
+    np.testing.assert_allclose(moved["w"], expected, atol=1e-6)
+    assert moved["w"].dtype == jnp.float32
+    assert moved["f"] is jax.nn.relu
+    with pytest.raises(ValueError, match="radius of at least 0"):
+        go.Ball(-1.0)
