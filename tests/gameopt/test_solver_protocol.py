@@ -266,8 +266,6 @@ def test_seeds_of_a_vmap_share_svre_s_snapshots():
     """The coin and the epoch are unbatched: the branch stays a branch, and no seed pays for all."""
     game, start = EqualTerms(go.Bilinear(1.0)), point(1.0, 1.0)
     for solver in (ALL_SOLVERS["svre"](0.1), ALL_SOLVERS["svre_coin"](0.1)):
-        one = lambda key, solver=solver: (
-            go.rollout(game, solver, point(1.0, 1.0), 3, key=key).players
-        )
-        program = str(jax.make_jaxpr(jax.vmap(one))(jax.random.split(KEY, 4)))
+        play = lambda key, solver=solver: go.rollout(game, solver, start, 3, key=key).players
+        program = str(jax.make_jaxpr(jax.vmap(play))(jax.random.split(KEY, 4)))
         assert " cond[" in program
