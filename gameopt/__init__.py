@@ -10,14 +10,7 @@ from gameopt._fields import (
     stationarity as stationarity,
     vjp as vjp,
 )
-from gameopt._flows import (
-    Flow as Flow,
-    Integrator as Integrator,
-    flow as flow,
-    high_resolution_flow as high_resolution_flow,
-    modified_field as modified_field,
-    modified_flow as modified_flow,
-)
+from gameopt._flows import Flow as Flow, Integrator as Integrator, flow as flow
 from gameopt._games.base import (
     AbstractGame as AbstractGame,
     ZeroSumGame as ZeroSumGame,
@@ -71,6 +64,7 @@ from gameopt._games.toy_game import (
     ZeroSumToyGame as ZeroSumToyGame,
 )
 from gameopt._games.toy_games import TOY_GAMES as TOY_GAMES
+from gameopt._high_resolution import high_resolution_flow as high_resolution_flow
 from gameopt._lipschitz import (
     lipschitz_lower_bound as lipschitz_lower_bound,
     lipschitz_upper_bound as lipschitz_upper_bound,
@@ -88,6 +82,7 @@ from gameopt._measured_rate import (
     distances as distances,
     measured_rate as measured_rate,
 )
+from gameopt._modified_flows import modified_field as modified_field, modified_flow as modified_flow
 from gameopt._overlays import Overlay as Overlay, overlay as overlay
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,

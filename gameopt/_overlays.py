@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from gameopt._flows import ONE_EACH, Integrator, Play, flow, modified_flow
+from gameopt._flows import Integrator, flow
 from gameopt._games.base import AbstractGame
 from gameopt._loops import record_players, rollout
+from gameopt._modified_flows import ONE_EACH, Play, modified_flow
 from gameopt._second_derivatives import Player
 from gameopt._solvers.alternating import Alternating
 from gameopt._solvers.simultaneous import Simultaneous

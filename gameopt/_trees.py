@@ -75,6 +75,12 @@ def tree_scale(scale: Real, tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: _cast(scale, leaf) * leaf, playable(tree))
 
 
+def tree_weighted(*terms: tuple[Real, PyTree]) -> PyTree:
+    """The weighted sum of like trees, given as (weight, tree)."""
+    add = lambda *leaves: sum(leaves[1:], start=leaves[0])
+    return jax.tree.map(add, *(tree_scale(weight, tree) for weight, tree in terms))
+
+
 def _cast(value: Any, like: Array) -> Any:
     return value.astype(like.dtype) if eqx.is_array(value) else value
 

@@ -269,3 +269,54 @@ def test_seeds_of_a_vmap_share_svre_s_snapshots():
         play = lambda key, solver=solver: go.rollout(game, solver, start, 3, key=key).players
         program = str(jax.make_jaxpr(jax.vmap(play))(jax.random.split(KEY, 4)))
         assert " cond[" in program
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        go.CGD,
+        go.ProximalPoint,
+        go.RungeKutta,
+        go.AlexGDA,
+        go.LOLA,
+        go.SOS,
+        go.FollowTheRidge,
+        go.AnchoredExtragradient,
+    ],
+)
+def test_step_sizes_are_leaves_that_can_be_mapped(make):
+    """vmap over the module and vmap over a function that makes it are the loop over step sizes."""
+    etas = jnp.array([0.05, 0.1, 0.2])
+    game, start = go.zero_sum_game(lambda x, y: x * y + 0.1 * x**2 - 0.1 * y**2), point(1.0, 0.5)
+    play = lambda solver: go.rollout(game, solver, start, 4).players.x
+    loop = [play(make(float(eta))) for eta in etas]
+    np.testing.assert_allclose(jax.vmap(lambda eta: play(make(eta)))(etas), loop, rtol=1e-9)
+    stacked = eqx.filter_vmap(make)(etas)
+    np.testing.assert_allclose(eqx.filter_vmap(play)(stacked), loop, rtol=1e-9)
+
+
+class WithMemory(go.AbstractSolver[jax.Array]):
+    """A user's own solver: gradient steps, and a memory of the loss."""
+
+    eta: jax.Array
+
+    def init(self, game, players, key=None):
+        return jnp.zeros(())
+
+    def step(self, game, players, state, key=None):
+        losses, field = game.losses_and_field(players, key)
+        new = jax.tree.map(lambda z, g: z - self.eta * g, players, field)
+        none = jnp.asarray(0, jnp.int32)
+        info = go.RoundInfo(losses, none + 2, none, none, jnp.zeros(()))
+        return new, 0.5 * state + losses.x, info
+
+
+def test_a_user_s_own_solver_plays_and_has_a_rate():
+    """Nothing but init and step is asked of it."""
+    game = go.ZeroSumQuadratic(jnp.eye(1), 2 * jnp.eye(1), -jnp.eye(1))
+    origin = point([0.0], [0.0])
+    rate = go.local_rate(game, WithMemory(jnp.asarray(0.1)), origin)
+    # The memory of the loss has the eigenvalue 1/2; the strategies those of simultaneous play.
+    np.testing.assert_allclose(rate.spectral_radius, np.hypot(0.9, 0.2), rtol=1e-12)
+    np.testing.assert_allclose(rate.eigenvalues[-1], 0.5, rtol=1e-12)
+    assert go.solve(game, WithMemory(jnp.asarray(0.1)), point([1.0], [1.0])).stats.rounds > 10

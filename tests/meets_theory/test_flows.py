@@ -227,6 +227,25 @@ def test_a_joint_runge_kutta_step_contracts_a_rotation():
     assert go.tree_norm(rk4) < go.tree_norm(start) < go.tree_norm(sim)
 
 
+def test_another_start_or_step_is_no_other_program():
+    """Flows of one kind are compiled once: the traces of the value are counted."""
+    traces = []
+
+    def value(x, y):
+        traces.append(1)
+        return x * y + 0.1 * x**2
+
+    game = go.zero_sum_game(value)
+    play = lambda x, eta: go.modified_flow(game, point(x, 1.0), 3.0, learning_rate=eta)
+    play(1.0, 0.1)
+    go.flow(game, point(1.0, 1.0), 2.0, rates=0.3)
+    first = len(traces)
+    play(0.5, 0.2)
+    go.flow(game, point(0.2, 1.0), 1.0, rates=0.1)
+    # What is evaluated eagerly before and after is the same for both calls.
+    assert len(traces) == first
+
+
 def test_wrong_play_is_said():
     """Inner steps belong to alternating play."""
     with pytest.raises(ValueError, match="no inner steps"):
