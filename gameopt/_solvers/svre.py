@@ -33,8 +33,8 @@ class SVRE(AbstractSolver[SVREState]):
       all seeds of a `vmap`, and none of them pays for a snapshot that it does not take.
     - `chunk`: terms in memory at once while the whole field is taken.
 
-    Eight gradients of a minibatch a round, and two of the whole sum at a snapshot, which count as
-    two each.
+    Eight gradients of a minibatch a round, and at a snapshot two of the whole sum, each of which
+    counts as many as there are minibatches in it.
 
     !!! cite "Source"
 
@@ -86,16 +86,21 @@ class SVRE(AbstractSolver[SVREState]):
         ahead = descend_plainly(game, self.learning_rate, direction, players)
         losses, direction = reduced(ahead, key_second)
         new = descend_plainly(game, self.learning_rate, direction, players)
-        info = round_info(losses, 8 + 2 * due.astype(jnp.int32))
+        info = round_info(losses, 8 + 2 * _minibatches(game) * due.astype(jnp.int32))
         return new, SVREState(snapshot, mean, state.count + 1), info
 
     def _is_due(self, game: AbstractFiniteSumGame, count: Int[Array, ""]) -> Array:
-        batch = jax.eval_shape(game.draw_indices, jax.eval_shape(jax.random.key, 0)).shape[0]
-        epoch = self.epoch or max(1, game.size // batch)
+        epoch = self.epoch or _minibatches(game)
         if self.coin is None:
             return count % epoch == 0
         heads = jax.random.bernoulli(jax.random.fold_in(self.coin, count), 1 / epoch)
         return heads | (count == 0)
+
+
+def _minibatches(game: AbstractFiniteSumGame) -> int:
+    """How many make up the whole sum."""
+    batch = jax.eval_shape(game.draw_indices, jax.eval_shape(jax.random.key, 0)).shape[0]
+    return max(1, -(-game.size // batch))
 
 
 def _check(game: AbstractGame) -> AbstractFiniteSumGame:

@@ -224,3 +224,10 @@ def test_hidden_state_of_a_solver_is_nowhere():
     first = step(1.0)
     with jax.checking_leaks():
         assert step(1.0) == first
+
+
+def test_svre_counts_a_snapshot_by_its_minibatches():
+    """20 terms in minibatches of 4: 8 + 2 * 5 gradients with a snapshot, 8 without."""
+    game = noisy_bilinear(batch_size=4)
+    counts = go.rollout(game, go.SVRE(0.01), point(jnp.ones(3), jnp.ones(3)), 6, key=KEY).records
+    np.testing.assert_array_equal(counts.gradients, [18, 8, 8, 8, 8, 18])
