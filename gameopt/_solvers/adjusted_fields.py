@@ -1,7 +1,5 @@
 """Solvers that descend the field with a correction made of its own Jacobian."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,22 +7,14 @@ from jaxtyping import Array, Float
 
 from gameopt._fields import jvp, vjp
 from gameopt._games.base import AbstractGame
-from gameopt._solvers.base import (
-    AbstractSolver,
-    Optimizers,
-    RoundInfo,
-    descend_both,
-    init_optimizers,
-    round_info,
-)
+from gameopt._solvers.base import Optimizers
+from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
 from gameopt._solvers.linear_solves import LinearSolver, solve_linear
 from gameopt._trees import float_array, tree_axpy, tree_dot, tree_scale
 from gameopt._types import Key, Players
 
-State = Players[Any, Any]
 
-
-class SGA(AbstractSolver[State]):
+class SGA(AbstractOptimizedDirection):
     r"""Symplectic gradient adjustment: descends $\xi + \lambda A^\top\xi$, with
     $A^\top\xi = \tfrac12(J^\top\xi - J\xi)$, the rotational part of $J$ alone.
 
@@ -46,13 +36,7 @@ class SGA(AbstractSolver[State]):
     align: bool = True
     epsilon: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
-        del game, key
-        return init_optimizers(self.optimizers, players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: State, key: Key = None
-    ) -> tuple[Players, State, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         transposed = vjp(game, players, field, key)
         straight = jvp(game, players, field, key)
@@ -64,11 +48,10 @@ class SGA(AbstractSolver[State]):
             aligned = product / size + self.epsilon.astype(product.dtype)
             strength = strength * jnp.where(aligned >= 0, 1.0, -1.0).astype(strength.dtype)
         direction = tree_axpy(strength, rotation, field)
-        players, state = descend_both(game, self.optimizers, direction, state, players)
-        return players, state, round_info(losses, 2, 4)
+        return Direction(direction, losses, 2, 4)
 
 
-class Consensus(AbstractSolver[State]):
+class Consensus(AbstractOptimizedDirection):
     r"""Consensus optimisation: descends $\xi + \gamma J^\top\xi$, the gradient of
     $\tfrac12\|\xi\|^2$ added to both players'.
 
@@ -84,20 +67,13 @@ class Consensus(AbstractSolver[State]):
     optimizers: Optimizers
     strength: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
-        del game, key
-        return init_optimizers(self.optimizers, players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: State, key: Key = None
-    ) -> tuple[Players, State, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         direction = tree_axpy(self.strength, vjp(game, players, field, key), field)
-        players, state = descend_both(game, self.optimizers, direction, state, players)
-        return players, state, round_info(losses, 2, 2)
+        return Direction(direction, losses, 2, 2)
 
 
-class Hamiltonian(AbstractSolver[State]):
+class Hamiltonian(AbstractOptimizedDirection):
     r"""Hamiltonian gradient descent: both descend $\tfrac12\|\xi\|^2$ along $J^\top\xi$.
 
     - `optimizers`: one per player.
@@ -112,20 +88,13 @@ class Hamiltonian(AbstractSolver[State]):
 
     optimizers: Optimizers
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
-        del game, key
-        return init_optimizers(self.optimizers, players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: State, key: Key = None
-    ) -> tuple[Players, State, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         direction = vjp(game, players, field, key)
-        players, state = descend_both(game, self.optimizers, direction, state, players)
-        return players, state, round_info(losses, 2, 2)
+        return Direction(direction, losses, 2, 2)
 
 
-class LSS(AbstractSolver[State]):
+class LSS(AbstractOptimizedDirection):
     r"""Local symplectic surgery: descends $\tfrac12\bigl(I + J^\top(J^\top J + \lambda I)^{-1}
     J^\top\bigr)\xi$.
 
@@ -146,13 +115,7 @@ class LSS(AbstractSolver[State]):
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=1e-3)
     linear_solver: LinearSolver = None
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> State:
-        del game, key
-        return init_optimizers(self.optimizers, players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: State, key: Key = None
-    ) -> tuple[Players, State, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
 
         def matvec(v: Players) -> Players:
@@ -165,6 +128,4 @@ class LSS(AbstractSolver[State]):
         )
         surgery = vjp(game, players, solution.value, key)
         direction = tree_scale(0.5, jax.tree.map(jnp.add, field, surgery))
-        players, state = descend_both(game, self.optimizers, direction, state, players)
-        hvps = 4 + 4 * solution.matvecs
-        return players, state, round_info(losses, 2, hvps, 1, solution.residual)
+        return Direction(direction, losses, 2, 4 + 4 * solution.matvecs, 1, solution.residual)

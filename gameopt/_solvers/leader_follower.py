@@ -1,6 +1,6 @@
 """Solvers for games with a leader (x) and a follower (y): Stackelberg and Follow-the-Ridge."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -12,17 +12,16 @@ from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
-    descend_both,
     descend_plainly,
-    init_optimizers,
     round_info,
 )
+from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
 from gameopt._solvers.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_scale
 from gameopt._types import Key, Players, Scalar, Strategy, check_choice
 
 
-class Stackelberg(AbstractSolver[Players[Any, Any]]):
+class Stackelberg(AbstractOptimizedDirection):
     r"""The leader x descends its *total* derivative, along which y's best answer moves too:
 
     $$D L_x = \nabla_x L_x - \nabla^2_{xy}L_y\,(\nabla^2_{yy}L_y + \lambda I)^{-1}\nabla_y L_x,$$
@@ -45,21 +44,13 @@ class Stackelberg(AbstractSolver[Players[Any, Any]]):
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
     linear_solver: LinearSolver = None
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> Players[Any, Any]:
-        del game, key
-        return init_optimizers(self.optimizers, players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
-    ) -> tuple[Players, Players[Any, Any], RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         slope = loss_gradient(game, players, "x", "y", key)
         solution = _own_solve(game, players, "y", slope, self.damping, self.linear_solver, key)
         through_y = hessian_product(game, players, "y", "x", "y", solution.value, key)
         direction = Players(tree_axpy(-1.0, through_y, field.x), field.y)
-        players, state = descend_both(game, self.optimizers, direction, state, players)
-        hvps = 1 + solution.matvecs
-        return players, state, round_info(losses, 3, hvps, 1, solution.residual)
+        return Direction(direction, losses, 3, 1 + solution.matvecs, 1, solution.residual)
 
 
 class FollowTheRidge(AbstractSolver[None]):

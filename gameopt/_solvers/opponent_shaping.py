@@ -8,12 +8,12 @@ from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame
 from gameopt._second_derivatives import hessian_product, loss_gradient
-from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
-from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_dot
+from gameopt._solvers.directions import AbstractPlainDirection, Direction
+from gameopt._trees import float_array, per_player, tree_axpy, tree_dot
 from gameopt._types import Key, Players, Scalar, check_choice
 
 
-class LookAhead(AbstractSolver[None]):
+class LookAhead(AbstractPlainDirection):
     r"""Each player descends its loss at the opponent's imagined next strategy, which it does not
     hope to change: $(I - \alpha J_o)\xi$, $J_o$ the off-diagonal blocks of $J$.
 
@@ -31,21 +31,14 @@ class LookAhead(AbstractSolver[None]):
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     opponent_rate: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: None, key: Key = None
-    ) -> tuple[Players, None, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         foreseen = _foreseen(game, players, field, key)
         direction = tree_axpy(-self.opponent_rate, foreseen, field)
-        new = descend_plainly(game, self.learning_rate, direction, players)
-        return new, state, round_info(losses, 2, 2)
+        return Direction(direction, losses, 2, 2)
 
 
-class LOLA(AbstractSolver[None]):
+class LOLA(AbstractPlainDirection):
     r"""Learning with opponent-learning awareness: each player also wants to change the opponent's
     next step, which adds $-\alpha\chi$ with $\chi_x = \nabla^2_{xy}L_y\nabla_y L_x$ and
     $\chi_y = \nabla^2_{yx}L_x\nabla_x L_y$.
@@ -71,13 +64,7 @@ class LOLA(AbstractSolver[None]):
     def __check_init__(self):
         check_choice("convention", self.convention, ("exact", "foerster"))
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: None, key: Key = None
-    ) -> tuple[Players, None, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         direction, hvps = field, 2
         if self.convention == "exact":
@@ -85,11 +72,10 @@ class LOLA(AbstractSolver[None]):
             direction, hvps = tree_axpy(-self.opponent_rate, foreseen, direction), 4
         shaping = _shaping(game, players, key)
         direction = tree_axpy(-self.opponent_rate, shaping, direction)
-        new = descend_plainly(game, self.learning_rate, direction, players)
-        return new, state, round_info(losses, 4, hvps)
+        return Direction(direction, losses, 4, hvps)
 
 
-class SOS(AbstractSolver[None]):
+class SOS(AbstractPlainDirection):
     r"""Stable opponent shaping: descends $\xi_0 - p\,\alpha\chi$, $\xi_0 = (I - \alpha J_o)\xi$,
     from LookAhead ($p = 0$) to exact LOLA ($p = 1$).
 
@@ -113,13 +99,7 @@ class SOS(AbstractSolver[None]):
     a: Float[Array, ""] = eqx.field(converter=float_array, default=0.5)
     b: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: None, key: Key = None
-    ) -> tuple[Players, None, RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         foreseen = _foreseen(game, players, field, key)
         careful = tree_axpy(-self.opponent_rate, foreseen, field)
@@ -127,8 +107,7 @@ class SOS(AbstractSolver[None]):
         p = self._share(field, careful, shaping)
         share = p * self.opponent_rate.astype(p.dtype)
         direction = tree_axpy(-share, shaping, careful)
-        new = descend_plainly(game, self.learning_rate, direction, players)
-        return new, state, round_info(losses, 4, 4)
+        return Direction(direction, losses, 4, 4)
 
     def _share(self, field: Players, careful: Players, shaping: Players) -> Scalar:
         """$p$, a number from 0 to 1."""

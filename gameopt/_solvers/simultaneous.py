@@ -1,21 +1,12 @@
 """Both players move at once."""
 
-from typing import Any
-
 from gameopt._games.base import AbstractGame
-from gameopt._solvers.base import (
-    AbstractSolver,
-    Optimizers,
-    RoundInfo,
-    count_moving,
-    descend_both,
-    init_optimizers,
-    round_info,
-)
+from gameopt._solvers.base import Optimizers, count_moving
+from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
 from gameopt._types import Key, Players
 
 
-class Simultaneous(AbstractSolver[Players[Any, Any]]):
+class Simultaneous(AbstractOptimizedDirection):
     r"""$z^+ = z - \eta\,\xi(z)$: both gradients at the old joint strategy, of one sample.
 
     - `optimizers`: one `optax` optimizer per player; `None` freezes a player.
@@ -26,13 +17,6 @@ class Simultaneous(AbstractSolver[Players[Any, Any]]):
 
     optimizers: Optimizers
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> Players[Any, Any]:
-        del game, key
-        return init_optimizers(self.optimizers, players)
-
-    def step(
-        self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
-    ) -> tuple[Players, Players[Any, Any], RoundInfo]:
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
-        players, state = descend_both(game, self.optimizers, field, state, players)
-        return players, state, round_info(losses, count_moving(self.optimizers))
+        return Direction(field, losses, count_moving(self.optimizers))

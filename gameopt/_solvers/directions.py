@@ -1,0 +1,77 @@
+"""Solvers of which a round is one joint direction: what they share."""
+
+import abc
+from typing import Any, NamedTuple
+
+import equinox as eqx
+
+from gameopt._games.base import AbstractGame
+from gameopt._solvers.base import (
+    AbstractSolver,
+    Optimizers,
+    RoundInfo,
+    descend_both,
+    descend_plainly,
+    init_optimizers,
+    round_info,
+)
+from gameopt._trees import check_playable
+from gameopt._types import Count, Key, Players, Scalar
+
+
+class Direction(NamedTuple):
+    """Where to go, the losses here, and what it took to know: the counts of a `RoundInfo`."""
+
+    value: Players
+    losses: Players[Scalar, Scalar]
+    gradients: int
+    hvps: int | Count = 0
+    solves: int = 0
+    residual: Scalar | None = None
+
+    @property
+    def info(self) -> RoundInfo:
+        """The report of a round along it."""
+        return round_info(self.losses, self.gradients, self.hvps, self.solves, self.residual)
+
+
+class AbstractOptimizedDirection(AbstractSolver[Players[Any, Any]]):
+    """Both players descend one joint direction at once, each through its own optimizer."""
+
+    optimizers: eqx.AbstractVar[Optimizers]
+
+    @abc.abstractmethod
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
+        """The joint direction that is descended in place of the field."""
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> Players[Any, Any]:
+        del game, key
+        return init_optimizers(self.optimizers, players)
+
+    def step(
+        self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
+    ) -> tuple[Players, Players[Any, Any], RoundInfo]:
+        direction = self.direction(game, players, key)
+        players, state = descend_both(game, self.optimizers, direction.value, state, players)
+        return players, state, direction.info
+
+
+class AbstractPlainDirection(AbstractSolver[None]):
+    """Both players descend one joint direction at once, with a step size and no memory."""
+
+    learning_rate: eqx.AbstractVar[Players[Scalar, Scalar]]
+
+    @abc.abstractmethod
+    def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
+        """The joint direction that is descended in place of the field."""
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
+        del game, key
+        check_playable(players)
+
+    def step(
+        self, game: AbstractGame, players: Players, state: None, key: Key = None
+    ) -> tuple[Players, None, RoundInfo]:
+        direction = self.direction(game, players, key)
+        new = descend_plainly(game, self.learning_rate, direction.value, players)
+        return new, state, direction.info
