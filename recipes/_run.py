@@ -25,7 +25,7 @@ PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-chec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CommonArgs:
+class FolderArgs:
     """The flags that every recipe has."""
 
     seed: int = 0
@@ -38,6 +38,12 @@ class CommonArgs:
     """Folder of an earlier run to go on with, from its last sound checkpoint."""
     config: Path | None = None
     """A config.json whose flags are taken over; flags given beside it override it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommonArgs(FolderArgs):
+    """The flags that every recipe that trains has too."""
+
     steps: int = 4000
     """Rounds, that is generator steps."""
     eval_every: int = 500
@@ -128,7 +134,7 @@ def check_positive(args: CommonArgs, *names: str) -> None:
             raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
 
 
-def open_run(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) -> RunFolder:
+def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) -> RunFolder:
     """Makes or finds the run's folder, before anything is compiled.
 
     **Arguments:**
@@ -170,7 +176,7 @@ def _new_path(recipe: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _check_resume(recipe: str, args: CommonArgs, may_change: tuple[str, ...]) -> None:
+def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) -> None:
     assert args.resume is not None
     config = args.resume / "config.json"
     if not config.is_file():
