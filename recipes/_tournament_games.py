@@ -113,19 +113,23 @@ def _rotating_quadratic() -> go.AbstractGame:
 
 
 def _stochastic_bilinear() -> go.AbstractGame:
-    """50 terms that disagree: what they have in common, and noise in matrix and offsets."""
+    """20 terms that disagree, two at a time: noise in the matrices and in the offsets."""
     rng = np.random.default_rng(2)
-    matrices = _conditioned(rng, 0.3, 1.0, 5) + 0.3 * rng.normal(size=(50, 5, 5))
-    offsets = 0.3 * rng.normal(size=(2, 50, 5))
-    return go.StochasticBilinear(matrices, *offsets, batch_size=5)
+    matrices = _conditioned(rng, 0.7, 1.0, 3) + 0.3 * rng.normal(size=(20, 3, 3))
+    offsets = 0.3 * rng.normal(size=(2, 20, 3))
+    return go.StochasticBilinear(matrices, *offsets, batch_size=2)
 
 
 class Entry(NamedTuple):
-    """How to make a game and its starts, and what it is for, in a few words."""
+    """How to make a game and its starts, and what it is for, in a few words.
+
+    A game with noise takes longer to tell: `patience` multiplies its budget.
+    """
 
     make: Callable[[], go.AbstractGame]
     starts: Callable[[go.AbstractGame], Callable[[jax.Array, int], go.Players]]
     about: str
+    patience: int = 1
 
 
 def _toy(name: str, half_width: float, about: str) -> Entry:
@@ -147,7 +151,9 @@ GAMES: dict[str, Entry] = {
     "rock_paper_scissors": Entry(
         go.rock_paper_scissors, lambda game: _simplices, "zero-sum on simplices"
     ),
-    "stochastic_bilinear": Entry(_stochastic_bilinear, _normal, "minibatches of a finite sum"),
+    "stochastic_bilinear": Entry(
+        _stochastic_bilinear, _normal, "minibatches of a finite sum; 4 budgets", 4
+    ),
 }
 """Every game that can be chosen."""
 
@@ -196,9 +202,9 @@ def make_contest(name: str, chosen: Sequence[str], key: jax.Array, count: int) -
     # Three times what starts and points need.
     reach = jnp.asarray(3 * max(1.0, *sizes))
     if not isinstance(game, go.AbstractFiniteSumGame):
-        return Contest(game, Stationarity(game), starts, None, reach, jnp.asarray(1))
+        return Contest(game, Stationarity(game), starts, None, reach, jnp.int32(1))
     keys = jax.random.split(key_play, count)
-    whole_sum = jnp.asarray(game.size // game.batch_size)
+    whole_sum = jnp.int32(game.size // game.batch_size)
     return Contest(game, Stationarity(_mean_of(game)), starts, keys, reach, whole_sum)
 
 

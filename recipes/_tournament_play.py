@@ -7,6 +7,7 @@ round that uses up its budget.
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -126,37 +127,60 @@ def verdicts(
     return [of(i) for i in range(len(players))], np.where(diverged, np.inf, distance)
 
 
-def compete(
-    make: Make, contest: Contest, points: Sequence[go.CriticalPoint], rates: Array, budgets: Array
-) -> dict[str, Any]:
-    """A solver's line on a game: its best step size, and what it reached with it."""
-    plays = jax.tree.map(np.asarray, play(make, contest, rates, budgets))
-    curve = np.where(np.isfinite(plays.curve), plays.curve, np.inf)
-    final = np.where(plays.diverged, np.inf, curve[..., -1])
-    best = int(np.argmin(np.median(final, axis=1)))
-    # The same program with the best step size alone, so that none waits for another's solves.
+class Task(NamedTuple):
+    """A solver on a game: what `play` is given."""
+
+    make: Make
+    contest: Contest
+    rates: Array
+    budgets: Array
+
+
+def play_all(tasks: Sequence[Task]) -> list[Plays]:
+    """The plays as NumPy arrays. Two at a time, because one core compiles while another traces."""
+
+    def one(task: Task) -> Plays:
+        # Precision is a setting of each thread.
+        with jax.enable_x64(True):
+            return jax.tree.map(np.asarray, play(*task))
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, tasks))
+
+
+def seconds_of(task: Task, best: int) -> float:
+    """The least of three warm repeats with one step size alone: none waits for another's solves."""
+    rates = jnp.full_like(task.rates, task.rates[best])
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        jax.block_until_ready(play(make, contest, jnp.full_like(rates, rates[best]), budgets))
+        jax.block_until_ready(play(task.make, task.contest, rates, task.budgets))
         seconds.append(time.perf_counter() - begin)
+    return min(seconds)
+
+
+def line_of(task: Task, plays: Plays, points: Sequence[go.CriticalPoint]) -> dict[str, Any]:
+    """A solver's line on a game: its best step size, what it reached with it, and its time."""
+    curve = np.where(np.isfinite(plays.curve), plays.curve, np.inf)
+    final = np.where(plays.diverged, np.inf, curve[..., -1])
+    best = int(np.argmin(np.median(final, axis=1)))
     ended, distance = verdicts(
         flat(plays.players, 2)[best], curve[best], plays.diverged[best], points
     )
-    rounds = int(plays.rounds[best].max())
-    median = np.median(curve[best], axis=0)
+    rounds, median = int(plays.rounds[best].max()), np.median(curve[best], axis=0)
+    seconds = seconds_of(task, best)
     return {
-        "step_size": float(rates[best]),
-        "grid_end": best in (0, len(rates) - 1),
+        "step_size": float(task.rates[best]),
+        "grid_end": best in (0, len(task.rates) - 1),
         "stationarity": float(np.median(final[best])),
         "distance": float(np.median(distance)),
-        "factor_per_gradient": factor(median, np.asarray(budgets)),
+        "factor_per_gradient": factor(median, np.asarray(task.budgets)),
         "verdict": max(VERDICTS, key=ended.count),
         "ended": {verdict: ended.count(verdict) for verdict in VERDICTS if verdict in ended},
         "rounds": rounds,
         "gradients": int(np.median(plays.spent[best])),
-        "seconds": min(seconds),
-        "seconds_per_1000_rounds": 1000 * min(seconds) / max(rounds, 1),
+        "seconds": seconds,
+        "seconds_per_1000_rounds": 1000 * seconds / max(rounds, 1),
         "curve": median.tolist(),
     }
 

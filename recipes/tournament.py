@@ -21,11 +21,17 @@ import jax.numpy as jnp
 from recipes import _cli
 from recipes._errors import UserError
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
-from recipes._solver_registry import FINITE_SUM_SOLVERS, SOLVERS, check_names
+from recipes._solver_registry import (
+    FINITE_SUM_SOLVERS,
+    FIRST_ORDER,
+    SECOND_ORDER,
+    SOLVERS,
+    check_names,
+)
 from recipes._tournament_games import DEFAULT_GAMES, GAMES, make_contest, points_of
 from recipes._tournament_gan import GanArgs, check_gan, play_gan
 from recipes._tournament_pictures import draw_curves, draw_map
-from recipes._tournament_play import compete
+from recipes._tournament_play import Task, line_of, play_all
 from recipes._tournament_tables import Line, write_csv, write_markdown
 
 MAY_CHANGE_ON_RESUME = ("games", "solvers")
@@ -43,7 +49,8 @@ class Args(FolderArgs):
     balduzzi_unstable forsaken adolphs mazumdar_fiez wang_g1 rock_paper_scissors stochastic_bilinear
     and gan."""
     solvers: tuple[str, ...] = tuple(EVERY_SOLVER)
-    """Which solvers; svre plays stochastic_bilinear alone. On gan, those that solve a linear system
+    """Which solvers; svre plays stochastic_bilinear alone, and
+    those that solve linear systems do not play it. On gan, those that solve a linear system
     a round take part only if they are named with no others."""
     budget: int = 1000
     """Gradients that each solver may take on a toy game."""
@@ -75,7 +82,10 @@ def check(args: Args) -> None:
             f"{args.smallest_step} and {args.largest_step}."
         )
     if not pairs(args) and "gan" not in args.games:
-        raise UserError("--solvers svre plays finite sums alone: add --games stochastic_bilinear.")
+        raise UserError(
+            "none of --solvers plays any of --games: svre plays stochastic_bilinear alone, which "
+            "those that solve linear systems do not."
+        )
     check_gan(args.gan)
 
 
@@ -85,30 +95,37 @@ def pairs(args: Args) -> list[tuple[str, str]]:
         (game, solver)
         for game in args.games
         for solver in args.solvers
-        if game in GAMES and (solver in SOLVERS or game == "stochastic_bilinear")
+        if game in GAMES and solver in _players_of(game)
     ]
+
+
+def _players_of(game: str) -> dict[str, Any]:
+    """Who can play: a linear system of a minibatch says little, and a finite sum is SVRE's."""
+    if game == "stochastic_bilinear":
+        return {**FIRST_ORDER, **SECOND_ORDER, **FINITE_SUM_SOLVERS}
+    return SOLVERS
 
 
 def play_toys(args: Args, folder: RunFolder) -> list[Line]:
     """Plays what is not in the folder's metrics yet, and returns the lines of all."""
-    done = {(line["game"], line["solver"]): line for line in folder.read_metrics()}
+    kept = [line for line in folder.read_metrics() if line["kind"] == "play"]
+    done = {(line["game"], line["solver"]): line for line in kept}
     rates = jnp.geomspace(args.smallest_step, args.largest_step, args.step_sizes)
-    budgets = jnp.round(jnp.linspace(0, args.budget, MOMENTS + 1)).astype(jnp.int32)
-    wanted, last = pairs(args), ""
-    contest: Any = None
-    for game, solver in wanted:
-        if (game, solver) in done:
-            continue
-        if game != last:
-            print(f"{game}: {GAMES[game].about}", flush=True)
-            key = jax.random.fold_in(jax.random.key(args.seed), list(GAMES).index(game))
-            contest, last = make_contest(game, args.games, key, args.starts), game
-        points = points_of(GAMES[game].make())
-        numbers = compete(EVERY_SOLVER[solver], contest, points, rates, budgets)
-        line = {"kind": "play", "game": game, "solver": solver, **numbers}
-        folder.append_metrics([line])
-        done[game, solver] = line
-    return [done[pair] for pair in wanted]
+    for game in dict.fromkeys(game for game, _ in pairs(args)):
+        entry = GAMES[game]
+        solvers = [s for g, s in pairs(args) if g == game and (g, s) not in done]
+        print(f"{game}: {entry.about}", flush=True)
+        key = jax.random.fold_in(jax.random.key(args.seed), list(GAMES).index(game))
+        contest = make_contest(game, args.games, key, args.starts)
+        budgets = jnp.linspace(0, args.budget * entry.patience, MOMENTS + 1)
+        budgets = jnp.round(budgets).astype(jnp.int32)
+        tasks = [Task(EVERY_SOLVER[solver], contest, rates, budgets) for solver in solvers]
+        points = points_of(entry.make())
+        for solver, task, plays in zip(solvers, tasks, play_all(tasks), strict=True):
+            line = {"kind": "play", "game": game, "solver": solver} | line_of(task, plays, points)
+            folder.append_metrics([line])
+            done[game, solver] = line
+    return [done[pair] for pair in pairs(args)]
 
 
 def finish_toys(args: Args, folder: RunFolder, lines: list[Line]) -> None:
