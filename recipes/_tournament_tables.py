@@ -67,3 +67,23 @@ def write_markdown(lines: Sequence[Line], budget: int, path: Path) -> None:
         + "\nMilliseconds a round, all plays at once\n\n"
         + markdown(lines, lambda line: f"{line['seconds_per_1000_rounds']:.3f}")
     )
+
+
+def write_gan_table(lines: dict[str, Line], budget: int, seeds: int, path: Path) -> None:
+    """Scores of every solver beside the data's, the largest overlap first after the data."""
+    names = sorted(lines, key=lambda name: (name != "real data", -lines[name]["overlap"]))
+    scores = {"overlap": 3, "modes": 1, "high_quality": 3, "reverse_kl": 3}
+    rows = [["solver", "overlap", "modes of 8", "high quality", "reverse KL", "step size", "rounds"]]
+    rows.append(["---"] * len(rows[0]))
+    for name in names:
+        line = lines[name]
+        shown = [f"{line[s]:.{n}f} ± {line[s + '_error']:.{n}f}" for s, n in scores.items()]
+        played = "step_size" in line
+        end = "*" if line.get("grid_end") else ""
+        rows.append([name, *shown, f"{line['step_size']:.2g}{end}" if played else "",
+                     str(line["rounds"]) if played else ""])  # fmt: skip
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    path.write_text(
+        f"After {budget} gradients; mean ± standard error over {seeds} seeds; * an end of the grid "
+        f"of step sizes\n\n{table}"
+    )
