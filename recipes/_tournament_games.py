@@ -1,5 +1,6 @@
 """The games of the tournament, each with random starts and the points where play could end."""
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,14 @@ import numpy as np
 import gameopt as go
 
 
-class Stationarity(eqx.Module):
+class Measure(eqx.Module):
+    """What the curves of a contest show, of a joint strategy."""
+
+    @abc.abstractmethod
+    def __call__(self, players: go.Players) -> jax.Array: ...
+
+
+class Stationarity(Measure):
     """The norm of a game's field, and zero where it is stationary."""
 
     game: go.AbstractGame
@@ -30,7 +38,7 @@ class Contest(NamedTuple):
     """
 
     game: go.AbstractGame
-    measure: eqx.Module
+    measure: Measure
     starts: go.Players
     keys: Any
     reach: jax.Array
@@ -117,7 +125,9 @@ def _stochastic_bilinear() -> go.AbstractGame:
     rng = np.random.default_rng(2)
     matrices = _conditioned(rng, 0.7, 1.0, 3) + 0.3 * rng.normal(size=(20, 3, 3))
     offsets = 0.3 * rng.normal(size=(2, 20, 3))
-    return go.StochasticBilinear(matrices, *offsets, batch_size=2)
+    return go.StochasticBilinear(
+        matrices=matrices, offsets_x=offsets[0], offsets_y=offsets[1], batch_size=2
+    )
 
 
 class Entry(NamedTuple):

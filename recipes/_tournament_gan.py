@@ -1,4 +1,4 @@
-"""The tournament on a small GAN: eight Gaussians on a ring, every solver with the same gradients."""
+"""The tournament on a small GAN: eight Gaussians on a ring, and the same gradients for all."""
 
 import dataclasses
 import functools
@@ -18,8 +18,8 @@ from models import MLP
 from recipes._errors import UserError
 from recipes._run import RunFolder
 from recipes._solver_registry import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
+from recipes._tournament_games import Contest, Measure
 from recipes._tournament_gan_pictures import draw_gan_curves, draw_samples
-from recipes._tournament_games import Contest
 from recipes._tournament_play import Plays, play
 from recipes._tournament_tables import Line, write_gan_table
 
@@ -63,10 +63,10 @@ def check_gan(args: GanArgs) -> None:
         )
 
 
-class Scores(eqx.Module):
+class Scores(Measure):
     """What samples are worth, `(n, 2)` against a law of equally likely bumps.
 
-    A sample is of high quality if it is within three deviations of a mode, and counts for that mode.
+    A sample is of high quality if it is within three deviations of a mode, and counts for that one.
     A mode is captured by one such sample. `reverse_kl` is log K - H of the modes' frequencies among
     the samples of high quality; log K, the worst, if there is none. `overlap` is the sum over modes
     of min(share of all samples, 1/K): nearly 1 for data, less for each mode that is missed and each
@@ -187,7 +187,7 @@ def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
 
 
 def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) -> dict[str, Line]:
-    """Plays what is not in the folder's metrics yet: the lines by solver, with `real data` first."""
+    """Plays what is not in the folder's metrics yet: lines by solver, with `real data` first."""
     contest = make_gan_contest(args, seed)
     done = {line["solver"]: line for line in folder.read_metrics() if line["kind"] == "gan"}
     samples: dict[str, np.ndarray] = {}

@@ -19,7 +19,9 @@ def draw_samples(lines: dict[str, Line], samples: dict[str, np.ndarray], path: P
     columns = min(6, len(names))
     rows = -(-len(names) // columns)
     size = (2.3 * columns, 2.55 * rows + 0.4)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True
+    )
     for axis, name in zip(axes.flat, names, strict=False):
         line, colour = lines[name], REAL if name == "real data" else FAKE
         axis.scatter(*samples[name][0, :SHOWN].T, s=2, color=colour, alpha=0.5, linewidths=0)

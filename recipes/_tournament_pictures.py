@@ -8,7 +8,7 @@ import numpy as np
 
 from recipes import _plots
 from recipes._plots import Curve, Panel
-from recipes._tournament_tables import LEGEND, MARKS, Line, number
+from recipes._tournament_tables import LEGEND, MARKS, Line, budgets_of, number
 
 FLOOR = 1e-16
 """What is smaller is rounding."""
@@ -16,7 +16,7 @@ BASELINES = ("simultaneous", "extragradient")
 """Drawn in every panel, black and blue."""
 
 
-def draw_map(lines: Sequence[Line], budget: int, path: Path) -> None:
+def draw_map(lines: Sequence[Line], path: Path) -> None:
     """One field for each solver on each game: its colour is what was reached, its letter where."""
     games = list(dict.fromkeys(line["game"] for line in lines))
     solvers = list(dict.fromkeys(line["solver"] for line in lines))
@@ -33,14 +33,14 @@ def draw_map(lines: Sequence[Line], budget: int, path: Path) -> None:
     axis.set_xticks(range(len(games)), games, rotation=40, ha="right", fontsize=9)
     axis.set_yticks(range(len(solvers)), solvers, fontsize=9)
     axis.set(xlabel="game", ylabel="solver, each at its best step size")
-    label = f"log10 of stationarity after {budget} gradients"
+    label = f"log10 of stationarity after {budgets_of(lines)} gradients"
     figure.colorbar(image, label=label, extend="min")
     first, second = LEGEND.split("point, s")
     axis.set_title(f"{first}point,\ns{second}", fontsize=8, loc="right")
     _plots.save(figure, path)
 
 
-def draw_curves(lines: Sequence[Line], budget: int, over: str, path: Path) -> None:
+def draw_curves(lines: Sequence[Line], over: str, path: Path) -> None:
     """Stationarity of every solver over `gradients` or `seconds`: a panel for each game.
 
     In colour are the baselines and the five that are below all others for longest.
@@ -52,11 +52,16 @@ def draw_curves(lines: Sequence[Line], budget: int, over: str, path: Path) -> No
         named = [line for line in mine if line["solver"] in BASELINES] + [
             line for line in best if line["solver"] not in BASELINES
         ]
-        curves = [_curve(line, budget, over, "_", "#cccccc") for line in mine if line not in named]
+        others = [line for line in mine if line not in named]
+        # One entry of the legend, in which matplotlib leaves out what begins with "_".
+        curves = [
+            _curve(line, over, "_" if index else "the others", "#cccccc")
+            for index, line in enumerate(others)
+        ]
         colours = {"simultaneous": "black", "extragradient": "C0"}
         for index, line in enumerate(named):
             colour = colours.get(line["solver"], f"C{index + 1}")
-            curves.append(_curve(line, budget, over, line["solver"], colour))
+            curves.append(_curve(line, over, line["solver"], colour))
         label = "gradients, a Hessian product being 2"
         if over == "seconds":
             label = "seconds, all plays at once, warm"
@@ -64,9 +69,9 @@ def draw_curves(lines: Sequence[Line], budget: int, over: str, path: Path) -> No
     _plots.panels(panels, path, columns=3)
 
 
-def _curve(line: Line, budget: int, over: str, label: str, colour: str) -> Curve:
+def _curve(line: Line, over: str, label: str, colour: str) -> Curve:
     ys = [number(value) for value in line["curve"]]
-    end = line["seconds"] if over == "seconds" else budget
+    end = line["seconds"] if over == "seconds" else line["budget"]
     ys = np.where(np.isfinite(ys), np.clip(ys, FLOOR, 1e3), np.nan)
     return Curve(label, np.linspace(0, end, len(ys)), ys, "-", colour)
 

@@ -33,7 +33,7 @@ VERDICTS = ("nash", "minimax", "critical", "stationary", "moving", "cycle", "div
 point; where the field is small; still nearing; circling or stuck; beyond reach."""
 
 
-def cost_of(info: go.RoundInfo, solver: go.AbstractSolver, whole_sum: int) -> Array:
+def cost_of(info: go.RoundInfo, solver: go.AbstractSolver, whole_sum: int | Array) -> Array:
     """What a round cost, in gradients."""
     cost = info.gradients + HVP * info.hvps
     if isinstance(solver, go.SVRE):
@@ -160,12 +160,15 @@ def seconds_of(task: Task, best: int) -> float:
 
 
 def line_of(task: Task, plays: Plays, points: Sequence[go.CriticalPoint]) -> dict[str, Any]:
-    """A solver's line on a game: its best step size, what it reached with it, and its time."""
+    """A solver's line on a game: its best step size, what it reached with it, and its time.
+
+    `plays` has NumPy arrays.
+    """
     curve = np.where(np.isfinite(plays.curve), plays.curve, np.inf)
     final = np.where(plays.diverged, np.inf, curve[..., -1])
     best = int(np.argmin(np.median(final, axis=1)))
     ended, distance = verdicts(
-        flat(plays.players, 2)[best], curve[best], plays.diverged[best], points
+        flat(plays.players, 2)[best], curve[best], np.asarray(plays.diverged)[best], points
     )
     rounds, median = int(plays.rounds[best].max()), np.median(curve[best], axis=0)
     seconds = seconds_of(task, best)
@@ -178,6 +181,7 @@ def line_of(task: Task, plays: Plays, points: Sequence[go.CriticalPoint]) -> dic
         "verdict": max(VERDICTS, key=ended.count),
         "ended": {verdict: ended.count(verdict) for verdict in VERDICTS if verdict in ended},
         "rounds": rounds,
+        "budget": int(task.budgets[-1]),
         "gradients": int(np.median(plays.spent[best])),
         "seconds": seconds,
         "seconds_per_1000_rounds": 1000 * seconds / max(rounds, 1),

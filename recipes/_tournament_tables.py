@@ -27,6 +27,14 @@ def number(value: float | None) -> float:
     return math.inf if value is None else value
 
 
+def budgets_of(lines: Sequence[Line]) -> str:
+    """How many gradients each solver took, in words: some games have larger budgets."""
+    budgets = {line["game"]: line["budget"] for line in lines}
+    least = min(budgets.values())
+    more = [f"{budget} on {game}" for game, budget in budgets.items() if budget > least]
+    return f"{least} ({', '.join(more)})" if more else str(least)
+
+
 def write_csv(lines: Sequence[Line], path: Path) -> None:
     """One row for each solver on each game; starts by verdict in columns of their own."""
     with path.open("w", newline="") as file:
@@ -42,8 +50,8 @@ def markdown(lines: Sequence[Line], cell: Callable[[Line], str]) -> str:
     games = list(dict.fromkeys(line["game"] for line in lines))
     of = {(line["solver"], line["game"]): cell(line) for line in lines}
     rows = [["solver", *games], ["---"] * (len(games) + 1)]
-    for solver in dict.fromkeys(line["solver"] for line in lines):
-        rows.append([solver, *(of.get((solver, game), "") for game in games)])
+    solvers = dict.fromkeys(line["solver"] for line in lines)
+    rows.extend([solver, *(of.get((solver, game), "") for game in games)] for solver in solvers)
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -54,13 +62,14 @@ def reached(line: Line) -> str:
     return f"{power}{MARKS[line['verdict']]}"
 
 
-def write_markdown(lines: Sequence[Line], budget: int, path: Path) -> None:
+def write_markdown(lines: Sequence[Line], path: Path) -> None:
     """Three tables: what was reached, how fast, and what a round costs."""
     rate = lambda line: "" if line["factor_per_gradient"] is None else (
         f"{line['factor_per_gradient']:.3f}"
     )  # fmt: skip
     path.write_text(
-        f"log10 of stationarity after {budget} gradients, median over starts; {LEGEND}\n\n"
+        f"log10 of stationarity after {budgets_of(lines)} gradients, median over starts; "
+        f"{LEGEND}\n\n"
         + markdown(lines, reached)
         + "\nFactor by which one gradient multiplies stationarity\n\n"
         + markdown(lines, rate)
@@ -73,7 +82,9 @@ def write_gan_table(lines: dict[str, Line], budget: int, seeds: int, path: Path)
     """Scores of every solver beside the data's, the largest overlap first after the data."""
     names = sorted(lines, key=lambda name: (name != "real data", -lines[name]["overlap"]))
     scores = {"overlap": 3, "modes": 1, "high_quality": 3, "reverse_kl": 3}
-    rows = [["solver", "overlap", "modes of 8", "high quality", "reverse KL", "step size", "rounds"]]
+    rows = [
+        ["solver", "overlap", "modes of 8", "high quality", "reverse KL", "step size", "rounds"]
+    ]
     rows.append(["---"] * len(rows[0]))
     for name in names:
         line = lines[name]

@@ -6,9 +6,10 @@
     python -m recipes.tournament --resume RUN --games forsaken gan  # adds games to a table
 
 A solver is tried with every step size of one grid from every start, all in one compiled call; what
-counts is the step size of the smallest median at the end. A Hessian product counts as two gradients,
-and a play ends with the round that uses up its budget. Nearly all of the time goes to compiling, one
-program for each solver and set of similar games; toy games are played in float64.
+counts is the step size of the smallest median at the end. A Hessian product counts as two
+gradients, and a play ends with the round that uses up its budget. Toy games are played in float64.
+The default takes three minutes on two cores, nearly all of them to compile one program for each
+solver and set of similar games: name fewer of either to wait less. The GAN takes five more.
 """
 
 import dataclasses
@@ -93,8 +94,8 @@ def pairs(args: Args) -> list[tuple[str, str]]:
     """Every game with every solver that can play it."""
     return [
         (game, solver)
-        for game in args.games
-        for solver in args.solvers
+        for game in dict.fromkeys(args.games)
+        for solver in dict.fromkeys(args.solvers)
         if game in GAMES and solver in _players_of(game)
     ]
 
@@ -114,6 +115,8 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
     for game in dict.fromkeys(game for game, _ in pairs(args)):
         entry = GAMES[game]
         solvers = [s for g, s in pairs(args) if g == game and (g, s) not in done]
+        if not solvers:
+            continue
         print(f"{game}: {entry.about}", flush=True)
         key = jax.random.fold_in(jax.random.key(args.seed), list(GAMES).index(game))
         contest = make_contest(game, args.games, key, args.starts)
@@ -128,13 +131,13 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
     return [done[pair] for pair in pairs(args)]
 
 
-def finish_toys(args: Args, folder: RunFolder, lines: list[Line]) -> None:
+def finish_toys(folder: RunFolder, lines: list[Line]) -> None:
     """The tables and pictures of the toy games."""
     write_csv(lines, folder.path / "table.csv")
-    write_markdown(lines, args.budget, folder.path / "table.md")
-    draw_map(lines, args.budget, folder.path / "tournament.png")
+    write_markdown(lines, folder.path / "table.md")
+    draw_map(lines, folder.path / "tournament.png")
     for over in ("gradients", "seconds"):
-        draw_curves(lines, args.budget, over, folder.path / f"curves_{over}.png")
+        draw_curves(lines, over, folder.path / f"curves_{over}.png")
     print("table.md, table.csv, tournament.png, curves_gradients.png and curves_seconds.png")
 
 
@@ -153,7 +156,7 @@ def run(args: Args) -> Result:
         # Rates differ over more orders of magnitude than float32 has.
         with jax.enable_x64(True):
             lines = play_toys(args, folder)
-        finish_toys(args, folder, lines)
+        finish_toys(folder, lines)
     gan = play_gan(args.gan, args.solvers, args.seed, folder) if "gan" in args.games else {}
     summary = {
         "recipe": "tournament",
