@@ -133,36 +133,46 @@ def _stochastic_bilinear() -> go.AbstractGame:
 class Entry(NamedTuple):
     """How to make a game and its starts, and what it is for, in a few words.
 
-    A game with noise takes longer to tell: `patience` multiplies its budget.
+    A game with noise takes longer to tell: `patience` multiplies its budget. A play has diverged
+    `reach` times as far out as the farthest start or point.
     """
 
     make: Callable[[], go.AbstractGame]
     starts: Callable[[go.AbstractGame], Callable[[jax.Array, int], go.Players]]
     about: str
     patience: int = 1
+    reach: float = 3.0
 
 
-def _toy(name: str, half_width: float, about: str) -> Entry:
-    return Entry(go.TOY_GAMES[name], lambda game: _box(half_width), about)
+def _toy(name: str, half_width: float, about: str, reach: float = 3.0) -> Entry:
+    return Entry(go.TOY_GAMES[name], lambda game: _box(half_width), about, reach=reach)
+
+
+AFFINE = 100.0
+"""The reach of games with an affine field, from which all comes back that converges at all."""
 
 
 GAMES: dict[str, Entry] = {
-    "bilinear": Entry(lambda: go.Bilinear(1.0), _normal, "xy: pure rotation"),
-    "bilinear_10": Entry(_bilinear_10, _normal, "10 + 10 variables, condition 3.3"),
-    "quadratic": Entry(_rotating_quadratic, _normal, "strongly monotone, rotation over curvature"),
+    "bilinear": Entry(lambda: go.Bilinear(1.0), _normal, "xy: pure rotation", reach=AFFINE),
+    "bilinear_10": Entry(_bilinear_10, _normal, "10 + 10 variables, condition 3.3", reach=AFFINE),
+    "quadratic": Entry(
+        _rotating_quadratic, _normal, "strongly monotone, rotation over curvature", reach=AFFINE
+    ),
     "dirac_gan": Entry(go.DIRAC_GAN_VARIANTS["gan"], _normal, "minimax GAN on one point"),
     "dirac_gan_r1": Entry(go.DIRAC_GAN_VARIANTS["r1"], _normal, "the same with the R1 penalty"),
-    "balduzzi_stable": _toy("balduzzi_stable", 1.0, "general-sum, rotation over curvature"),
-    "balduzzi_unstable": _toy("balduzzi_unstable", 1.0, "general-sum: its point is no Nash"),
+    "balduzzi_stable": _toy("balduzzi_stable", 1.0, "general-sum, rotation over curvature", AFFINE),
+    "balduzzi_unstable": _toy(
+        "balduzzi_unstable", 1.0, "general-sum: its point is no Nash", AFFINE
+    ),
     "forsaken": _toy("forsaken", 1.5, "attracting limit cycle"),
     "adolphs": _toy("adolphs", 3.0, "a spurious attractor beside a Nash equilibrium"),
-    "mazumdar_fiez": _toy("mazumdar_fiez", 4.0, "local minimax points that are no Nash"),
-    "wang_g1": _toy("wang_g1", 1.0, "a local minimax that repels gradient play"),
+    "mazumdar_fiez": _toy("mazumdar_fiez", 4.0, "a local minimax beside Nash equilibria"),
+    "wang_g1": _toy("wang_g1", 1.0, "a local minimax that repels gradient play", AFFINE),
     "rock_paper_scissors": Entry(
         go.rock_paper_scissors, lambda game: _simplices, "zero-sum on simplices"
     ),
     "stochastic_bilinear": Entry(
-        _stochastic_bilinear, _normal, "minibatches of a finite sum; 4 budgets", 4
+        _stochastic_bilinear, _normal, "minibatches of a finite sum; 4 budgets", 4, AFFINE
     ),
 }
 """Every game that can be chosen."""
@@ -209,8 +219,7 @@ def make_contest(name: str, chosen: Sequence[str], key: jax.Array, count: int) -
     starts = entry.starts(plain)(key_starts, count)
     sizes = [np.linalg.norm(flat(point.players, 0)) for point in points_of(plain)]
     sizes.append(np.linalg.norm(flat(starts), axis=1).max())
-    # Three times what starts and points need.
-    reach = jnp.asarray(3 * max(1.0, *sizes))
+    reach = jnp.asarray(entry.reach * max(1.0, *sizes))
     if not isinstance(game, go.AbstractFiniteSumGame):
         return Contest(game, Stationarity(game), starts, None, reach, jnp.int32(1))
     keys = jax.random.split(key_play, count)

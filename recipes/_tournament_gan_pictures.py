@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
-from recipes._plots import FAKE, REAL, Curve, Panel
+from recipes._plots import FAKE, REAL, THEORY
 from recipes._tournament_tables import Line
 
 SHOWN = 1000
@@ -48,15 +48,16 @@ def draw_gan_curves(lines: dict[str, Line], budget: int, path: Path) -> None:
     """The overlap over gradients: the six best in colour, the others grey."""
     played = {name: line for name, line in lines.items() if "curve" in line}
     best = sorted(played, key=lambda name: -played[name]["overlap"])[:6]
-    curves = []
+    figure, axis = plt.subplots(figsize=(8.2, 3.8))
     for name in sorted(played, key=lambda name: name in best):
         ys = played[name]["curve"]
         colour = f"C{best.index(name)}" if name in best else "#cccccc"
-        grey = "the others" if len(curves) == 0 else "_"
-        label = name if name in best else grey
-        curves.append(Curve(label, np.linspace(0, budget, len(ys)), ys, "-", colour))
-    ceiling = lines["real data"]["overlap"]
-    curves.append(Curve("real data", [0, budget], [ceiling, ceiling], ":", _plots.THEORY))
-    label = "gradients of a minibatch, a Hessian product being 2"
-    panel = Panel("GAN on eight Gaussians", label, "overlap with the modes", curves)
-    _plots.panels([panel], path, columns=1)
+        # One entry of the legend, in which matplotlib leaves out what begins with "_".
+        label = name if name in best else "_" if axis.lines else "the others"
+        axis.plot(np.linspace(0, budget, len(ys)), ys, color=colour, label=label, lw=1.4)
+    axis.axhline(lines["real data"]["overlap"], ls=":", color=THEORY, label="real data")
+    axis.set(xlabel="gradients of a minibatch, a Hessian product being 2", ylim=(0, 1))
+    axis.set(ylabel="overlap with the modes", title="GAN on eight Gaussians, mean over seeds")
+    axis.grid(alpha=0.25)
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    _plots.save(figure, path)

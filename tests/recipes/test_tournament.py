@@ -22,8 +22,8 @@ SMALL = tournament.Args(
     solvers=("simultaneous", "extragradient", "hamiltonian"),
     budget=200,
     step_sizes=3,
-    smallest_step=0.01,
-    largest_step=1.0,
+    smallest_step=0.125,
+    largest_step=0.5,
     starts=4,
 )
 
@@ -97,7 +97,7 @@ def test_a_run_and_its_numbers(tmp_path, float32):
 
 
 def test_factor_of_extragradient_is_the_closed_form(tmp_path, float32):
-    """On xy two gradients a half round: the fourth root of sqrt((1 - e^2)^2 + e^2)."""
+    """On xy a round of four gradients multiplies by sqrt((1 - e^2)^2 + e^2)."""
     changes = {"games": ("bilinear",), "solvers": ("extragradient",), "out": tmp_path / "run"}
     result = tournament.run(dataclasses.replace(SMALL, **changes))
     (line,) = result.players
