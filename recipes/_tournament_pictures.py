@@ -65,7 +65,7 @@ def draw_curves(lines: Sequence[Line], over: str, path: Path) -> None:
         label = "gradients, a Hessian product being 2"
         if over == "seconds":
             label = "seconds, all plays at once, warm"
-        panels.append(Panel(game, label, "stationarity, median", curves, log_y=True))
+        panels.append(Panel(game, label, "stationarity, median", curves, True, over == "seconds"))
     _plots.panels(panels, path, columns=3)
 
 

@@ -30,7 +30,7 @@ NEARER = 0.9
 """What is smaller than this share of itself at half the budget is still nearing."""
 VERDICTS = ("nash", "minimax", "critical", "stationary", "moving", "cycle", "diverged")
 """Ended at a differential Nash equilibrium; at another local minimax; at another known critical
-point; where the field is small; still nearing; circling or stuck; beyond reach."""
+point; where the field is small; still nearing; circling, stuck or drifting off; beyond reach."""
 
 
 def cost_of(info: go.RoundInfo, solver: go.AbstractSolver, whole_sum: int | Array) -> Array:

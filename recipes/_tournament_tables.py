@@ -18,7 +18,8 @@ MARKS = dict(zip(VERDICTS, ("N", "m", "c", "s", "~", "o", "x"), strict=True))
 """One letter for each verdict."""
 LEGEND = (
     "most starts ended: N at a Nash equilibrium, m at another local minimax, c at another critical "
-    "point, s where the field is small, ~ still nearing, o circling or stuck, x diverged"
+    "point, s where the field is small, ~ still nearing, o circling, stuck or drifting away, "
+    "x diverged"
 )
 
 
@@ -65,7 +66,7 @@ def reached(line: Line) -> str:
 def write_markdown(lines: Sequence[Line], path: Path) -> None:
     """Three tables: what was reached, how fast, and what a round costs."""
     rate = lambda line: "" if line["factor_per_gradient"] is None else (
-        f"{line['factor_per_gradient']:.3f}"
+        f"{line['factor_per_gradient']:.4f}"
     )  # fmt: skip
     path.write_text(
         f"log10 of stationarity after {budgets_of(lines)} gradients, median over starts; "

@@ -8,8 +8,8 @@
 A solver is tried with every step size of one grid from every start, all in one compiled call; what
 counts is the step size of the smallest median at the end. A Hessian product counts as two
 gradients, and a play ends with the round that uses up its budget. Toy games are played in float64.
-The default takes three minutes on two cores, nearly all of them to compile one program for each
-solver and set of similar games: name fewer of either to wait less. The GAN takes five more.
+The default takes three to five minutes on two cores, nearly all of them to compile one program for
+each solver and set of similar games: name fewer of either to wait less. The GAN takes five more.
 """
 
 import dataclasses
