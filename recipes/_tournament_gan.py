@@ -193,7 +193,11 @@ def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) 
     samples: dict[str, np.ndarray] = {}
     real, samples["real data"] = data_line(contest, args, seed)
     lines: dict[str, Line] = {"real data": real}
-    for name, make in players_of_gan(names).items():
+    playing = players_of_gan(names)
+    missing = [name for name in names if name not in playing]
+    if missing:
+        print(f"gan: {', '.join(missing)} solve a linear system a round, or need a finite sum")
+    for name, make in playing.items():
         path = folder.path / "samples" / f"gan_{name}.npy"
         if name not in done or not path.is_file():
             numbers, points = gan_line(make, contest, args)

@@ -30,7 +30,7 @@ from recipes._solver_registry import (
     check_names,
 )
 from recipes._tournament_games import DEFAULT_GAMES, GAMES, make_contest, points_of
-from recipes._tournament_gan import GanArgs, check_gan, play_gan
+from recipes._tournament_gan import GanArgs, check_gan, play_gan, players_of_gan
 from recipes._tournament_pictures import draw_curves, draw_map
 from recipes._tournament_play import Task, line_of, play_all
 from recipes._tournament_tables import Line, write_csv, write_markdown
@@ -87,6 +87,8 @@ def check(args: Args) -> None:
             "none of --solvers plays any of --games: svre plays stochastic_bilinear alone, which "
             "those that solve linear systems do not."
         )
+    if "gan" in args.games and not players_of_gan(args.solvers):
+        raise UserError("none of --solvers plays gan: svre plays stochastic_bilinear alone.")
     check_gan(args.gan)
 
 
@@ -108,7 +110,7 @@ def _players_of(game: str) -> dict[str, Any]:
 
 
 def play_toys(args: Args, folder: RunFolder) -> list[Line]:
-    """Plays what is not in the folder's metrics yet, and returns the lines of all."""
+    """Plays what is not in the folder's metrics yet, and returns all lines of the folder."""
     kept = [line for line in folder.read_metrics() if line["kind"] == "play"]
     done = {(line["game"], line["solver"]): line for line in kept}
     rates = jnp.geomspace(args.smallest_step, args.largest_step, args.step_sizes)
@@ -128,7 +130,7 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
             line = {"kind": "play", "game": game, "solver": solver} | line_of(task, plays, points)
             folder.append_metrics([line])
             done[game, solver] = line
-    return [done[pair] for pair in pairs(args)]
+    return [done[g, s] for g in GAMES for s in EVERY_SOLVER if (g, s) in done]
 
 
 def finish_toys(folder: RunFolder, lines: list[Line]) -> None:

@@ -93,7 +93,7 @@ def test_a_run_and_its_numbers(tmp_path, float32):
     words = ["--resume", str(tmp_path / "run"), "--solvers", "simultaneous", "extragradient"]
     again = tournament.run(_cli.parse(tournament.Args, words))
     assert (tmp_path / "run/metrics.jsonl").read_text() == before
-    assert len(again.players) == 4
+    assert len(again.players) == 6
 
 
 def test_factor_of_extragradient_is_the_closed_form(tmp_path, float32):
@@ -194,6 +194,7 @@ def test_a_gan_run(tmp_path, float32):
         ({"games": ()}, "--games needs at least one name"),
         ({"solvers": ("extragradients",)}, "perhaps you meant extragradient"),
         ({"solvers": ("svre",)}, "svre plays stochastic_bilinear alone"),
+        ({"solvers": ("svre",), "games": ("gan",)}, "none of --solvers plays gan"),
         ({"starts": 0}, "--starts must be at least 1"),
         ({"budget": 50}, "--budget must be at least 100"),
         ({"largest_step": 1e-4}, "--smallest-step and --largest-step"),
