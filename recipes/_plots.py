@@ -32,6 +32,7 @@ class Panel(NamedTuple):
     y_label: str
     curves: Sequence[Curve]
     log_y: bool = False
+    log_x: bool = False
 
 
 def save(figure: Any, path: Path) -> None:
@@ -51,6 +52,8 @@ def panels(parts: Sequence[Panel], path: Path, columns: int = 2) -> None:
         axis.set(title=part.title, xlabel=part.x_label, ylabel=part.y_label)
         if part.log_y:
             axis.set_yscale("log")
+        if part.log_x:
+            axis.set_xscale("log")
         axis.grid(alpha=0.25)
         axis.legend(fontsize=8)
     for axis in axes.flat[len(parts) :]:

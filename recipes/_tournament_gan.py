@@ -1,0 +1,214 @@
+"""The tournament on a small GAN: eight Gaussians on a ring, and the same gradients for all."""
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import gameopt as go
+import theory
+from models import MLP
+from recipes._errors import UserError
+from recipes._run import RunFolder
+from recipes._solver_registry import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
+from recipes._tournament_games import Contest, Measure
+from recipes._tournament_gan_pictures import draw_gan_curves, draw_samples
+from recipes._tournament_play import Plays, play
+from recipes._tournament_tables import Line, write_gan_table
+
+SAMPLES = 2500
+"""Of which the scores are."""
+MOMENTS = 20
+SCORES = ("overlap", "modes", "high_quality", "reverse_kl")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GanArgs:
+    """The tournament on a GAN."""
+
+    budget: int = 6000
+    """Gradients of a minibatch that each solver may take."""
+    seeds: int = 4
+    """Networks and minibatches that each solver is tried on; at least 3."""
+    step_sizes: int = 6
+    """How many step sizes each solver is tried with, at equal ratios."""
+    smallest_step: float = 1e-3
+    """The first of them."""
+    largest_step: float = 1.0
+    """The last of them."""
+    batch_size: int = 64
+    """Points a gradient sees."""
+    width: int = 32
+    """Units in each of two hidden layers of either network."""
+
+
+def check_gan(args: GanArgs) -> None:
+    """Raises a `UserError` for a flag that cannot work."""
+    least = {"budget": MOMENTS, "seeds": 3, "step_sizes": 1, "batch_size": 1, "width": 1}
+    for name, value in least.items():
+        if getattr(args, name) < value:
+            flag = "--gan." + name.replace("_", "-")
+            raise UserError(f"{flag} must be at least {value}, got {getattr(args, name)}.")
+    if not 0 < args.smallest_step < args.largest_step < float("inf"):
+        raise UserError(
+            f"--gan.smallest-step and --gan.largest-step must be positive and increasing, got "
+            f"{args.smallest_step} and {args.largest_step}."
+        )
+
+
+class Scores(Measure):
+    """What samples are worth, `(n, 2)` against a law of equally likely bumps.
+
+    A sample is of high quality if it is within three deviations of a mode, and counts for that one.
+    A mode is captured by one such sample. `reverse_kl` is log K - H of the modes' frequencies among
+    the samples of high quality; log K, the worst, if there is none. `overlap` is the sum over modes
+    of min(share of all samples, 1/K): nearly 1 for data, less for each mode that is missed and each
+    sample that is of no mode.
+    """
+
+    means: jax.Array
+    std: jax.Array
+    latents: jax.Array
+
+    def of(self, points: jax.Array) -> dict[str, jax.Array]:
+        modes = len(self.means)
+        distance = jnp.linalg.norm(points[:, None] - self.means[None], axis=-1)
+        near = (distance <= 3 * self.std) & (distance == distance.min(axis=1, keepdims=True))
+        share = jnp.mean(near, axis=0)
+        good = jnp.sum(share)
+        frequency = jnp.where(good > 0, share / jnp.where(good > 0, good, 1), jnp.eye(modes)[0])
+        return {
+            "overlap": jnp.sum(jnp.minimum(share, 1 / modes)),
+            "modes": jnp.sum(share > 0).astype(jnp.float32),
+            "high_quality": good,
+            "reverse_kl": math.log(modes) - jnp.sum(jax.scipy.special.entr(frequency)),
+        }
+
+    def __call__(self, players: go.Players) -> jax.Array:
+        return self.of(jax.vmap(players.x)(self.latents))["overlap"]
+
+
+def ring() -> theory.GaussianMixture:
+    """The data: eight bumps of deviation 0.1 on a circle of radius 2."""
+    return theory.ring(radius=2.0, std=0.1)
+
+
+def make_scores(law: theory.GaussianMixture, key: jax.Array) -> Scores:
+    """The scores on latents of their own."""
+    latents = jax.random.normal(key, (SAMPLES, 2))
+    return Scores(law.means, law.scale_trils[0, 0, 0], latents)
+
+
+def make_gan_contest(args: GanArgs, seed: int) -> Contest:
+    """The GAN, with networks and keys for each seed."""
+    law = ring()
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 8), 3)
+    network = functools.partial(MLP, width=args.width, depth=2)
+
+    @eqx.filter_vmap
+    def starts(key: jax.Array) -> go.Players:
+        key_x, key_y = jax.random.split(key)
+        return go.Players(network((2,), (2,), key=key_x), network((2,), (), key=key_y))
+
+    game = go.NonSaturatingGAN(law.sample, go.NormalLatent((2,)), args.batch_size)
+    return Contest(
+        game,
+        make_scores(law, keys[2]),
+        starts(jax.random.split(keys[0], args.seeds)),
+        jax.random.split(keys[1], args.seeds),
+        jnp.asarray(jnp.inf),
+        jnp.int32(1),
+    )
+
+
+@eqx.filter_jit
+def _judge(players: go.Players, scores: Scores) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Samples and scores of networks with a first axis of seeds."""
+    points = eqx.filter_vmap(lambda p: jax.vmap(p.x)(scores.latents))(players)
+    return points, jax.vmap(scores.of)(points)
+
+
+def gan_line(make: Make, contest: Contest, args: GanArgs) -> tuple[dict[str, Any], np.ndarray]:
+    """A solver's line, at the step size of the largest mean overlap, and its samples."""
+    rates = jnp.geomspace(args.smallest_step, args.largest_step, args.step_sizes)
+    budgets = jnp.round(jnp.linspace(0, args.budget, MOMENTS + 1)).astype(jnp.int32)
+    begin = time.perf_counter()
+    plays: Plays = play(make, contest, rates, budgets)
+    curve = np.asarray(jax.block_until_ready(plays.curve))
+    seconds = time.perf_counter() - begin
+    # What is not a number scores nothing.
+    curve = np.where(np.isfinite(curve), curve, 0)
+    best = int(np.argmax(curve[..., -1].mean(axis=1)))
+    arrays, static = eqx.partition(plays.players, eqx.is_array)
+    players = eqx.combine(jax.tree.map(lambda leaf: leaf[best], arrays), static)
+    assert isinstance(contest.measure, Scores)
+    points, scores = _judge(players, contest.measure)
+    return {
+        "step_size": float(rates[best]),
+        "grid_end": best in (0, len(rates) - 1),
+        **summary_of({name: np.asarray(scores[name]) for name in SCORES}),
+        "rounds": int(np.max(np.asarray(plays.rounds)[best])),
+        "seconds_with_compilation": seconds,
+        "curve": curve[best].mean(axis=0).tolist(),
+    }, np.asarray(points)
+
+
+def summary_of(scores: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean and standard error over seeds."""
+    numbers = {}
+    for name, values in scores.items():
+        numbers[name] = float(np.mean(values))
+        numbers[f"{name}_error"] = float(np.std(values, ddof=1) / math.sqrt(len(values)))
+    return numbers
+
+
+def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any], np.ndarray]:
+    """The scores of as many real points, which no generator can be expected to pass."""
+    assert isinstance(contest.measure, Scores)
+    law, scores = ring(), contest.measure
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 9), args.seeds)
+    points = jax.vmap(lambda key: law.sample(key, SAMPLES))(keys)
+    values = jax.vmap(scores.of)(points)
+    return summary_of({name: np.asarray(values[name]) for name in SCORES}), np.asarray(points)
+
+
+def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
+    """Of the solvers named, those without linear systems; or all, if no others are named."""
+    affordable = {**FIRST_ORDER, **SECOND_ORDER}
+    chosen = [name for name in names if name in affordable] or [n for n in names if n in SOLVERS]
+    return {name: SOLVERS[name] for name in chosen}
+
+
+def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) -> dict[str, Line]:
+    """Plays what is not in the folder's metrics yet: lines by solver, with `real data` first."""
+    contest = make_gan_contest(args, seed)
+    done = {line["solver"]: line for line in folder.read_metrics() if line["kind"] == "gan"}
+    samples: dict[str, np.ndarray] = {}
+    real, samples["real data"] = data_line(contest, args, seed)
+    lines: dict[str, Line] = {"real data": real}
+    playing = players_of_gan(names)
+    missing = [name for name in names if name not in playing]
+    if missing:
+        print(f"gan: {', '.join(missing)} solve a linear system a round, or need a finite sum")
+    for name, make in playing.items():
+        path = folder.path / "samples" / f"gan_{name}.npy"
+        if name not in done or not path.is_file():
+            numbers, points = gan_line(make, contest, args)
+            np.save(path, points)
+            done[name] = {"kind": "gan", "solver": name, **numbers}
+            folder.append_metrics([done[name]])
+            shown = (f"{score} {numbers[score]:.3f}" for score in SCORES)
+            print(f"gan {name}: {', '.join(shown)}", flush=True)
+        lines[name], samples[name] = done[name], np.load(path)
+    write_gan_table(lines, args.budget, args.seeds, folder.path / "gan_table.md")
+    draw_samples(lines, samples, folder.path / "gan_samples.png")
+    draw_gan_curves(lines, args.budget, folder.path / "gan_curves.png")
+    print("gan_table.md, gan_samples.png and gan_curves.png")
+    return lines
