@@ -34,7 +34,6 @@ class Contest(NamedTuple):
     - `game`: as it is played. `measure`: what the curves show, of a joint strategy.
     - `starts`: joint strategies with a first axis. `keys`: one for each start, or `None`.
     - `reach`: a joint strategy of a larger norm has diverged.
-    - `whole_sum`: minibatches in the whole sum; 1 if the game is none.
     """
 
     game: go.AbstractGame
@@ -42,7 +41,6 @@ class Contest(NamedTuple):
     starts: go.Players
     keys: Any
     reach: jax.Array
-    whole_sum: jax.Array
 
 
 class ZeroSumOneOf(go.ZeroSumGame):
@@ -221,10 +219,9 @@ def make_contest(name: str, chosen: Sequence[str], key: jax.Array, count: int) -
     sizes.append(np.linalg.norm(flat(starts), axis=1).max())
     reach = jnp.asarray(entry.reach * max(1.0, *sizes))
     if not isinstance(game, go.AbstractFiniteSumGame):
-        return Contest(game, Stationarity(game), starts, None, reach, jnp.int32(1))
+        return Contest(game, Stationarity(game), starts, None, reach)
     keys = jax.random.split(key_play, count)
-    whole_sum = jnp.int32(game.size // game.batch_size)
-    return Contest(game, Stationarity(_mean_of(game)), starts, keys, reach, whole_sum)
+    return Contest(game, Stationarity(_mean_of(game)), starts, keys, reach)
 
 
 def _mean_of(game: Any) -> go.AbstractGame:

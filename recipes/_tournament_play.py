@@ -33,13 +33,9 @@ VERDICTS = ("nash", "minimax", "critical", "stationary", "moving", "cycle", "div
 point; where the field is small; still nearing; circling, stuck or drifting off; beyond reach."""
 
 
-def cost_of(info: go.RoundInfo, solver: go.AbstractSolver, whole_sum: int | Array) -> Array:
+def cost_of(info: go.RoundInfo) -> Array:
     """What a round cost, in gradients."""
-    cost = info.gradients + HVP * info.hvps
-    if isinstance(solver, go.SVRE):
-        # Its report counts a gradient of the whole sum as one.
-        cost = cost + jnp.where(info.gradients > 8, 2 * (whole_sum - 1), 0)
-    return cost
+    return info.gradients + HVP * info.hvps
 
 
 class Plays(NamedTuple):
@@ -85,7 +81,7 @@ def _play_one(
         players, state = eqx.combine(carried, rest)
         round_key = None if key is None else jax.random.fold_in(key, t)
         players, state, info = solver.step(contest.game, players, state, round_key)
-        spent = spent + cost_of(info, solver, contest.whole_sum)
+        spent = spent + cost_of(info)
         return eqx.filter((players, state), eqx.is_array), t + 1, spent
 
     def evaluated(carry):
