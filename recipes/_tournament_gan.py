@@ -124,7 +124,6 @@ def make_gan_contest(args: GanArgs, seed: int) -> Contest:
         starts(jax.random.split(keys[0], args.seeds)),
         jax.random.split(keys[1], args.seeds),
         jnp.asarray(jnp.inf),
-        jnp.int32(1),
     )
 
 

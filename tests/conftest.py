@@ -26,3 +26,10 @@ def float32():
         jax.numpy_rank_promotion("allow"),
     ):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_compiled_programs():
+    """The programs of one file are of no use to the next, and together they fill the memory."""
+    yield
+    jax.clear_caches()
