@@ -175,9 +175,11 @@ GAMES: dict[str, Entry] = {
 }
 """Every game that can be chosen."""
 
-DEFAULT_GAMES = tuple(name for name in GAMES if name != "dirac_gan_r1")
-"""Those of the default tournament: all that do not cost a set of programs of their own for little
-that is new."""
+ALL_GAMES = tuple(name for name in GAMES if name != "dirac_gan_r1")
+"""All that do not cost a set of programs of their own for little that is new."""
+
+DEFAULT_GAMES = ("bilinear", "dirac_gan", "forsaken", "adolphs", "mazumdar_fiez", "wang_g1")
+"""Zero-sum games on the plane: one program for each solver plays them all."""
 
 
 def points_of(game: go.AbstractGame) -> tuple[go.CriticalPoint, ...]:

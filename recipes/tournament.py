@@ -1,6 +1,7 @@
 """Every solver on a set of games, each at its best step size, after the same number of gradients.
 
-    python -m recipes.tournament                                    # all solvers, toy games
+    python -m recipes.tournament                                    # all solvers, six toy games
+    python -m recipes.tournament --games all                        # twelve, in four programs each
     python -m recipes.tournament --games bilinear quadratic --solvers extragradient cgd lola
     python -m recipes.tournament --games gan                        # a small GAN on eight Gaussians
     python -m recipes.tournament --resume RUN --games forsaken gan  # adds games to a table
@@ -8,8 +9,8 @@
 A solver is tried with every step size of one grid from every start, all in one compiled call; what
 counts is the step size of the smallest median at the end. A Hessian product counts as two
 gradients, and a play ends with the round that uses up its budget. Toy games are played in float64.
-The default takes three to five minutes on two cores, nearly all of them to compile one program for
-each solver and set of similar games: name fewer of either to wait less. The GAN takes five more.
+The default takes a minute on two cores, nearly all of it to compile one program for each solver;
+other kinds of games need other programs, so that `all` takes three to five. The GAN takes five more.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ from recipes._solver_registry import (
     SOLVERS,
     check_names,
 )
-from recipes._tournament_games import DEFAULT_GAMES, GAMES, make_contest, points_of
+from recipes._tournament_games import ALL_GAMES, DEFAULT_GAMES, GAMES, make_contest, points_of
 from recipes._tournament_gan import GanArgs, check_gan, play_gan, players_of_gan
 from recipes._tournament_pictures import draw_curves, draw_map
 from recipes._tournament_play import Task, line_of, play_all
@@ -48,7 +49,7 @@ class Args(FolderArgs):
     games: tuple[str, ...] = DEFAULT_GAMES
     """Which games, of: bilinear bilinear_10 quadratic dirac_gan dirac_gan_r1 balduzzi_stable
     balduzzi_unstable forsaken adolphs mazumdar_fiez wang_g1 rock_paper_scissors stochastic_bilinear
-    and gan."""
+    and gan; or all, which is every one but dirac_gan_r1 and gan."""
     solvers: tuple[str, ...] = tuple(EVERY_SOLVER)
     """Which solvers; svre plays stochastic_bilinear alone, and
     those that solve linear systems do not play it. On gan, those that solve a linear system
@@ -67,9 +68,14 @@ class Args(FolderArgs):
     """The GAN's own flags."""
 
 
+def games_of(args: Args) -> tuple[str, ...]:
+    """The games that the flag names, `all` written out."""
+    return tuple(game for name in args.games for game in (ALL_GAMES if name == "all" else (name,)))
+
+
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    check_names("--games", args.games, (*GAMES, "gan"))
+    check_names("--games", args.games, (*GAMES, "gan", "all"))
     check_names("--solvers", args.solvers, tuple(EVERY_SOLVER))
     for name in ("budget", "step_sizes", "starts"):
         if getattr(args, name) < 1:
@@ -82,12 +88,12 @@ def check(args: Args) -> None:
             f"--smallest-step and --largest-step must be positive and increasing, got "
             f"{args.smallest_step} and {args.largest_step}."
         )
-    if not pairs(args) and "gan" not in args.games:
+    if not pairs(args) and "gan" not in games_of(args):
         raise UserError(
             "none of --solvers plays any of --games: svre plays stochastic_bilinear alone, which "
             "those that solve linear systems do not."
         )
-    if "gan" in args.games and not players_of_gan(args.solvers):
+    if "gan" in games_of(args) and not players_of_gan(args.solvers):
         raise UserError("none of --solvers plays gan: svre plays stochastic_bilinear alone.")
     check_gan(args.gan)
 
@@ -96,7 +102,7 @@ def pairs(args: Args) -> list[tuple[str, str]]:
     """Every game with every solver that can play it."""
     return [
         (game, solver)
-        for game in dict.fromkeys(args.games)
+        for game in dict.fromkeys(games_of(args))
         for solver in dict.fromkeys(args.solvers)
         if game in GAMES and solver in _players_of(game)
     ]
@@ -121,7 +127,7 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
             continue
         print(f"{game}: {entry.about}", flush=True)
         key = jax.random.fold_in(jax.random.key(args.seed), list(GAMES).index(game))
-        contest = make_contest(game, args.games, key, args.starts)
+        contest = make_contest(game, games_of(args), key, args.starts)
         budgets = jnp.linspace(0, args.budget * entry.patience, MOMENTS + 1)
         budgets = jnp.round(budgets).astype(jnp.int32)
         tasks = [Task(EVERY_SOLVER[solver], contest, rates, budgets) for solver in solvers]
@@ -159,7 +165,7 @@ def run(args: Args) -> Result:
         with jax.enable_x64(True):
             lines = play_toys(args, folder)
         finish_toys(folder, lines)
-    gan = play_gan(args.gan, args.solvers, args.seed, folder) if "gan" in args.games else {}
+    gan = play_gan(args.gan, args.solvers, args.seed, folder) if "gan" in games_of(args) else {}
     summary = {
         "recipe": "tournament",
         "budget": args.budget,
