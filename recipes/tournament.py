@@ -9,8 +9,8 @@
 A solver is tried with every step size of one grid from every start, all in one compiled call; what
 counts is the step size of the smallest median at the end. A Hessian product counts as two
 gradients, and a play ends with the round that uses up its budget. Toy games are played in float64.
-The default takes a minute on two cores, nearly all of it to compile one program for each solver;
-other kinds of games need other programs, so that `all` takes three to five. The GAN takes five more.
+The default takes a minute on two cores, nearly all of it to compile one program for each solver.
+Other kinds of games need other programs: `all` takes three to five minutes, the GAN five more.
 """
 
 import dataclasses

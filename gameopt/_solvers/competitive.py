@@ -133,10 +133,10 @@ def _competitive_moves(
     solution = solve_linear(
         matvec, right, positive_definite=game.is_zero_sum, linear_solver=linear_solver
     )
-    move_x = jax.tree.map(jnp.negative, times(root, solution.value))
-    answered = jax.tree.map(jnp.add, field.y, back(move_x))
-    move_y = jax.tree.map(jnp.negative, times(rates.y, answered))
-    return Players(move_x, move_y), solution
+    # The residual's own product begins with this one, and XLA takes it once for both.
+    against_x = times(root, solution.value)
+    answered = jax.tree.map(jnp.subtract, back(against_x), field.y)
+    return Players(jax.tree.map(jnp.negative, against_x), times(rates.y, answered)), solution
 
 
 def _played(game: AbstractGame, players: Players, moves: Players) -> Players:
