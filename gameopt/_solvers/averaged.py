@@ -30,7 +30,8 @@ class Averaged(AbstractSolver[AveragedState]):
 
     - `solver`: any solver of the joint strategy.
     - `decay`: $\beta$ of the exponential moving average $\bar z^+ = \beta\bar z + (1-\beta)z^+$,
-      which begins at the start; a number or a `Players`. If left out, the average is uniform over
+      which begins at the start (or at the point of the game's sets next to it, so that an average
+      stays in convex sets); a number or a `Players`. If left out, the average is uniform over
       all iterates after the first round: $\bar z_t = \frac1t\sum_{i\le t} z_i$.
 
     The average never enters the play; `evaluate` gives it, so that `solve` and records see it.
@@ -53,7 +54,7 @@ class Averaged(AbstractSolver[AveragedState]):
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> AveragedState:
         state = self.solver.init(game, players, key)
-        return AveragedState(state, playable(players), jnp.zeros((), jnp.int32))
+        return AveragedState(state, playable(game.project(players)), jnp.zeros((), jnp.int32))
 
     def step(
         self, game: AbstractGame, players: Players, state: AveragedState, key: Key = None

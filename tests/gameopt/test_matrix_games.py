@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.solvers import ALL_SOLVERS, point
+from tests.solvers import ALL_SOLVERS, EqualTerms, point
 
 NAMED = {"rock_paper_scissors": go.rock_paper_scissors, "matching_pennies": go.matching_pennies}
 PARAMETRIZATIONS = ["simplex", "softmax"]
@@ -123,8 +123,10 @@ def test_both_parametrizations_are_one_game():
 @pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
 def test_play_stays_on_the_simplex(name):
     """Probabilities after every round, from a start that is none."""
-    game, start = go.rock_paper_scissors(), point([2.0, 0.0, -1.0], [0.2, 0.2, 0.6])
-    path = go.rollout(game, ALL_SOLVERS[name](0.3), start, 40, record=go.record_players).records
+    game, start = EqualTerms(go.rock_paper_scissors()), point([2.0, 0.0, -1.0], [0.2, 0.2, 0.6])
+    path = go.rollout(
+        game, ALL_SOLVERS[name](0.3), start, 40, key=jax.random.key(0), record=go.record_players
+    ).records
     for strategies in (path.x, path.y):
         np.testing.assert_allclose(jnp.sum(strategies, axis=1), 1, atol=1e-12)
         assert jnp.min(strategies) >= 0
