@@ -38,11 +38,17 @@ def arnoldi(
     - `start`: not zero.
     """
     size = min(num_matvecs, start.size)
-    small, last = jax.jit(lambda v: _factorise(matvec, v, size))(start)
+    small, last = jax.jit(lambda v: factorise(matvec, v, size))(start)
     return ritz_pairs(np.asarray(small), float(last))
 
 
-def _factorise(matvec, start, size: int):
+def factorise(
+    matvec: Callable[[Float[Array, " n"]], Float[Array, " n"]], start: Float[Array, " n"], size: int
+) -> tuple[Float[Array, "m m"], Float[Array, ""]]:
+    """The Hessenberg matrix of `size` products, and the norm of the vector that follows it.
+
+    Traceable: what `ritz_pairs` takes on the host.
+    """
     # matfree mixes integers with floats, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
         result = decomp.hessenberg(size, reortho="full", custom_vjp=False)(matvec, start)
