@@ -21,7 +21,9 @@ class MOTIONS(eqx.Enumeration):
 
     settled = "It has come to rest, to the tolerance."
     cycle = "It repeats one closed orbit, neither nearing it any more nor leaving it."
-    diverging = "It leaves: it became inf or nan, passed `max_norm`, or grows by the same factor all along."
+    diverging = (
+        "It leaves: it is inf or nan, passed `max_norm`, or grows by the same factor all along."
+    )
     undecided = (
         "It moves, and repeats nothing to the tolerance. If `drift` is below zero it is still "
         "nearing, above zero still growing: record more rounds. If `period` is infinite, or the "
@@ -38,8 +40,9 @@ class LimitCycle(eqx.Module):
     - `amplitude`: the largest distance from `center` in the rounds that were judged.
     - `drift`: by what share the size of the orbit changes from one turn to the next, from a line
       through its logarithm; 0 without turns.
-    - `mismatch`: the distance between the path and itself as many turns on as the record allows,
-      relative to its size (root mean squares); infinite without turns.
+    - `mismatch`: the distance between the path and itself some turns on, relative to its size (root
+      mean squares): the largest for 1, 2, 4, ... turns, as many as the record has; infinite
+      without turns.
     - `center`: the mean over whole turns, with the structure of a record.
     """
 
@@ -66,7 +69,8 @@ def limit_cycle(
     itself to `closure`. Two incommensurate periods, chaos and noise fail there. A spiral must
     change little enough to pass; then it is still no cycle if the size of its turns drifts by more
     than a tenth of `closure` in all, or by less but as steadily in the last turns as in the first,
-    down to what the splines resolve. A cycle that is being reached slows down instead, and is one.
+    down to what noise and splines resolve. A cycle that is being reached slows down instead, and
+    is one.
 
     On the host, in float64.
 
@@ -174,12 +178,12 @@ def _grows(extents: Float[np.ndarray, " 8"]) -> bool:
 def _report(found: _Found, unravel: Any) -> LimitCycle:
     motion: Any = getattr(MOTIONS, found.motion)
     number = lambda value: jnp.asarray(value, jnp.result_type(float))
-    period, mismatch = (np.inf, np.inf) if found.orbit is None else found.orbit
+    orbit = Recurrence(np.inf, np.inf, np.inf) if found.orbit is None else found.orbit
     return LimitCycle(
         motion,
-        number(period),
+        number(orbit.period),
         number(found.amplitude),
         number(found.drift),
-        number(mismatch),
+        number(orbit.mismatch),
         unravel(found.center),
     )
