@@ -47,7 +47,7 @@ def path_angle(
     $\xi$ is the gradient, and play goes along $-\xi$. So $c < 0$ before 1 and $c > 0$ after it
     says that play is drawn to the end from both sides: a switch from negative to positive is
     attraction, one from positive to negative repulsion. Rotation is a bump of one sign around 1.
-    Near an equilibrium $z^\star$ with $J = aI + bR$, $R$ a quarter turn, $c = \cos(\varphi +
+    Near an equilibrium $z^\star$ with $J = aI + bR$, $R$ the quarter turn, $c = \cos(\varphi +
     \psi)$, $\varphi$ being the angle from the line to $z_\alpha - z^\star$, which sweeps half a
     turn, and $\psi = \arg(a + ib)$: without rotation a switch and no bump, without attraction a
     bump of 1 and no switch, else a switch and a bump of $1 - \cos\psi$.
