@@ -72,6 +72,10 @@ class MatrixGame(AbstractGame):
                 optax.projections.projection_simplex(players.y),
             )
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.loss_y is None
+
     def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
         """The losses, less those of the best action against the other's strategy."""
         mixed, losses = self.strategies(players), self.losses(players)

@@ -41,7 +41,9 @@ def test_equal_weights_are_the_averages_of_the_solver_that_averages():
 
 def test_alternating_play_on_a_bilinear_game_averages_to_the_equilibrium_as_1_over_t():
     """The slope of the largest distance still to come, log over log, is -1."""
-    game = go.Bilinear([[1.0, 0.3], [0.0, 0.7]], [0.4, -0.1], [0.2, 0.5])
+    game = go.Bilinear(
+        np.array([[1.0, 0.3], [0.0, 0.7]]), np.array([0.4, -0.1]), np.array([0.2, 0.5])
+    )
     (equilibrium,) = game.equilibria()
     start = point(jnp.ones(2), -jnp.ones(2))
     path = go.rollout(

@@ -19,7 +19,8 @@ ORIGIN = point(jnp.zeros(3), jnp.zeros(2))
 
 def planar(a, b):
     """J = [[a, b], [-b, a]]: attraction a, rotation b, equilibrium 0."""
-    return go.ZeroSumQuadratic([[a]], [[b]], [[-a]])
+    eye = np.eye(1)
+    return go.ZeroSumQuadratic(a * eye, b * eye, -a * eye)
 
 
 def passing(game, distance, **options):
@@ -83,7 +84,9 @@ def test_the_bump_is_as_wide_as_the_passing_distance():
 @pytest.mark.parametrize("b", [0.0, 0.5, 3.0])
 def test_a_line_right_through_the_equilibrium_has_no_bump(b):
     """c = -cos psi before it, cos psi after it, and 0 rather than rounding at it."""
-    offset = go.ZeroSumQuadratic([[1.0]], [[b]], [[-1.0]], linear_x=[0.3], linear_y=[-0.2])
+    offset = go.ZeroSumQuadratic(
+        np.eye(1), b * np.eye(1), -np.eye(1), linear_x=np.array([0.3]), linear_y=np.array([-0.2])
+    )
     (equilibrium,) = offset.equilibria()
     found = go.path_angle(offset, point([1.0], [0.7]), equilibrium)
     sign = np.sign(np.round(np.asarray(found.alphas) - 1, 9))
@@ -121,7 +124,7 @@ def test_no_line_has_no_angle():
 
 def test_a_player_that_stays_has_cosine_zero():
     """Along y alone, x's own cosine is 0 while its field is not."""
-    found = go.path_angle(planar(1.0, 1.0), point([1.0], [1.0]), point([1.0], [0.2]))
+    found = go.path_angle(planar(1.0, 2.0), point([1.0], [1.0]), point([1.0], [0.2]))
     assert not found.own_cosine.x.any()
     assert found.own_field_norm.x.all()
     np.testing.assert_allclose(jnp.abs(found.own_cosine.y), 1)
