@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from gameopt._recurrence import Recurrence, recurrence, turn_sizes
 from gameopt._trees import playable
@@ -91,6 +91,7 @@ def limit_cycle(
     """
     if not 0 <= skip < 1:
         raise ValueError(f"skip must be at least 0 and less than 1, got {skip}.")
+    path = playable(jax.tree.map(_as_array, path))
     vectors, unravel = _vectors(path)
     tail = vectors[int(skip * len(vectors)) :]
     if len(tail) < _SHORTEST:
@@ -101,7 +102,7 @@ def limit_cycle(
     if not np.isfinite(vectors).all() or np.linalg.norm(vectors, axis=1).max() > max_norm:
         found = _Found("diverging", None, tail[-1], np.inf)
         return _report(found, unravel)
-    rounding = 1e-12 if jax.tree.leaves(playable(path))[0].dtype == jnp.float64 else 1e-5
+    rounding = 1e-12 if jax.tree.leaves(path)[0].dtype == jnp.float64 else 1e-5
     return _report(_judge(vectors, tail, float(tol), float(closure), rounding), unravel)
 
 
@@ -113,9 +114,12 @@ class _Found(NamedTuple):
     drift: float = 0.0
 
 
+def _as_array(leaf: Any) -> Any:
+    return jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
 def _vectors(path: Any) -> tuple[Float[np.ndarray, "t n"], Any]:
     """The records as rows, and the function that puts a row back."""
-    path = playable(path)
     leaves, structure = jax.tree.flatten(path)
     if not leaves or any(leaf.ndim < 1 or len(leaf) != len(leaves[0]) for leaf in leaves):
         raise ValueError("limit_cycle needs a path: arrays with one first axis of rounds.")
@@ -123,7 +127,7 @@ def _vectors(path: Any) -> tuple[Float[np.ndarray, "t n"], Any]:
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     rows = [np.asarray(leaf, np.float64).reshape(len(leaf), -1) for leaf in leaves]
 
-    def unravel(row: Array):
+    def unravel(row: np.ndarray) -> Any:
         pieces = np.split(row, ends[:-1])
         shaped = [
             jnp.asarray(piece.reshape(shape), leaf.dtype)

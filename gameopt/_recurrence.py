@@ -108,7 +108,7 @@ def _refined(spline: BSpline, rounds: int, lag: float, reach: float) -> float:
     off = lambda value: _difference(spline, rounds, value)
     found = minimize_scalar(off, bounds=bounds, method="bounded", options={"xatol": 1e-9})
     # Bounded search never lands on a whole number of rounds, where there is no spline error.
-    return min(float(found.x), lag, round(lag), key=off)
+    return min(float(found.x), lag, float(round(lag)), key=off)
 
 
 def _difference(spline: BSpline, rounds: int, lag: float) -> float:

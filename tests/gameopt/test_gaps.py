@@ -19,7 +19,7 @@ def test_on_a_box_the_best_answers_are_corners():
     """max_y' V(x, y') = |M'x|_1 and min_x' V(x', y) = -|My|_1, which the search reaches."""
     x, y = np.array([0.3, -0.7]), np.array([0.9, 0.2])
     matrix = np.array([[1.0, -2.0], [0.5, 3.0]])
-    found = go.duality_gap(BOX, point(x, y), optimizer=SGD, steps=100)
+    found = go.duality_gap(BOX, point(x, y), optimizer=SGD, steps=400)
     exact = np.abs(matrix.T @ x).sum() + np.abs(matrix @ y).sum()
     np.testing.assert_allclose(found.total, exact, rtol=1e-12)
     assert not found.exact
