@@ -1,6 +1,6 @@
 """What the players could still gain: duality gap and exploitability."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -33,13 +33,13 @@ class Gap(eqx.Module):
     - `nonfinite`: whether a player's search met a loss, gradient or strategy that is inf or nan,
       and stopped there: a bound is then that of the steps before; lower the learning rate. Loss
       minus infinity is a gain of infinity.
-    - `answers`: the answers that gain it; `None` if exact, where a best answer need not exist.
+    - `answers`: the `Players` that gain it; `None` if exact, where a best answer need not exist.
     """
 
     total: Scalar
     gains: Players[Scalar, Scalar]
     nonfinite: Players[Bool[Array, ""], Bool[Array, ""]]
-    answers: Players | None
+    answers: Any
     exact: bool = eqx.field(static=True)
 
 

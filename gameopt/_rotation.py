@@ -85,7 +85,7 @@ def _rotation(game, players, key, start, method: str, num_matvecs: int) -> Rotat
         found = _on_host(_fastest, jacobian(game, players, key))
     else:
         found = _fastest_ritz(game, players, key, start, num_matvecs)
-    return Rotation(*shares, *found, method)
+    return Rotation(*shares, found[0], found[1], found[2], method)
 
 
 def _along_the_field(game, players, key) -> tuple[Scalar, Scalar, Scalar, Scalar]:
@@ -119,26 +119,26 @@ def _on_host(function, *arrays: Array) -> Float[Array, " 3"]:
 
 def _fastest(matrix: Array) -> np.ndarray:
     """Frequency, damping and residual of the eigenvalue that turns fastest."""
-    matrix = np.asarray(matrix, np.float64)
-    if not np.isfinite(matrix).all():
+    dense = np.asarray(matrix, np.float64)
+    if not np.isfinite(dense).all():
         return np.full(3, np.inf)
-    values = np.linalg.eigvals(matrix)
+    values = np.linalg.eigvals(dense)
     return _pick(values, np.zeros(len(values)))
 
 
 def _fastest_of_ritz(small: Array, last: Array) -> np.ndarray:
-    small = np.asarray(small)
+    hessenberg = np.asarray(small)
     # Rows after an invariant subspace may be nan, its first entry is not.
-    if not np.isfinite(small[0, 0]):
+    if not np.isfinite(hessenberg[0, 0]):
         return np.full(3, np.inf)
-    pairs = ritz_pairs(small, float(last))
+    pairs = ritz_pairs(hessenberg, float(last))
     return _pick(pairs.values, pairs.residuals)
 
 
 def _pick(values: np.ndarray, residuals: np.ndarray) -> np.ndarray:
-    speeds = np.abs(values.imag)
+    speeds = np.abs(np.imag(values))
     # Equal up to rounding is equal, and then the least damped one dominates.
     rounding = len(values) * np.finfo(np.float64).eps * np.abs(values).max()
     fast = np.flatnonzero(speeds >= speeds.max() - rounding)
-    chosen = fast[np.argmin(values.real[fast])]
-    return np.array([speeds[chosen], values.real[chosen], residuals[chosen]])
+    chosen = fast[np.argmin(np.real(values)[fast])]
+    return np.array([speeds[chosen], np.real(values)[chosen], residuals[chosen]])

@@ -148,10 +148,7 @@ def test_growth_that_bends_down_is_not_called_diverging():
     path = plane(np.exp(0.1j * rounds) / (1 + 1e3 * np.exp(-rounds / 700)))
     assert named(go.limit_cycle(path[:3000])) == "diverging"
     assert named(go.limit_cycle(path[:6000])) == "undecided"
-    assert named(go.limit_cycle(path, skip=0.9)) == "undecided"  # too few turns to be sure of
-    longer = np.arange(30_000)
-    path = plane(np.exp(0.1j * longer) / (1 + 1e3 * np.exp(-longer / 700)))
-    assert named(go.limit_cycle(path)) == "cycle"
+    assert named(go.limit_cycle(path, skip=0.9)) == "cycle"
 
 
 def test_records_of_any_structure():
