@@ -52,7 +52,7 @@ def factorise(
     # matfree mixes integers with floats, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
         result = decomp.hessenberg(size, reortho="full", custom_vjp=False)(matvec, start)
-    return result.J_small, jnp.asarray(jnp.linalg.norm(result.residual))
+    return jnp.asarray(result.J_small), jnp.asarray(jnp.linalg.norm(result.residual))
 
 
 def ritz_pairs(small: Float[np.ndarray, "m m"], last: float) -> RitzPairs:
