@@ -28,13 +28,13 @@ def dense_facts(
     players: Players,
     key: Key,
     rates: Players[Scalar, Scalar] | None,
-    near: Any,
+    drifts: Any,
     vectors: bool,
 ) -> Facts:
-    """**Arguments:** `near`: whether the point is nearly stationary, a traced boolean."""
+    """**Arguments:** `drifts`: whether to speak of the critical point next to it, traced."""
     matrix = jacobian(game, players, key)
     n, (size_x, size_y) = len(matrix), played_sizes(players)
-    drift = jnp.where(near, _drift(game, players, key, matrix), 0)
+    drift = jnp.where(drifts, _drift(game, players, key, matrix), 0)
     pair = jnp.zeros(2) if rates is None else jnp.stack([rates.x, rates.y])
     eps = float(jnp.finfo(matrix.dtype).eps)
     function = functools.partial(_numbers, size_x, game.is_zero_sum, eps)

@@ -36,7 +36,8 @@ class RitzAnalysis(NamedTuple):
 
 def on_host(function, shapes, *arguments):
     """`function` of NumPy arrays, by the host, also under jit and vmap."""
-    return jax.pure_callback(function, shapes, *arguments, vmap_method="sequential")
+    on_numpy = lambda *arrays: function(*map(np.asarray, arrays))
+    return jax.pure_callback(on_numpy, shapes, *arguments, vmap_method="sequential")
 
 
 def analysis_shapes(m: int) -> RitzAnalysis:
