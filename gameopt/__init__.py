@@ -1,5 +1,6 @@
 """Two-player differentiable games, and how to play them."""
 
+from gameopt._equilibria import classify as classify
 from gameopt._fields import (
     field as field,
     hessian_x as hessian_x,
@@ -104,6 +105,11 @@ from gameopt._rates import (
     local_rate as local_rate,
     local_rates as local_rates,
 )
+from gameopt._report import (
+    Curvature as Curvature,
+    EquilibriumReport as EquilibriumReport,
+    Leftmost as Leftmost,
+)
 from gameopt._second_derivatives import (
     hessian_product as hessian_product,
     loss_gradient as loss_gradient,
@@ -146,6 +152,7 @@ from gameopt._solvers.runge_kutta import RungeKutta as RungeKutta
 from gameopt._solvers.simultaneous import Simultaneous as Simultaneous
 from gameopt._solvers.svre import SVRE as SVRE
 from gameopt._solvers.unrolled import Unrolled as Unrolled
+from gameopt._spectrum import Spectrum as Spectrum, spectrum as spectrum
 from gameopt._step_sizes import (
     SafeStep as SafeStep,
     modal_lookahead as modal_lookahead,
@@ -154,5 +161,6 @@ from gameopt._step_sizes import (
 )
 from gameopt._trees import playable as playable, tree_norm as tree_norm
 from gameopt._types import Key as Key, Players as Players
+from gameopt._verdicts import VERDICT as VERDICT
 
 __version__ = "0.1.0"

@@ -1,13 +1,122 @@
-"""Eigenvalues of large operators by Arnoldi's method, with their residuals."""
+"""Krylov spaces of large operators: an orthonormal basis, and the operator compressed to it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
-from matfree import decomp
+
+BLOCK = 8
+"""How many vectors of the basis are read together when a new one is made orthogonal to them."""
+
+ROUNDING = 32.0
+"""Products are trusted to this many units in the last place of the operator's norm."""
+
+
+class KrylovSpace(NamedTuple):
+    r"""$AQ = QH + \beta\,q\,e_m^\top$, the columns of $Q$ orthonormal.
+
+    - `basis`: $Q^\top$, shape `(m, n)`; `small`: $H$, upper Hessenberg, `(m, m)`; `last`: $\beta$.
+      Where the start spans an invariant subspace, what follows it is zero in all three.
+    - `noise`: what rounding may do to a product with a unit vector, in units of $A$.
+    - `inner_residual`: the largest that `matvec` reported.
+    """
+
+    basis: Float[Array, "m n"]
+    small: Float[Array, "m m"]
+    last: Float[Array, ""]
+    noise: Float[Array, ""]
+    inner_residual: Float[Array, ""]
+
+
+class _Carry(NamedTuple):
+    blocks: Float[Array, "b block n"]
+    small: Float[Array, "rows m"]
+    next: Float[Array, " n"]
+    length: Float[Array, ""]
+    scale: Float[Array, ""]
+    inner_residual: Float[Array, ""]
+
+
+def krylov_space(
+    matvec: Callable[[Float[Array, " n"]], tuple[Float[Array, " n"], Float[Array, ""]]],
+    start: Float[Array, " n"],
+    num_matvecs: int,
+) -> KrylovSpace:
+    """Arnoldi's method, each new vector made orthogonal to all before it, twice.
+
+    Of a symmetric operator it is Lanczos' method with full reorthogonalisation.
+
+    **Arguments:**
+
+    - `matvec`: $v \\mapsto (Av, r)$, with the residual $r$ of what it solved inside, 0 if nothing.
+    - `start`: not zero. `num_matvecs`: $m$, cut to `n`.
+
+    !!! cite "Source"
+
+        Arnoldi (1951); Daniel, Gragg, Kaufman & Stewart (1976) for the second pass.
+    """
+    n, dtype = start.size, start.dtype
+    size = min(num_matvecs, n)
+    num_blocks = -(-size // BLOCK)
+    eps = jnp.finfo(dtype).eps
+    zero = jnp.zeros((), dtype)
+
+    def step(j, carry: _Carry) -> _Carry:
+        blocks = carry.blocks.at[j // BLOCK, j % BLOCK].set(carry.next)
+        product, inner = matvec(carry.next)
+        scale = jnp.maximum(carry.scale, jnp.linalg.norm(product))
+        rest, first = _remove(blocks, product, j)
+        rest, second = _remove(blocks, rest, j)
+        length = jnp.linalg.norm(rest)
+        # An invariant subspace ends here: the rest is rounding, and would be noise as a direction.
+        goes_on = length > ROUNDING * eps * scale
+        follower = jnp.where(goes_on, rest / jnp.where(goes_on, length, 1), 0)
+        length = jnp.where(goes_on, length, zero)
+        column = (first + second).reshape(-1)
+        small = carry.small.at[: column.size, j].set(column).at[j + 1, j].set(length)
+        worst = jnp.maximum(carry.inner_residual, inner.astype(dtype))
+        return _Carry(blocks, small, follower, length, scale, worst)
+
+    carry = _Carry(
+        jnp.zeros((num_blocks, BLOCK, n), dtype),
+        jnp.zeros((num_blocks * BLOCK + 1, size), dtype),
+        start / jnp.linalg.norm(start),
+        zero,
+        zero,
+        zero,
+    )
+    end = jax.lax.fori_loop(0, size, step, carry)
+    basis = end.blocks.reshape(-1, n)[:size]
+    return KrylovSpace(
+        basis, end.small[:size], end.length, ROUNDING * eps * end.scale, end.inner_residual
+    )
+
+
+def _remove(
+    blocks: Float[Array, "b block n"], vector: Float[Array, " n"], j: Array
+) -> tuple[Float[Array, " n"], Float[Array, "b block"]]:
+    """The vector without its part in the basis so far, and that part's coefficients."""
+
+    def one(b, carry):
+        vector, coefficients = carry
+        part = blocks[b] @ vector
+        return vector - part @ blocks[b], coefficients.at[b].set(part)
+
+    # Only the blocks that hold something: half of the memory traffic over a whole run.
+    none = jnp.zeros(blocks.shape[:2], vector.dtype)
+    return jax.lax.fori_loop(0, j // BLOCK + 1, one, (vector, none))
+
+
+def random_start(size: int, seed: int, like: Float[Array, "..."]) -> Float[Array, " n"]:
+    """A vector of normal numbers, hence of uniformly distributed direction.
+
+    Drawn on the host, so that it is a number like any other and not a sample of the game.
+    """
+    return jnp.asarray(np.random.default_rng(seed).normal(size=size), like.dtype)
 
 
 class RitzPairs(NamedTuple):
@@ -23,45 +132,51 @@ class RitzPairs(NamedTuple):
 
 
 def arnoldi(
-    matvec: Callable[[Float[Array, " n"]], Float[Array, " n"]],
+    matvec: Callable[..., Float[Array, " n"]],
     start: Float[Array, " n"],
     num_matvecs: int,
+    *arguments,
 ) -> RitzPairs:
-    """Ritz pairs of a square operator from `num_matvecs` products, fully reorthogonalised.
+    """Ritz pairs of a square operator from `num_matvecs` products.
 
     Where the start spans an invariant subspace, the Krylov space is cut to it. The small matrix is
     decomposed on the host: accelerators have no non-symmetric eigenvalues.
 
     **Arguments:**
 
-    - `matvec`: traceable; arrays that it needs are better arguments of a jitted caller.
+    - `matvec`: `(v, *arguments)`, traceable, a module-level function, so that it compiles once.
     - `start`: not zero.
     """
-    size = min(num_matvecs, start.size)
-    small, last = jax.jit(lambda v: _factorise(matvec, v, size))(start)
-    return ritz_pairs(np.asarray(small), float(last))
-
-
-def _factorise(matvec, start, size: int):
-    # matfree mixes integers with floats, which strict promotion forbids.
-    with jax.numpy_dtype_promotion("standard"):
-        result = decomp.hessenberg(size, reortho="full", custom_vjp=False)(matvec, start)
-    return result.J_small, jnp.linalg.norm(result.residual)
-
-
-def ritz_pairs(small: Float[np.ndarray, "m m"], last: float) -> RitzPairs:
-    """The Ritz pairs of a Hessenberg matrix and the norm of the vector that follows it."""
-    size = small.shape[0]
-    below = np.append(np.diagonal(small, -1), last)
-    finite = np.abs(small[np.isfinite(small)])
-    scale = finite.max() if finite.size else 0.0
-    tiny = size * np.finfo(small.dtype).eps * scale
-    # What follows an invariant subspace is rounding, or 0 / 0.
-    ended = ~np.isfinite(below) | (np.abs(below) <= tiny)
-    if ended.any():
-        size = int(np.argmax(ended)) + 1
-        last = 0.0
-    values, vectors = np.linalg.eig(small[:size, :size].astype(np.float64))
-    residuals = last * np.abs(vectors[-1])
+    space = _space_of(matvec, start, num_matvecs, *arguments)
+    values, residuals, _, _ = ritz_pairs(np.asarray(space.small), float(space.last))
     order = np.argsort(-np.abs(values), kind="stable")
-    return RitzPairs(values[order].astype(complex), residuals[order])
+    return RitzPairs(values[order], residuals[order])
+
+
+@eqx.filter_jit
+def _space_of(matvec, start, num_matvecs: int, *arguments) -> KrylovSpace:
+    zero = jnp.zeros((), start.dtype)
+    return krylov_space(lambda v: (matvec(v, *arguments), zero), start, num_matvecs)
+
+
+def ritz_pairs(
+    small: Float[np.ndarray, "m m"], last: float
+) -> tuple[
+    Complex[np.ndarray, " k"],
+    Float[np.ndarray, " k"],
+    Complex[np.ndarray, "k k"],
+    Float[np.ndarray, " k"],
+]:
+    """The Ritz pairs of a Hessenberg matrix, cut to the invariant subspace if there is one.
+
+    **Returns:** the values; residuals; eigenvectors of the small matrix, of length 1, as columns;
+    the lengths $\\beta_1, \\dots, \\beta_k$ below the diagonal; the last follows the space.
+    """
+    below = np.append(np.diagonal(small, -1), last).astype(np.float64)
+    if not (np.isfinite(small).all() and np.isfinite(last)):
+        nothing = np.full(len(below), np.nan)
+        return nothing.astype(complex), nothing, np.diag(nothing).astype(complex), nothing
+    size = int(np.argmax(below == 0)) + 1 if (below == 0).any() else len(below)
+    values, vectors = np.linalg.eig(small[:size, :size].astype(np.float64))
+    residuals = below[size - 1] * np.abs(vectors[-1])
+    return values.astype(complex), residuals, vectors.astype(complex), below[:size]

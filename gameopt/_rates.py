@@ -86,9 +86,10 @@ def local_rate(
         constant = np.allclose(matrix, same, rtol=1e-9, atol=1e-12)
     else:
         start = jnp.asarray(np.random.default_rng(0).normal(size=vector.size), vector.dtype)
-        matvec = lambda v, state=state: _round_jvp(game, solver, players, state, v, key)
-        values, residuals = arnoldi(matvec, start, num_matvecs)
-        here, there = np.asarray(matvec(start)), np.asarray(matvec(start, later))
+        point = (game, solver, players, state, key)
+        values, residuals = arnoldi(_round_jvp, start, num_matvecs, *point)
+        here = np.asarray(_round_jvp(start, *point))
+        there = np.asarray(_round_jvp(start, game, solver, players, later, key))
         constant = np.allclose(here, there, rtol=1e-6, atol=1e-9)
     return LocalRate(
         jnp.asarray(values),
@@ -151,7 +152,7 @@ def _round_jacobian(game, solver, players, state, key) -> Float[Array, "n n"]:
 
 
 @eqx.filter_jit
-def _round_jvp(game, solver, players, state, tangent, key) -> Float[Array, " n"]:
+def _round_jvp(tangent, game, solver, players, state, key) -> Float[Array, " n"]:
     play, vector = _round_map(game, solver, players, state, key)
     return jax.jvp(play, (vector,), (tangent,))[1]
 

@@ -1,0 +1,141 @@
+r"""What a Krylov space from a random start proves about the eigenvalues that it has not found.
+
+Arnoldi's method from a unit vector $v$ ends with a unit vector $q = p(A) v$, where $p$ has the Ritz
+values as its roots and $1 / \prod\beta_j$ as its leading coefficient. A left eigenvector $u$ of
+$\lambda$, of length 1, gives $u^* q = p(\lambda)\, u^* v$ and so $|p(\lambda)| \le 1 / |u^* v|$. If
+the direction of $v$ is uniform and $u$ does not depend on it, $|u^* v|$ is below a known $\delta$
+only with the stated probability. So $\lambda$ lies where $|p| \le 1 / \delta$, however far from
+normal $A$ is.
+
+Host code in float64: the matrices are small.
+
+!!! cite "Source"
+
+    For symmetric operators van Dorsselaer, Hochstenbach & van der Vorst (2000), "Computing
+    probabilistic bounds for extreme eigenvalues of symmetric matrices with the Lanczos method";
+    with left eigenvectors: docs/derivations.md.
+"""
+
+import numpy as np
+import scipy.special
+
+Row = np.ndarray
+"""Shape `(k,)`: Ritz values, complex or real, or the lengths below the diagonal."""
+
+_BISECTIONS = 40
+
+
+def smallest_projection(n: int, probability: float, *, real: bool) -> float:
+    r"""$\delta$ with $P(|u^* v| < \delta) \le$ `probability`, $v$ uniform on the sphere of $R^n$.
+
+    $(u^\top v)^2$ of a real $u$ is of law Beta(1/2, (n-1)/2); a complex $u$ can be turned so that
+    its real part has a length of at least $1/\sqrt 2$.
+    """
+    if n == 1:
+        return 1.0
+    square = scipy.special.betaincinv(0.5, (n - 1) / 2, probability)
+    return float(np.sqrt(square if real else square / 2))
+
+
+def symmetric_bounds(values: Row, lengths: Row, delta: float, noise: float) -> tuple[float, float]:
+    r"""An interval that has the smallest and the largest eigenvalue, from all Ritz values.
+
+    Each end fails with the probability that belongs to `delta`.
+    """
+    level = _level(lengths, delta, noise)
+    distance = lambda t, sign: float(np.sum(np.log(sign * (t - values))))
+    low, high = float(values.min()), float(values.max())
+    reach = _reach(values, level)
+    below = _outermost(lambda gap: distance(low - gap, -1.0) >= level, reach)
+    above = _outermost(lambda gap: distance(high + gap, 1.0) >= level, reach)
+    return low - below, high + above
+
+
+def half_plane_bound(values: Row, lengths: Row, delta: float, noise: float) -> float:
+    """A lower bound on the real part of the eigenvalue whose real part is smallest."""
+    level, leftmost = _level(lengths, delta, noise), float(np.real(values).min())
+    gap = _outermost(
+        lambda gap: _least_on_line(values, leftmost - gap, level), _reach(values, level)
+    )
+    return leftmost - gap
+
+
+def disc_bound(values: Row, lengths: Row, delta: float, noise: float) -> float:
+    """An upper bound on the modulus of the largest eigenvalue."""
+    level, outermost = _level(lengths, delta, noise), float(np.abs(values).max())
+    gap = _outermost(
+        lambda gap: _least_on_circle(values, outermost + gap, level), _reach(values, level)
+    )
+    return outermost + gap
+
+
+def _level(lengths: Row, delta: float, noise: float) -> float:
+    """log |p| + log prod beta, at which |p| = 1 / delta."""
+    # A space that ended is followed by rounding, not by nothing.
+    floor = max(noise, np.finfo(np.float64).tiny)
+    return float(np.sum(np.log(np.maximum(lengths, floor))) - np.log(delta))
+
+
+def _reach(values: Row, level: float) -> float:
+    """A distance from all roots at which |p| is surely beyond the level."""
+    return float(np.exp(level / len(values))) + float(np.ptp(np.real(values))) + 1e-300
+
+
+def _outermost(is_outside, reach: float) -> float:
+    """The smallest gap found at which no eigenvalue can be; `is_outside` holds from there on."""
+    low, high = 0.0, reach
+    while not is_outside(high):
+        high *= 2
+        if not np.isfinite(high):
+            return np.inf
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_outside(middle) else (middle, high)
+    return high
+
+
+def _least_on_line(values: Row, at: float, level: float) -> bool:
+    r"""Whether $\log|p(at + i\omega)|$, up to its constant, is at least `level` for every omega.
+
+    With all roots to the right of the line, $1/p$ is analytic to its left and falls off at
+    infinity, so that the line decides for the half-plane. Between nodes each factor is replaced by
+    its least value there, which makes the answer certain.
+    """
+    gaps = np.real(values) - at
+    if gaps.min() <= 0:
+        return False
+    centres = np.imag(values)
+    nodes = _nodes(centres, gaps)
+    beyond = np.maximum(nodes[:-1, None] - centres, centres - nodes[1:, None])
+    least = np.sum(0.5 * np.log(gaps**2 + np.maximum(beyond, 0.0) ** 2), axis=1)
+    return bool(least.min() >= level)
+
+
+def _nodes(centres: Row, gaps: Row) -> np.ndarray:
+    """From minus to plus infinity, close together where a root is near the line."""
+    spread = np.geomspace(1 / 16, 2.0**24, 36)
+    offsets = np.concatenate([-spread[::-1], np.linspace(-1 / 16, 1 / 16, 3), spread])
+    nodes = (centres[:, None] + gaps[:, None] * offsets).ravel()
+    width = np.ptp(centres) + gaps.max()
+    even = np.linspace(centres.min() - width, centres.max() + width, 513)
+    return np.concatenate([[-np.inf], np.unique(np.concatenate([nodes, even])), [np.inf]])
+
+
+def _least_on_circle(values: Row, radius: float, level: float) -> bool:
+    """As `_least_on_line`, for the outside of a circle about 0 that has all roots inside."""
+    gaps = radius - np.abs(values)
+    if gaps.min() <= 0:
+        return False
+    spread = np.geomspace(1 / 16, 2.0**24, 36)
+    offsets = np.concatenate([-spread[::-1], [0.0], spread])
+    steps = np.minimum(gaps / radius, 1.0)
+    angles = (np.angle(values)[:, None] + steps[:, None] * offsets).ravel()
+    angles = angles[np.abs(angles) <= 2 * np.pi]
+    nodes = np.unique(np.concatenate([np.linspace(-np.pi, np.pi, 513), angles]))
+    nodes = nodes[(nodes >= -np.pi) & (nodes <= np.pi)]
+    half = np.diff(nodes) / 2
+    middle = radius * np.exp(1j * (nodes[:-1] + half))
+    # An arc is no further from its middle than its length along the circle.
+    distance = np.abs(middle[:, None] - values) - radius * half[:, None]
+    least = np.sum(np.log(np.maximum(distance, gaps)), axis=1)
+    return bool(least.min() >= level)
