@@ -1,4 +1,4 @@
-"""A data set as a GAN is trained on it, and what is seen of the generator: exact W1 and pictures."""
+"""A data set as a GAN is trained on it, and the judge of its samples: exact W1 and pictures."""
 
 import dataclasses
 from collections.abc import Callable

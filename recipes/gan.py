@@ -52,7 +52,7 @@ class Args(DataArgs):
     penalty: Literal["none", "r1", "r2", "gp"] | None = None
     """Penalty on the squared gradient of the discriminator's logit: at the data (r1), at generated
     points (r2), or between them (gp). Default r1 on data, none on an exact density."""
-    penalty_weight: float = 0.1
+    penalty_weight: float = 1.0
     """Gamma: half of it times the mean squared gradient norm is added to the discriminator's
     loss."""
     solver: Literal["alternating", "simultaneous"] = "alternating"
