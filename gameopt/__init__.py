@@ -156,6 +156,10 @@ from gameopt._solvers.runge_kutta import RungeKutta as RungeKutta
 from gameopt._solvers.simultaneous import Simultaneous as Simultaneous
 from gameopt._solvers.svre import SVRE as SVRE
 from gameopt._solvers.unrolled import Unrolled as Unrolled
+from gameopt._spectral_density import (
+    SpectralDensity as SpectralDensity,
+    spectral_density as spectral_density,
+)
 from gameopt._spectrum import Spectrum as Spectrum, spectrum as spectrum
 from gameopt._step_sizes import (
     SafeStep as SafeStep,

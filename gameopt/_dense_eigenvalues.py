@@ -37,7 +37,7 @@ def _eigenvalues(kind: Kind, eps: float, matrix: np.ndarray) -> RitzAnalysis:
     noise = ROUNDING * eps * float(np.linalg.norm(matrix, 2))
     if kind == "general":
         values, conditions, right = conditioned_eigenvalues(matrix)
-        numbers = values.real
+        numbers = np.real(values)
     else:
         sign = 1.0 if kind == "symmetric" else -1.0
         noise = max(noise, float(np.linalg.norm(matrix - sign * matrix.T, 2)))
@@ -57,7 +57,7 @@ def conditioned_eigenvalues(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """
     parts = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = (np.asarray(part) for part in parts)
-    order = np.lexsort((values.imag, values.real))
+    order = np.lexsort((np.imag(values), np.real(values)))
     with np.errstate(divide="ignore"):
         conditions = 1 / np.abs(np.sum(left.conj() * right, axis=0))
     return values[order], conditions[order], right[:, order]

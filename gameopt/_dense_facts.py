@@ -53,8 +53,13 @@ def dense_facts(
         hessian_y=curvature(found.hessian_y, unravel_y),
         schur_x=curvature(found.schur_x, unravel_x) if zero_sum else None,
         schur_y=curvature(found.schur_y, unravel_y) if zero_sum else None,
-        leftmost=Leftmost(found.leftmost, found.lower, found.condition, found.error),
-        right=verdict(found.sides[0], found.sides[1]),
+        leftmost=Leftmost(
+            found.leftmost,
+            found.lower,
+            found.condition,
+            found.error,
+            verdict(found.sides[0], found.sides[1]),
+        ),
         mixed=verdict(found.sides[1] & found.sides[2], found.sides[0] | found.sides[3]),
         singular=verdict(found.singular[0], found.singular[1]),
         simultaneous=verdict(*found.simultaneous) if played else None,
@@ -189,7 +194,7 @@ def _schur(matrix: np.ndarray, size: int, noise: float, inner: _Extreme) -> _Ext
 def _leftmost(matrix: np.ndarray, noise: float) -> tuple[complex, float, float, float]:
     values, conditions, _ = conditioned_eigenvalues(matrix)
     errors = conditions * noise
-    lower = float(np.min(values.real - errors))
+    lower = float(np.min(np.real(values) - errors))
     return complex(values[0]), lower, float(conditions[0]), float(errors[0])
 
 

@@ -149,7 +149,7 @@ def _report(facts: Facts, stationary: VERDICT, interior, **numbers) -> Equilibri
         return all_of(stationary, inside(opponent), inside(along.positive))
 
     played = lambda fact: None if fact is None else all_of(stationary, inside(fact))
-    attractor = all_of(stationary, inside(facts.right))
+    attractor = all_of(stationary, inside(facts.leftmost.positive))
     return EquilibriumReport(
         stationary=stationary,
         dne=nash,

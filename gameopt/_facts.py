@@ -14,7 +14,7 @@ class Facts(NamedTuple):
 
     - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
       general-sum game.
-    - `right`: all eigenvalues of the Jacobian have a positive real part. `mixed`: it has both.
+    - `mixed`: the Jacobian has eigenvalues on either side of the axis.
     - `singular`, and whether a round of `simultaneous` and of `alternating` play contracts: `None`
       without step sizes.
     """
@@ -24,7 +24,6 @@ class Facts(NamedTuple):
     schur_x: Curvature | None
     schur_y: Curvature | None
     leftmost: Leftmost
-    right: VERDICT
     mixed: VERDICT
     singular: VERDICT
     simultaneous: VERDICT | None

@@ -72,25 +72,23 @@ def krylov_facts(
         )
         spaces = _two_sided(round_operator(game, players, key, rates, True), start, budget)
         alternating = _contraction(*spaces, start.size, budget)
-    one_right, all_left = sides.one_right, sides.all_left
+    decided = is_yes(right_side) | sides.all_left
     small = jnp.nanmin(jnp.abs(ritz.values) + ritz.residuals) <= noise
-    finite = jnp.all(jnp.isfinite(right.small))
-    at = 0
+    first = ritz.values[0], ritz.lower, ritz.conditions[0], ritz.errors[0]
     return Facts(
-        own_x,
-        own_y,
-        schur_x,
-        schur_y,
-        Leftmost(ritz.values[at], ritz.lower, ritz.conditions[at], ritz.errors[at]),
-        right_side,
-        verdict(sides.one_left & one_right, is_yes(right_side) | all_left),
-        verdict(small, is_yes(right_side) | all_left),
-        simultaneous,
-        alternating,
-        jnp.asarray(jnp.nan),
-        max_step(ritz.values),
-        noise,
-        finite,
+        hessian_x=own_x,
+        hessian_y=own_y,
+        schur_x=schur_x,
+        schur_y=schur_y,
+        leftmost=Leftmost(*first, right_side),
+        mixed=verdict(sides.one_left & sides.one_right, decided),
+        singular=verdict(small, decided),
+        simultaneous=simultaneous,
+        alternating=alternating,
+        tau_star=jnp.full_like(noise, jnp.nan),
+        max_step=max_step(ritz.values),
+        noise=noise,
+        finite=jnp.all(jnp.isfinite(right.small)),
     )
 
 

@@ -34,12 +34,14 @@ class Leftmost(eqx.Module):
       stated probability (if dense: to first order in the noise).
     - `condition`: $1/|y^\top x|$ of its unit eigenvectors. `error`: how far from `value` there is
       an eigenvalue, to first order.
+    - `positive`: whether all real parts are positive.
     """
 
     value: Complex[Array, ""]
     lower: Scalar
     condition: Scalar
     error: Scalar
+    positive: VERDICT
 
 
 class EquilibriumReport(eqx.Module):
@@ -48,7 +50,8 @@ class EquilibriumReport(eqx.Module):
     Each verdict is a `VERDICT`: yes, no or inconclusive.
 
     - `stationary`: whether `stationarity` is at most `tol`. Every other verdict but `degenerate`
-      is no where this is no.
+      is no where this is no; what curvature says all the same is in `hessian_x.positive` and its
+      like, and in `leftmost.positive`.
     - `dne`: a differential Nash equilibrium, $H_{xx} \succ 0$ and $H_{yy} \succ 0$.
     - `degenerate`: whether $J$ is singular, as far as rounding lets one see.
     - `minimax`, `maximin`: strict local ones of the value, $H_{yy} \succ 0$ and
@@ -131,6 +134,7 @@ class EquilibriumReport(eqx.Module):
                 ("smallest of Schur, x answering", _curvature(self.schur_y)),
             ]
         leftmost = f"{_number(left.value)}, real parts >= {_number(left.lower)}"
+        leftmost += f": {_sign(left.positive)}"
         rows += [
             ("leftmost eigenvalue of J", leftmost),
             ("    its condition, error", f"{_number(left.condition)}, {_number(left.error)}"),
@@ -154,7 +158,7 @@ class EquilibriumReport(eqx.Module):
             ("attractor of the flow", self.attractor, "all real parts positive"),
             ("attractor of simultaneous play", self.attractor_simultaneous, rates),
             ("attractor of alternating play", self.attractor_alternating, rates),
-            ("spurious attractor", self.spurious, "attracts, and is not Nash"),
+            ("spurious attractor", self.spurious, "attracts and is not Nash"),
             ("saddle of the flow", self.saddle, "real parts of both signs"),
         ]
         word = lambda value: "-" if value is None else _word(value)
@@ -180,4 +184,10 @@ def _number(value: Any) -> str:
 def _curvature(curvature: Curvature) -> str:
     if np.isnan(np.asarray(curvature.value)):
         return "not computed"
-    return f"{_number(curvature.value)}, at least {_number(curvature.lower)}"
+    bounds = f"{_number(curvature.value)}, at least {_number(curvature.lower)}"
+    return f"{bounds}: {_sign(curvature.positive)}"
+
+
+def _sign(positive: VERDICT) -> str:
+    words = {"yes": "positive", "no": "not positive", "inconclusive": "sign inconclusive"}
+    return words[_word(positive)]

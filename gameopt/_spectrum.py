@@ -99,14 +99,10 @@ def spectrum(
     check_choice("which", which, WHICH)
     check_choice("method", method, ("auto", "dense", "krylov"))
     check_playable(players)
-    if which.startswith("schur") and not game.is_zero_sum:
-        raise ValueError(
-            f"{which} is the curvature along the opponent's best answer in zero-sum games only, "
-            f"and {type(game).__name__} is not declared zero-sum (is_zero_sum)."
-        )
+    check_zero_sum(game, which)
     if num_matvecs < 1 or (k is not None and k < 1):
         raise ValueError(f"spectrum needs num_matvecs and k >= 1, got {num_matvecs} and {k}.")
-    size = _size(players, which)
+    size = size_of(players, which)
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
     start = random_start(size, seed, jnp.zeros(()))
@@ -115,7 +111,17 @@ def spectrum(
     return compute(game, players, key, start, *settings)
 
 
-def _size(players: Players, which: Which) -> int:
+def check_zero_sum(game: AbstractGame, which: Which) -> None:
+    """Raises a `ValueError` for a Schur complement of a general-sum game."""
+    if which.startswith("schur") and not game.is_zero_sum:
+        raise ValueError(
+            f"{which} is the curvature along the opponent's best answer in zero-sum games only, "
+            f"and {type(game).__name__} is not declared zero-sum (is_zero_sum)."
+        )
+
+
+def size_of(players: Players, which: Which) -> int:
+    """How many numbers the operator of that name acts on."""
     x, y = played_sizes(players)
     return {"hessian_x": x, "schur_x": x, "hessian_y": y, "schur_y": y}.get(which, x + y)
 

@@ -60,8 +60,7 @@ def _sum_map(matrix: Float[np.ndarray, "n n"]) -> np.ndarray:
 
 def _positive_real(constant: np.ndarray, linear: np.ndarray) -> list[float]:
     """The positive tau with det(constant + tau linear) = 0, ascending."""
-    values = scipy.linalg.eigvals(-constant, linear, homogeneous_eigvals=True)
-    top, bottom = values
+    top, bottom = np.asarray(scipy.linalg.eigvals(-constant, linear, homogeneous_eigvals=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         tau = top / bottom
     tau = tau[np.isfinite(tau)]
