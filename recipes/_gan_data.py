@@ -13,10 +13,11 @@ from jaxtyping import Array, PRNGKeyArray
 import gameopt as go
 import theory
 from models import mlp_critic, mlp_generator
+from recipes._certificates import ProbeArgs
 from recipes._critics import generated
 from recipes._data import NAMES, Dataset, Scaling, load, standardized
 from recipes._errors import UserError
-from recipes._run import CommonArgs, RunFolder
+from recipes._run import RunFolder
 from recipes._sample_pictures import Pictures, Score
 
 Numbers = Callable[[go.Players, Array, Array], dict[str, Any]]
@@ -24,7 +25,7 @@ Numbers = Callable[[go.Players, Array, Array], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataArgs(CommonArgs):
+class DataArgs(ProbeArgs):
     """The flags of every GAN that is trained on a data set."""
 
     data: str = "digits"

@@ -19,6 +19,7 @@ import jax
 
 import gameopt as go
 from recipes import _cli
+from recipes._certificates import Probe, check_probe
 from recipes._critics import discriminator_numbers
 from recipes._densities import DENSITIES
 from recipes._errors import UserError
@@ -84,6 +85,7 @@ def check(args: Args) -> None:
             f"--latent-size: {args.data} is an exact density, and its generator's latents have "
             "the density's own dimension; leave it out."
         )
+    check_probe(args)
     make_solver(args)
 
 
@@ -187,6 +189,7 @@ def run(args: Args) -> Result:
         eval_every=args.eval_every,
         log_every=args.log_every,
         shown=shown,
+        probe=Probe(folder, game, players, args, args.batch_size),
     )
     names = draw(args, folder, players, judge)
     head: dict[str, Any] = {"data": args.data, "loss": args.loss, "penalty": args.penalty}

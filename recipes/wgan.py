@@ -17,6 +17,7 @@ import jax
 
 import gameopt as go
 from recipes import _cli
+from recipes._certificates import Probe, check_probe
 from recipes._critics import critic_numbers, estimate_numbers, share_at_limit
 from recipes._errors import UserError
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
@@ -58,6 +59,7 @@ def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     check_positive(args, "n_critic", "batch_size", "generator_width", "critic_width", "depth")
     check_positive(args, "latent_size", "eval_size")
+    check_probe(args)
     if not 0 < args.clip < float("inf"):
         raise UserError(f"--clip must be positive, got {args.clip}.")
     if args.penalty_weight is not None and not 0 <= args.penalty_weight < float("inf"):
@@ -154,6 +156,7 @@ def run(args: Args) -> Result:
             "w1_exact": "W1",
             "w1_floor": "floor",
         },
+        probe=Probe(folder, game, players, args, args.batch_size),
     )
     judge.write_generated(players)
     draw_curves(folder.read_metrics(), args.lipschitz, args.clip, folder.path)
