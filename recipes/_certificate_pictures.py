@@ -21,12 +21,12 @@ LARGE = 0.02
 def _colours(lines: Lines) -> list[Any]:
     rounds = [line.get("round", 0) for line in lines]
     last = max(max(rounds), 1)
-    return [mpl.colormaps["viridis"](0.95 * round / last) for round in rounds]
+    return [mpl.colormaps["viridis"](round / last) for round in rounds]
 
 
 def _round_bar(lines: Lines, figure: Any, axes: Any) -> None:
     if len(lines) > 1:
-        norm = mpl.colors.Normalize(0, max(line["round"] for line in lines) / 0.95)
+        norm = mpl.colors.Normalize(0, max(line["round"] for line in lines))
         mappable = mpl.cm.ScalarMappable(norm, "viridis")
         figure.colorbar(mappable, ax=axes, label="round (generator steps)")
 
