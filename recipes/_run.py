@@ -164,15 +164,16 @@ def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) 
                 f"--overwrite: {path} is no earlier run's folder; choose another --out."
             )
     elif path.exists() or path.is_symlink():
-        raise UserError(
-            f"--out {path} exists already; choose another folder, add --overwrite to replace it, "
-            f"or go on with --resume {path}."
-        )
+        cure = "choose another folder, or add --overwrite to replace it"
+        or_go_on = f", or go on with --resume {path}" if may_change is not None else ""
+        raise UserError(f"--out {path} exists already; {cure}{or_go_on}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             shutil.rmtree(path)
-        (path / "samples").mkdir(parents=True)
+        path.mkdir()
+        if may_change is not None:
+            (path / "samples").mkdir()
     except OSError as error:
         raise UserError(
             f"--out {path} cannot be written: {error.strerror}; choose another folder."

@@ -77,6 +77,10 @@ def check(args: Args) -> None:
             raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
     if args.learning_rate is not None and not 0 < args.learning_rate < float("inf"):
         raise UserError(f"--learning-rate must be positive, got {args.learning_rate}.")
+    if args.run is not None and args.out is not None:
+        run = args.run.resolve()
+        if args.out.resolve() in (run, *run.parents):
+            raise UserError(f"--out {args.out} holds the run itself; choose another folder.")
     if args.game is not None and args.round is not None:
         raise UserError("--round is a checkpoint of a run; leave it out with --game.")
 
