@@ -83,7 +83,7 @@ def classify(
         method = "dense" if size <= DENSE else "krylov"
     rates = None if learning_rate is None else per_player(learning_rate)
     equal_rates = not isinstance(learning_rate, Players)
-    start = random_start(size, seed, jnp.zeros(()))
+    start = random_start(size, seed, float)
     budget = Budget(num_matvecs, schur_products, failure_probability)
     tolerance = None if tol is None else jnp.asarray(tol, jnp.result_type(float))
     return _classify(

@@ -105,7 +105,7 @@ def spectrum(
     size = size_of(players, which)
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
-    start = random_start(size, seed, jnp.zeros(()))
+    start = random_start(size, seed, float)
     settings = (which, k, num_matvecs, restarts, tol, vectors, failure_probability)
     compute = _dense_spectrum if method == "dense" else _krylov_spectrum
     return compute(game, players, key, start, *settings)
