@@ -36,7 +36,15 @@ class RitzAnalysis(NamedTuple):
 
 def on_host(function, shapes, *arguments):
     """`function` of NumPy arrays, by the host, also under jit and vmap."""
-    return jax.pure_callback(function, shapes, *arguments, vmap_method="sequential")
+    wanted, structure = jax.tree.flatten(shapes)
+
+    def on_numpy(*arrays):
+        found = jax.tree.leaves(function(*arrays))
+        # Not left to JAX: the host's thread does not know of a local `enable_x64`.
+        cast = [np.asarray(a, shape.dtype) for a, shape in zip(found, wanted, strict=True)]
+        return structure.unflatten(cast)
+
+    return jax.pure_callback(on_numpy, shapes, *arguments, vmap_method="sequential")
 
 
 def analysis_shapes(m: int) -> RitzAnalysis:

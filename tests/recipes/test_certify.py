@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ TINY = {"steps": 8, "eval_every": 4, "log_every": 4, "batch_size": 16, "depth": 
 PROBED = {"certify_every": 4, "certify_samples": 32, "certify_matvecs": 4, "eval_size": 32}
 GAN = gan.Args(data="digits", width=6, latent_size=3, **TINY, **PROBED)
 WGAN = wgan.Args(generator_width=6, critic_width=6, latent_size=3, n_critic=1, **TINY, **PROBED)
-QUICK = {"samples": 32, "batch_size": 16, "matvecs": 6}
+QUICK = {"samples": 32, "batch_size": 16, "matvecs": 4}
 
 
 def certificates(folder):
@@ -27,12 +28,13 @@ def certificates(folder):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A small GAN's run, probed at rounds 0, 4 and 8. Tests that change it copy it."""
-    import jax
-
     folder = tmp_path_factory.mktemp("runs") / "gan"
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
-        with jax.numpy_rank_promotion("allow"):
-            gan.run(dataclasses.replace(GAN, out=folder))
+    with (
+        jax.enable_x64(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        gan.run(dataclasses.replace(GAN, out=folder))
     return folder
 
 
@@ -201,7 +203,7 @@ def test_a_run_of_another_kind_or_other_data_is_refused(tmp_path, trained, float
 
 
 def test_a_damaged_checkpoint_is_skipped_or_named(tmp_path, trained, float32, capsys):
-    """The newest is damaged: the one before is certified, and this is said; if all are, an error."""
+    """The newest damaged: the one before is certified, and this is said; all of them: an error."""
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     (run / "checkpoints/00000008/manifest.json").write_text("{")
