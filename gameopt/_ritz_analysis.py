@@ -39,7 +39,7 @@ def on_host(function, shapes, *arguments):
     wanted, structure = jax.tree.flatten(shapes)
 
     def on_numpy(*arrays):
-        found = jax.tree.leaves(function(*arrays))
+        found = jax.tree.leaves(function(*map(np.asarray, arrays)))
         # Not left to JAX: the host's thread does not know of a local `enable_x64`.
         cast = [np.asarray(a, shape.dtype) for a, shape in zip(found, wanted, strict=True)]
         return structure.unflatten(cast)
