@@ -95,6 +95,10 @@ from gameopt._measured_rate import (
     measured_rate as measured_rate,
 )
 from gameopt._modified_flows import modified_field as modified_field, modified_flow as modified_flow
+from gameopt._newton import (
+    FoundPoints as FoundPoints,
+    find_critical_points as find_critical_points,
+)
 from gameopt._overlays import Overlay as Overlay, overlay as overlay
 from gameopt._path_angle import PathAngle as PathAngle, path_angle as path_angle
 from gameopt._penalties import (

@@ -118,7 +118,7 @@ def _on_host(function, *arrays: Array) -> Float[Array, " 3"]:
     return on_host(in_dtype, shape, *arrays)
 
 
-def _fastest(matrix: Array) -> np.ndarray:
+def _fastest(matrix: np.ndarray) -> np.ndarray:
     """Frequency, damping and residual of the eigenvalue that turns fastest."""
     dense = np.asarray(matrix, np.float64)
     if not np.isfinite(dense).all():
@@ -127,8 +127,8 @@ def _fastest(matrix: Array) -> np.ndarray:
     return _pick(values, np.zeros(len(values)))
 
 
-def _fastest_of_ritz(small: Array, last: Array) -> np.ndarray:
-    values, residuals, _, _ = ritz_pairs(np.asarray(small), float(last))
+def _fastest_of_ritz(small: np.ndarray, last: np.ndarray) -> np.ndarray:
+    values, residuals, _, _ = ritz_pairs(small, float(last))
     return _pick(values, residuals) if np.isfinite(values).all() else np.full(3, np.inf)
 
 
