@@ -57,11 +57,11 @@ def find_critical_points(
     check_playable(starts)
     vectors = jax.vmap(lambda players: ravel(players)[0])(eqx.filter(starts, eqx.is_inexact_array))
     like = jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, starts)
-    tol = jnp.finfo(vectors.dtype).eps ** (2 / 3) if tol is None else tol
+    limit = float(jnp.finfo(vectors.dtype).eps) ** (2 / 3) if tol is None else float(tol)
     ends, residuals = _newton(game, like, vectors, key, float_array(max_move), max_rounds)
     points, norms = np.asarray(ends), np.asarray(residuals)
     near = np.abs(points).max(axis=1) <= reach
-    kept, counts = _distinct(points, (norms <= np.asarray(tol)) & near, norms, float(apart))
+    kept, counts = _distinct(points, (norms <= limit) & near, norms, float(apart))
     unravel = ravel(like)[1]
     return FoundPoints(
         jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_inexact_array))(ends[kept]),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,11 +14,16 @@ import gameopt as go
 from recipes import _cli, certify, gan, wgan
 from recipes._errors import UserError
 
-TINY = {"steps": 8, "eval_every": 4, "log_every": 4, "batch_size": 16, "depth": 1}
-PROBED = {"certify_every": 4, "certify_samples": 32, "certify_matvecs": 4, "eval_size": 32}
+TINY: dict[str, Any] = {"steps": 8, "eval_every": 4, "log_every": 4, "batch_size": 16, "depth": 1}
+PROBED: dict[str, Any] = {
+    "certify_every": 4,
+    "certify_samples": 32,
+    "certify_matvecs": 4,
+    "eval_size": 32,
+}
 GAN = gan.Args(data="digits", width=6, latent_size=3, **TINY, **PROBED)
 WGAN = wgan.Args(generator_width=6, critic_width=6, latent_size=3, n_critic=1, **TINY, **PROBED)
-QUICK = {"samples": 32, "batch_size": 16, "matvecs": 4}
+QUICK: dict[str, Any] = {"samples": 32, "batch_size": 16, "matvecs": 4}
 
 
 def certificates(folder):
@@ -101,7 +107,7 @@ def test_a_run_is_certified_and_otherwise_left_alone(trained, float32):
 
 def test_an_earlier_round_in_float64(tmp_path, trained, float32):
     """The noise of products is that of the precision, and the numbers are those of round 4."""
-    flags = {"density": False, "round": 4, "precision": "float64", **QUICK}
+    flags: dict[str, Any] = {"density": False, "round": 4, "precision": "float64", **QUICK}
     double = certify.run(certify.Args(run=trained, out=tmp_path / "double", **flags)).summary
     assert double["round"] == 4
     probed = certificates(trained)[1]
