@@ -100,17 +100,9 @@ def _square(vectors: np.ndarray, m: int) -> np.ndarray:
 def no_analysis(m: int) -> RitzAnalysis:
     """Of an operator that is not finite."""
     row, one = np.full(m, np.nan), np.asarray(np.nan)
-    return cast_analysis(
-        RitzAnalysis._make(
-            (row.astype(complex), row, row, row, np.zeros((m, m), complex), one, one, one)
-        )
+    return RitzAnalysis._make(
+        (row.astype(complex), row, row, row, np.zeros((m, m), complex), one, one, one)
     )
-
-
-def cast_analysis(analysis: RitzAnalysis) -> RitzAnalysis:
-    """NumPy arrays of the dtypes that were announced."""
-    shapes = analysis_shapes(len(analysis.values))
-    return jax.tree.map(lambda a, s: np.asarray(a, s.dtype), analysis, shapes)
 
 
 def _normal(turned: bool, n: int, probability: float, small, last, noise) -> RitzAnalysis:
@@ -131,10 +123,8 @@ def _normal(turned: bool, n: int, probability: float, small, last, noise) -> Rit
     lower, upper = symmetric_bounds(numbers, lengths, delta, noise)
     rows = _padded(m, numbers * (1j if turned else 1.0 + 0j), residuals, np.ones(size))
     errors = _padded(m, residuals + noise)
-    return cast_analysis(
-        RitzAnalysis._make(
-            (*rows, *errors, _square(vectors, m), lower - noise, upper + noise, noise)
-        )
+    return RitzAnalysis._make(
+        (*rows, *errors, _square(vectors, m), lower - noise, upper + noise, noise)
     )
 
 
@@ -155,7 +145,7 @@ def _general(n: int, probability: float, small, last, noise, *left) -> RitzAnaly
         m, values[order], residuals[order], np.asarray(conditions)[order], np.asarray(errors)[order]
     )
     coefficients = _square(vectors[:, order], m)
-    return cast_analysis(RitzAnalysis._make((*rows, coefficients, lower, upper, noise)))
+    return RitzAnalysis._make((*rows, coefficients, lower, upper, noise))
 
 
 def conditions_of(values, residuals, vectors, small, last, gram):

@@ -24,6 +24,9 @@ Row = np.ndarray
 
 _BISECTIONS = 40
 
+_TINY = 1e-250
+"""Far above the numbers that are flushed to 0, after all bisections too."""
+
 
 def smallest_projection(n: int, probability: float, *, real: bool) -> float:
     r"""$\delta$ with $P(|u^* v| < \delta) \le$ `probability`, $v$ uniform on the sphere of $R^n$.
@@ -43,42 +46,37 @@ def symmetric_bounds(values: Row, lengths: Row, delta: float, noise: float) -> t
     Each end fails with the probability that belongs to `delta`.
     """
     level = _level(lengths, delta, noise)
-    distance = lambda t, sign: float(np.sum(np.log(sign * (t - values))))
     low, high = float(values.min()), float(values.max())
     reach = _reach(values, level)
-    below = _outermost(lambda gap: distance(low - gap, -1.0) >= level, reach)
-    above = _outermost(lambda gap: distance(high + gap, 1.0) >= level, reach)
+    # Gaps rather than places, which rounding would put on a root.
+    below = _outermost(lambda gap: np.sum(np.log(values - low + gap)) >= level, reach)
+    above = _outermost(lambda gap: np.sum(np.log(high - values + gap)) >= level, reach)
     return low - below, high + above
 
 
 def half_plane_bound(values: Row, lengths: Row, delta: float, noise: float) -> float:
     """A lower bound on the real part of the eigenvalue whose real part is smallest."""
     level, leftmost = _level(lengths, delta, noise), float(np.real(values).min())
-    gap = _outermost(
-        lambda gap: _least_on_line(values, leftmost - gap, level), _reach(values, level)
-    )
-    return leftmost - gap
+    reach = _reach(values, level)
+    return leftmost - _outermost(lambda gap: _clear_line(values, gap, level), reach)
 
 
 def disc_bound(values: Row, lengths: Row, delta: float, noise: float) -> float:
     """An upper bound on the modulus of the largest eigenvalue."""
     level, outermost = _level(lengths, delta, noise), float(np.abs(values).max())
-    gap = _outermost(
-        lambda gap: _least_on_circle(values, outermost + gap, level), _reach(values, level)
-    )
-    return outermost + gap
+    reach = _reach(values, level)
+    return outermost + _outermost(lambda gap: _clear_circle(values, gap, level), reach)
 
 
 def _level(lengths: Row, delta: float, noise: float) -> float:
     """log |p| + log prod beta, at which |p| = 1 / delta."""
     # A space that ended is followed by rounding, not by nothing.
-    floor = max(noise, np.finfo(np.float64).tiny)
-    return float(np.sum(np.log(np.maximum(lengths, floor))) - np.log(delta))
+    return float(np.sum(np.log(np.maximum(lengths, max(noise, _TINY)))) - np.log(delta))
 
 
 def _reach(values: Row, level: float) -> float:
     """A distance from all roots at which |p| is surely beyond the level."""
-    return float(np.exp(level / len(values))) + float(np.ptp(np.real(values))) + 1e-300
+    return float(np.exp(level / len(values))) + float(np.ptp(np.real(values))) + _TINY
 
 
 def _outermost(is_outside, reach: float) -> float:
@@ -94,20 +92,18 @@ def _outermost(is_outside, reach: float) -> float:
     return high
 
 
-def _least_on_line(values: Row, at: float, level: float) -> bool:
-    r"""Whether $\log|p(at + i\omega)|$, up to its constant, is at least `level` for every omega.
+def _clear_line(values: Row, gap: float, level: float) -> bool:
+    r"""Whether $\log|p|$, up to its constant, is at least `level` on a line left of all roots.
 
     With all roots to the right of the line, $1/p$ is analytic to its left and falls off at
     infinity, so that the line decides for the half-plane. Between nodes each factor is replaced by
     its least value there, which makes the answer certain.
     """
-    gaps = np.real(values) - at
-    if gaps.min() <= 0:
-        return False
+    gaps = np.real(values) - np.real(values).min() + gap
     centres = np.imag(values)
     nodes = _nodes(centres, gaps)
     beyond = np.maximum(nodes[:-1, None] - centres, centres - nodes[1:, None])
-    least = np.sum(0.5 * np.log(gaps**2 + np.maximum(beyond, 0.0) ** 2), axis=1)
+    least = np.sum(np.log(np.hypot(gaps, np.maximum(beyond, 0.0))), axis=1)
     return bool(least.min() >= level)
 
 
@@ -121,11 +117,10 @@ def _nodes(centres: Row, gaps: Row) -> np.ndarray:
     return np.concatenate([[-np.inf], np.unique(np.concatenate([nodes, even])), [np.inf]])
 
 
-def _least_on_circle(values: Row, radius: float, level: float) -> bool:
-    """As `_least_on_line`, for the outside of a circle about 0 that has all roots inside."""
-    gaps = radius - np.abs(values)
-    if gaps.min() <= 0:
-        return False
+def _clear_circle(values: Row, gap: float, level: float) -> bool:
+    """As `_clear_line`, for the outside of a circle about 0 that has all roots inside."""
+    gaps = np.abs(values).max() - np.abs(values) + gap
+    radius = np.abs(values).max() + gap
     spread = np.geomspace(1 / 16, 2.0**24, 36)
     offsets = np.concatenate([-spread[::-1], [0.0], spread])
     steps = np.minimum(gaps / radius, 1.0)
