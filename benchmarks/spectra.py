@@ -11,6 +11,7 @@ two bases. All are timed in one run, in turn; ratios are of medians, with the ra
 """
 
 import argparse
+import itertools
 import statistics
 import time
 
@@ -87,9 +88,7 @@ def game_transposed_product(game, players, vector):
 def by_hand(game, players, products, vector, count):
     def run():
         for product in products:
-            for _ in range(count):
-                out = product(game, players, vector)
-            jax.block_until_ready(out)
+            jax.block_until_ready([product(game, players, vector) for _ in range(count)])
 
     return run
 
@@ -100,7 +99,7 @@ def torch_network():
 
     sizes = [FEATURES, *[WIDTH] * DEPTH]
     parts = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+    for n, m in itertools.pairwise(sizes):
         parts += [nn.Linear(n, m), nn.ReLU()]
     points, labels = map(torch.tensor, data())
     return nn.Sequential(*parts, nn.Linear(WIDTH, 1)), points, labels[:, None]
@@ -209,10 +208,11 @@ def memory(game, players, size):
 
     settings = ("jacobian", None, GAME_PRODUCTS, 0, 1e-6, False, 1e-6)
     start = jnp.zeros(size)
-    compiled = _krylov_spectrum.lower(game, players, None, start, *settings).compile()
-    product = game_product.lower(game, players, go.playable(players)).compile()
-    space = compiled.compiled.memory_analysis().temp_size_in_bytes
-    one = product.compiled.memory_analysis().temp_size_in_bytes
+    needed = lambda function, *arguments: (
+        function.lower(*arguments).compile().compiled.memory_analysis().temp_size_in_bytes
+    )
+    space = needed(_krylov_spectrum, game, players, None, start, *settings)
+    one = needed(game_product, game, players, go.playable(players))
     bases = 2 * GAME_PRODUCTS * size * 4
     print(
         f"(c) memory: {space / 2**20:.0f} MiB, of which the bases are {bases / 2**20:.0f} MiB; one "

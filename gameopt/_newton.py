@@ -57,7 +57,8 @@ def find_critical_points(
     check_playable(starts)
     vectors = jax.vmap(lambda players: ravel(players)[0])(eqx.filter(starts, eqx.is_inexact_array))
     like = jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, starts)
-    limit = float(jnp.finfo(vectors.dtype).eps) ** (2 / 3) if tol is None else float(tol)
+    precision = float(jnp.finfo(vectors.dtype).eps) ** (2 / 3)
+    limit = precision if tol is None else float(tol)
     ends, residuals = _newton(game, like, vectors, key, float_array(max_move), max_rounds)
     points, norms = np.asarray(ends), np.asarray(residuals)
     near = np.abs(points).max(axis=1) <= reach

@@ -1,5 +1,7 @@
 """Certificates: published verdicts, dense algebra, degenerate points, what must not fool them."""
 
+from typing import Literal
+
 import equinox as eqx
 import hypothesis as hyp
 import hypothesis.strategies as st
@@ -13,7 +15,7 @@ from gameopt import VERDICT
 from tests.gameopt.test_spectrum import NETS, net
 from tests.solvers import point
 
-METHODS = ["dense", "krylov"]
+METHODS: list[Literal["dense", "krylov"]] = ["dense", "krylov"]
 
 
 def word(verdict):

@@ -1,5 +1,8 @@
 """Spectra of games: dense and Krylov against NumPy, on pytrees, under jit and vmap."""
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -41,8 +44,8 @@ def dense_operators(seed):
     }
 
 
-def in_order(values):
-    values = np.asarray(values)
+def in_order(numbers) -> Any:
+    values: Any = np.asarray(numbers)
     values = values[~np.isnan(values.real)]
     return values[np.lexsort((np.round(values.imag, 8), np.round(values.real, 8)))]
 
@@ -54,7 +57,7 @@ def test_values_are_those_of_the_matrix(which, method, seed):
     """The antisymmetric part has rank 12 of 15: Krylov spaces show an eigenvalue once."""
     game, players = quadratic(seed)
     found = go.spectrum(game, players, which=which, method=method)
-    exact = in_order(np.linalg.eigvals(dense_operators(seed)[which]).astype(complex))
+    exact: Any = in_order(np.linalg.eigvals(dense_operators(seed)[which]).astype(complex))
     if which == "antisymmetric" and method == "krylov":
         exact = np.append(exact[np.abs(exact) > 1e-9], 0)
         exact = exact[np.lexsort((exact.imag, np.zeros(len(exact))))]
@@ -135,7 +138,7 @@ class Net(eqx.Module):
     bias: jax.Array
     steps: jax.Array
     name: str
-    activation: object = eqx.field(static=True, default=jnp.tanh)
+    activation: Callable = eqx.field(static=True, default=jnp.tanh)
 
     def __call__(self, v):
         return jnp.sum(self.weight @ self.activation(v + self.bias))
@@ -184,7 +187,7 @@ def test_float32_has_a_noise_floor_that_covers_its_rounding():
             go.Players(net(0, jnp.float32), net(1, jnp.float32)),
         )
         double = go.spectrum(NETS, players, which="hessian_x", method="dense")
-        ends = np.asarray(double.values)[[0, -1]].real
+        ends = np.real(np.asarray(double.values)[[0, -1]])
         there = np.asarray(single.values.real)
         there = there[~np.isnan(there)]
         assert np.abs(there[[0, -1]] - ends).max() <= single.noise
