@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 import gameopt as go
 from recipes import _plots
@@ -21,13 +22,13 @@ LARGE = 0.02
 def _colours(lines: Lines) -> list[Any]:
     rounds = [line.get("round", 0) for line in lines]
     last = max(max(rounds), 1)
-    return [mpl.colormaps["viridis"](round / last) for round in rounds]
+    return [plt.get_cmap("viridis")(round / last) for round in rounds]
 
 
 def _round_bar(lines: Lines, figure: Any, axes: Any) -> None:
     if len(lines) > 1:
-        norm = mpl.colors.Normalize(0, max(line["round"] for line in lines))
-        mappable = mpl.cm.ScalarMappable(norm, "viridis")
+        norm = Normalize(0, max(line["round"] for line in lines))
+        mappable = ScalarMappable(norm, "viridis")
         figure.colorbar(mappable, ax=axes, label="round (generator steps)")
 
 
@@ -85,13 +86,17 @@ def draw_path_angles(lines: Lines, path: Path) -> None:
     shape = {"figsize": (5.9 * len(names), 6.4), "squeeze": False, "layout": "constrained"}
     figure, axes = plt.subplots(2, len(names), sharex=True, **shape)
     for column, name in zip(axes.T, names, strict=True):
+        steepest = max(
+            np.abs(l["paths"][name]["cosine"]).max() for l in lines if name in l["paths"]
+        )
+        reach = min(1.05, max(1.2 * steepest, 1e-3))
         for line, colour in zip(lines, _colours(lines), strict=True):
             if name in line["paths"]:
                 angle = line["paths"][name]
                 marks = {"color": colour, "lw": 1.3}
                 column[0].plot(angle["alpha"], angle["cosine"], label="$c(\\alpha)$", **marks)
                 column[1].plot(angle["alpha"], angle["field_norm"], **marks)
-        column[0].set(title=f"{name}", ylim=(-1.05, 1.05), ylabel="cosine of field and line")
+        column[0].set(title=name, ylim=(-reach, reach), ylabel="cosine of field and line")
         column[0].axhline(0, color="grey", lw=0.6)
         column[1].set(yscale="log", xlabel="$\\alpha$", ylabel="norm of the field")
         for axis in column:

@@ -152,18 +152,17 @@ def _leftmost(leftmost: go.Leftmost) -> dict[str, Any]:
 
 
 def _eigenvalues(spectrum: go.Spectrum) -> dict[str, Any]:
-    values = np.asarray(spectrum.values)
-    there = ~np.isnan(values.real)
+    real, imaginary = np.real(spectrum.values), np.imag(spectrum.values)
+    there = ~np.isnan(real)
     listed = lambda numbers: np.asarray(numbers, float)[there].tolist()
-    turns = np.abs(values.imag[there])
+    turns = np.abs(imaginary[there])
     fastest = int(turns.argmax()) if turns.size else None
-    damping = float("nan") if fastest is None else float(values.real[there][fastest])
     return {
         "frequency": float("nan") if fastest is None else float(turns[fastest]),
-        "frequency_damping": damping,
+        "frequency_damping": float("nan") if fastest is None else float(real[there][fastest]),
         "eigenvalues": {
-            "real": listed(values.real),
-            "imaginary": listed(values.imag),
+            "real": listed(real),
+            "imaginary": listed(imaginary),
             "residual": listed(spectrum.residuals),
             "error": listed(spectrum.errors),
         },

@@ -20,6 +20,16 @@ BOX = {"mazumdar_fiez": 20.0, "wang_g3": 20.0}
 coordinates = st.floats(-2.0, 2.0)
 
 
+def field_of(game):
+    """xi as a function of vectors of shape (2,)."""
+
+    def xi(z):
+        gradient = go.field(game, go.Players(z[0], z[1]))
+        return jnp.stack([gradient.x, gradient.y])
+
+    return xi
+
+
 def grid_of_starts(width, side=81):
     """side x side points of the box, none of them on a symmetry axis."""
     ticks = np.linspace(-width, width, side) + 0.0137

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,11 +14,16 @@ import gameopt as go
 from recipes import _cli, certify, gan, wgan
 from recipes._errors import UserError
 
-TINY = {"steps": 8, "eval_every": 4, "log_every": 4, "batch_size": 16, "depth": 1}
-PROBED = {"certify_every": 4, "certify_samples": 32, "certify_matvecs": 4, "eval_size": 32}
+TINY: dict[str, Any] = {"steps": 8, "eval_every": 4, "log_every": 4, "batch_size": 16, "depth": 1}
+PROBED: dict[str, Any] = {
+    "certify_every": 4,
+    "certify_samples": 32,
+    "certify_matvecs": 4,
+    "eval_size": 32,
+}
 GAN = gan.Args(data="digits", width=6, latent_size=3, **TINY, **PROBED)
 WGAN = wgan.Args(generator_width=6, critic_width=6, latent_size=3, n_critic=1, **TINY, **PROBED)
-QUICK = {"samples": 32, "batch_size": 16, "matvecs": 4}
+QUICK: dict[str, Any] = {"samples": 32, "batch_size": 16, "matvecs": 4}
 
 
 def certificates(folder):
@@ -83,7 +89,7 @@ def test_a_probe_changes_nothing_of_the_training(tmp_path, float32):
 def test_a_run_is_certified_and_otherwise_left_alone(trained, float32):
     """Everything is written to RUN/certificate; the numbers are those of the stated game."""
     before = contents(trained)
-    result = certify.run(certify.Args(run=trained, overwrite=True, **QUICK))
+    result = certify.run(certify.Args(run=trained, overwrite=True, density=True, **QUICK))
     folder = trained / "certificate"
     assert result.folder == folder
     assert {k: v for k, v in contents(trained).items() if "certificate" not in k} == before
@@ -101,7 +107,7 @@ def test_a_run_is_certified_and_otherwise_left_alone(trained, float32):
 
 def test_an_earlier_round_in_float64(tmp_path, trained, float32):
     """The noise of products is that of the precision, and the numbers are those of round 4."""
-    flags = {"density": False, "round": 4, "precision": "float64", **QUICK}
+    flags: dict[str, Any] = {"round": 4, "precision": "float64", **QUICK}
     double = certify.run(certify.Args(run=trained, out=tmp_path / "double", **flags)).summary
     assert double["round"] == 4
     probed = certificates(trained)[1]
@@ -114,7 +120,7 @@ def test_an_earlier_round_in_float64(tmp_path, trained, float32):
 def test_a_wasserstein_gan_with_clipping_is_certified(tmp_path, float32):
     """Its set is part of the game that is certified."""
     wgan.run(dataclasses.replace(WGAN, lipschitz="clip", certify_every=0, out=tmp_path / "run"))
-    result = certify.run(certify.Args(run=tmp_path / "run", density=False, **QUICK))
+    result = certify.run(certify.Args(run=tmp_path / "run", **QUICK))
     assert result.summary["verdicts"]["stationary"] == "no"
     assert result.summary["verdicts"]["minimax"] == "no", "it is zero-sum: no penalty"
 
@@ -125,7 +131,7 @@ def test_a_gan_on_an_exact_density_is_certified(tmp_path, float32, monkeypatch):
     monkeypatch.setattr(gan, "draw", lambda *_: [])
     args = gan.Args(width=4, **TINY)
     gan.run(dataclasses.replace(args, out=tmp_path / "run"))
-    result = certify.run(certify.Args(run=tmp_path / "run", density=False, **QUICK))
+    result = certify.run(certify.Args(run=tmp_path / "run", **QUICK))
     assert result.players.method == "dense"
 
 
@@ -209,7 +215,7 @@ def test_a_damaged_checkpoint_is_skipped_or_named(tmp_path, trained, float32, ca
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     (run / "checkpoints/00000008/manifest.json").write_text("{")
-    result = certify.run(certify.Args(run=run, density=False, **QUICK))
+    result = certify.run(certify.Args(run=run, **QUICK))
     assert result.summary["round"] == 4
     assert "skipped checkpoint" in capsys.readouterr().err
     (run / "checkpoints/00000004/manifest.json").unlink()
