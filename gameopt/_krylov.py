@@ -45,6 +45,7 @@ def krylov_space(
     matvec: Callable[[Float[Array, " n"]], tuple[Float[Array, " n"], Float[Array, ""]]],
     start: Float[Array, " n"],
     num_matvecs: int,
+    symmetric: bool = False,
 ) -> KrylovSpace:
     """Arnoldi's method, each new vector made orthogonal to all before it, twice.
 
@@ -54,10 +55,11 @@ def krylov_space(
 
     - `matvec`: $v \\mapsto (Av, r)$, with the residual $r$ of what it solved inside, 0 if nothing.
     - `start`: not zero. `num_matvecs`: $m$, cut to `n`.
+    - `symmetric`: up to a sign, so that the first pass is short.
 
     !!! cite "Source"
 
-        Arnoldi (1951); Daniel, Gragg, Kaufman & Stewart (1976) for the second pass.
+        Arnoldi (1951); the second pass: Daniel, Gragg, Kaufman & Stewart (1976).
     """
     n, dtype = start.size, start.dtype
     size = min(num_matvecs, n)
@@ -69,8 +71,10 @@ def krylov_space(
         blocks = carry.blocks.at[j // BLOCK, j % BLOCK].set(carry.next)
         product, inner = matvec(carry.next)
         scale = jnp.maximum(carry.scale, jnp.linalg.norm(product))
-        rest, first = _remove(blocks, product, j)
-        rest, second = _remove(blocks, rest, j)
+        # A symmetric operator's product has parts in the two newest vectors only, up to rounding.
+        newest = jnp.maximum(j - 1, 0) // BLOCK if symmetric else 0
+        rest, first = _remove(blocks, product, newest, j // BLOCK)
+        rest, second = _remove(blocks, rest, 0, j // BLOCK)
         length = jnp.linalg.norm(rest)
         # An invariant subspace ends here: the rest is rounding, and would be noise as a direction.
         goes_on = length > ROUNDING * eps * scale
@@ -97,9 +101,9 @@ def krylov_space(
 
 
 def _remove(
-    blocks: Float[Array, "b block n"], vector: Float[Array, " n"], j: Array
+    blocks: Float[Array, "b block n"], vector: Float[Array, " n"], first: Any, last: Any
 ) -> tuple[Float[Array, " n"], Float[Array, "b block"]]:
-    """The vector without its part in the basis so far, and that part's coefficients."""
+    """The vector without its part in blocks `first` to `last`, and that part's coefficients."""
 
     def one(b, carry):
         vector, coefficients = carry
@@ -108,7 +112,7 @@ def _remove(
 
     # Only the blocks that hold something: half of the memory traffic over a whole run.
     none = jnp.zeros(blocks.shape[:2], vector.dtype)
-    return jax.lax.fori_loop(0, j // BLOCK + 1, one, (vector, none))
+    return jax.lax.fori_loop(first, last + 1, one, (vector, none))
 
 
 def random_start(size: int, seed: int, dtype: Any) -> Float[Array, " n"]:

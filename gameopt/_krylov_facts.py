@@ -103,7 +103,7 @@ def _own_curvature(game, players, key, player: Player, start, budget: Budget, ve
 def _space(linear: Operator, start, num_matvecs: int) -> KrylovSpace:
     # Part of a random vector is a random vector.
     part = start[: linear.like.size].astype(linear.like.dtype)
-    return krylov_space(linear.matvec, part, num_matvecs)
+    return krylov_space(linear.matvec, part, num_matvecs, symmetric=True)
 
 
 def _lowest(

@@ -78,7 +78,7 @@ def _density(game, players, key, starts, which, num_matvecs, points, width) -> S
     linear = operator(game, players, key, which)
 
     def quadrature(start):
-        space = krylov_space(linear.matvec, start.astype(linear.like.dtype), num_matvecs)
+        space = krylov_space(linear.matvec, start.astype(linear.like.dtype), num_matvecs, True)
         ritz = analyse("symmetric", space, None, start.size, 0.5)
         there = ~jnp.isnan(ritz.values.real)
         # The first basis vector is the start: what an eigenvector has of it is its weight.

@@ -191,7 +191,8 @@ def _restarted(
     matvec: Matvec, start, num_matvecs: int, restarts: int, tol: float, kind, k, probability
 ) -> tuple[KrylovSpace, RitzAnalysis, Array]:
     """The last space, the analysis of the first, and how many spaces there were."""
-    space = krylov_space(matvec, start, num_matvecs)
+    symmetric = kind != "general"
+    space = krylov_space(matvec, start, num_matvecs, symmetric)
     first = analyse(kind, space, None, start.size, probability)
     if restarts == 0:
         return space, first, jnp.ones((), jnp.int32)
@@ -207,7 +208,7 @@ def _restarted(
         chosen = _ends(result.values, k or 1)
         rows, weights = result.coefficients[chosen], jnp.nan_to_num(result.residuals)[chosen]
         mixed = (weights @ (rows.real + rows.imag)).astype(start.dtype)
-        space = krylov_space(matvec, mixed @ space.basis, num_matvecs)
+        space = krylov_space(matvec, mixed @ space.basis, num_matvecs, symmetric)
         return space, analyse(kind, space, None, start.size, probability), count + 1
 
     space, _, count = jax.lax.while_loop(goes_on, again, (space, first, jnp.ones((), jnp.int32)))

@@ -18,11 +18,11 @@ def dense_product(matrix):
     return lambda v: (matrix @ v, jnp.zeros((), v.dtype))
 
 
-def _space(matrix, start, m):
-    return krylov_space(dense_product(matrix), start, m)
+def _space(matrix, start, m, symmetric=False):
+    return krylov_space(dense_product(matrix), start, m, symmetric)
 
 
-space_of = jax.jit(_space, static_argnums=2)
+space_of = jax.jit(_space, static_argnums=(2, 3))
 
 
 def random_symmetric(rng, n):
@@ -49,7 +49,7 @@ def test_no_symmetric_operator_has_an_eigenvalue_outside(m):
     n = 40
     for case in range(CASES // 3):
         matrix, values = random_symmetric(rng, n)
-        space = space_of(jnp.asarray(matrix), random_start(n, case, float), m)
+        space = space_of(jnp.asarray(matrix), random_start(n, case, float), m, True)
         result = analyse("symmetric", space, None, n, FAILURE)
         assert result.lower <= values.min()
         assert result.upper >= values.max()
@@ -95,7 +95,7 @@ def test_bounds_are_near_once_the_space_has_seen_much():
     """On a normal operator with an isolated eigenvalue they come within 1e-6 of it."""
     n = 500
     values = jnp.append(jnp.linspace(1.0, 3.0, n - 1), -1.0)
-    space = jax.jit(lambda v: krylov_space(lambda u: (values * u, jnp.zeros(())), v, 60))(
+    space = jax.jit(lambda v: krylov_space(lambda u: (values * u, jnp.zeros(())), v, 60, True))(
         random_start(n, 3, float)
     )
     result = analyse("symmetric", space, None, n, FAILURE)
