@@ -1,6 +1,7 @@
 """A small GAN, trained on real digits: Krylov certificates against dense linear algebra."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,8 @@ from models import mlp_critic, mlp_generator
 @functools.cache
 def trained():
     """464 parameters after 300 rounds, and the game over 4 stated minibatches of 64."""
-    points = jnp.asarray(load_digits().images / 8 - 1)
+    images: Any = load_digits(return_X_y=True)[0]
+    points = jnp.asarray(images / 8 - 1).reshape(-1, 8, 8)
     keys = jax.random.split(jax.random.key(0), 4)
     players = go.Players(
         mlp_generator(2, (8, 8), width=3, depth=1, key=keys[0], activation=jnp.tanh),
