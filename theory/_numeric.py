@@ -31,3 +31,9 @@ def zero_times(
     """p * log ratio, with 0 * anything = 0, safe to differentiate."""
     positive = probability > 0
     return jnp.where(positive, probability * jnp.where(positive, log_ratio, 0), 0)
+
+
+def log_or_minus_inf(probability: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The logarithm, with -inf at 0, safe to differentiate."""
+    positive = probability > 0
+    return jnp.where(positive, jnp.log(jnp.where(positive, probability, 1)), -jnp.inf)
