@@ -57,6 +57,11 @@ from theory.families import (
     Normal as Normal,
     Uniform as Uniform,
 )
+from theory.frechet import (
+    FrechetDistance as FrechetDistance,
+    frechet_bias as frechet_bias,
+    frechet_distance as frechet_distance,
+)
 from theory.gan import (
     GeneratorGradients as GeneratorGradients,
     discriminator_value as discriminator_value,
@@ -83,16 +88,46 @@ from theory.gaussian_divergences import (
     chi2_gaussian as chi2_gaussian,
     squared_hellinger_gaussian as squared_hellinger_gaussian,
 )
+from theory.kernel_distances import (
+    gaussian_kernel as gaussian_kernel,
+    mmd2_gaussian as mmd2_gaussian,
+    mmd2_unbiased as mmd2_unbiased,
+    polynomial_kernel as polynomial_kernel,
+)
 from theory.linear_critics import (
     LinearCritic as LinearCritic,
     clipped_linear_critic as clipped_linear_critic,
     lipschitz_linear_critic as lipschitz_linear_critic,
     penalised_linear_critic as penalised_linear_critic,
 )
+from theory.lipschitz import (
+    PowerIteration as PowerIteration,
+    circular_convolution_norm as circular_convolution_norm,
+    dense_norm as dense_norm,
+    local_lower_bound as local_lower_bound,
+    network_upper_bound as network_upper_bound,
+    power_iteration as power_iteration,
+    power_iteration_rate as power_iteration_rate,
+    power_iteration_value as power_iteration_value,
+    quotient_lower_bound as quotient_lower_bound,
+)
 from theory.mixture_divergences import (
     Integral as Integral,
     mixture_divergence as mixture_divergence,
     mixture_quadrature as mixture_quadrature,
+)
+from theory.modes import (
+    ModeCoverage as ModeCoverage,
+    high_quality_share as high_quality_share,
+    mode_coverage as mode_coverage,
+    occupancy as occupancy,
+)
+from theory.neighbours import (
+    PRDC as PRDC,
+    equal_laws_coverage as equal_laws_coverage,
+    memorised_share as memorised_share,
+    nearest_neighbour_ratios as nearest_neighbour_ratios,
+    prdc as prdc,
 )
 from theory.parallel_lines import (
     ParallelLine as ParallelLine,
@@ -116,7 +151,7 @@ from theory.quadrature import (
     quadrature as quadrature,
 )
 from theory.sliced import (
-    directions as directions,
+    slice_directions as slice_directions,
     sliced_shift_factor as sliced_shift_factor,
     sliced_wasserstein as sliced_wasserstein,
     sliced_wasserstein2_isotropic as sliced_wasserstein2_isotropic,

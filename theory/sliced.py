@@ -11,7 +11,7 @@ from theory._numeric import Estimate, Scalar, mean_estimate
 from theory.transport import wasserstein_1d
 
 
-def directions(key: PRNGKeyArray, num: int, size: int) -> Float[Array, "num size"]:
+def slice_directions(key: PRNGKeyArray, num: int, size: int) -> Float[Array, "num size"]:
     """Independent directions, uniform on the unit sphere in `size` dimensions."""
     normal = jax.random.normal(key, (num, size))
     return normal / jnp.linalg.norm(normal, axis=1, keepdims=True)
@@ -28,7 +28,8 @@ def sliced_wasserstein(
     **Arguments:**
 
     - `x`, `y`: shapes `(n, d)` and `(m, d)`, of any two sizes.
-    - `along`: unit vectors, shape `(k, d)`, from `directions`. The same ones give the same number.
+    - `along`: unit vectors, shape `(k, d)`, from `slice_directions`. The same ones give the same
+      number.
     - `p`: at least 1.
 
     **Returns:** the distance over these directions, in the data's units, and the standard error of

@@ -77,7 +77,7 @@ def test_an_extension_meets_its_values_and_keeps_the_constant(seed):
 @hyp.settings(max_examples=20)
 @hyp.given(seed=seeds)
 def test_c_transforms(seed):
-    """Feasible, better than any start, idempotent from the second on; -f itself if f is Lipschitz."""
+    """Feasible, no worse than any start, thrice as once; -f if f is Lipschitz; optimal stays so."""
     x, y, a, b = clouds(seed, 5, 5, 2)
     costs = jnp.linalg.norm(jnp.asarray(x)[:, None] - jnp.asarray(y)[None], axis=-1)
     start = jnp.asarray(np.random.default_rng(seed).normal(size=5))

@@ -88,7 +88,7 @@ def test_gradients_are_the_plan_and_the_potentials(seed):
 
 
 def test_the_divergence_has_no_bias():
-    """0 for equal clouds where OT_eps is not; W^p and |means|^2 at the two ends; a shift costs d^2."""
+    """0 for equal clouds where OT_eps is not; W^2 and |means|^2 at the ends; a shift costs d^2."""
     x, y, *_ = problem(2, n=6, m=6)
     x, y = jnp.asarray(x), jnp.asarray(y)
     divergence = jax.jit(lambda u, v, e: theory.sinkhorn_divergence(u, v, e))
@@ -97,7 +97,7 @@ def test_the_divergence_has_no_bias():
     exact = theory.wasserstein(x, y, p=2) ** 2
     np.testing.assert_allclose(divergence(x, y, 0.01), exact, rtol=1e-2)
     means = jnp.sum((jnp.mean(x, axis=0) - jnp.mean(y, axis=0)) ** 2)
-    np.testing.assert_allclose(divergence(x, y, 1e5), means, rtol=1e-3)
+    np.testing.assert_allclose(divergence(x, y, 1e4), means, rtol=1e-2)
     shift = jnp.array([[0.6, -0.8]])
     np.testing.assert_allclose(divergence(x, x + shift, 0.3), 1.0, rtol=1e-7)
     assert bool(jnp.all(jnp.isfinite(jax.grad(divergence)(x, x, 0.5))))
@@ -147,7 +147,7 @@ def test_slices_of_a_shift(d, p):
     """|delta| (E|u_1|^p)^(1/p), the moment by scipy's quad; 5 standard errors (6e-7) of slices."""
     x = jax.random.normal(jax.random.key(0), (20, d))
     shift = jnp.linspace(1.0, 2.0, d)
-    along = theory.directions(jax.random.key(1), 2000, d)
+    along = theory.slice_directions(jax.random.key(1), 2000, d)
     np.testing.assert_allclose(jnp.linalg.norm(along, axis=1), 1, rtol=1e-12)
     sliced = theory.sliced_wasserstein(x, x + shift[None, :], along, p=p)
     length = float(jnp.linalg.norm(shift))
@@ -162,17 +162,17 @@ def test_slices_of_a_shift(d, p):
 
 
 def test_slices_of_equal_and_of_isotropic_laws():
-    """0 for equal clouds; isotropic Gaussians, 4000 points and 200 slices: within 5 per cent."""
+    """0 for equal clouds; isotropic Gaussians, 2000 points and 100 slices: to 10 per cent."""
     key_x, key_y, key = jax.random.split(jax.random.key(0), 3)
-    x = jax.random.normal(key_x, (4000, 3))
-    along = theory.directions(key, 200, 3)
+    x = jax.random.normal(key_x, (2000, 3))
+    along = theory.slice_directions(key, 100, 3)
     assert theory.sliced_wasserstein(x, x, along).value == 0
-    y = 2.0 * jax.random.normal(key_y, (3000, 3)) + jnp.array([[1.0, 0.0, -1.0]])
+    y = 2.0 * jax.random.normal(key_y, (1500, 3)) + jnp.array([[1.0, 0.0, -1.0]])
     exact = theory.sliced_wasserstein2_isotropic(
         jnp.zeros(3), jnp.asarray(1.0), jnp.array([1.0, 0.0, -1.0]), jnp.asarray(2.0)
     )
     np.testing.assert_allclose(exact, np.sqrt(2 / 3 + 1), rtol=1e-12)
-    np.testing.assert_allclose(theory.sliced_wasserstein(x, y, along).value, exact, rtol=0.05)
+    np.testing.assert_allclose(theory.sliced_wasserstein(x, y, along).value, exact, rtol=0.1)
     gradient = jax.grad(lambda v: theory.sliced_wasserstein(v, y[:5], along[:4]).value)(x[:5])
     assert bool(jnp.all(jnp.isfinite(gradient)))
     assert jnp.isnan(theory.sliced_wasserstein(x[:5], y[:5], along[:1]).standard_error)
