@@ -1,6 +1,6 @@
 """Kantorovich's dual: potentials, complementary slackness, c-transforms, Lipschitz critics."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -88,7 +88,7 @@ def dual_potentials(
     return Potentials(source - shift, target + shift, float(a @ source + b @ target))
 
 
-def _maximise(gains: np.ndarray, bound: scipy.sparse.csr_matrix, limits: np.ndarray) -> np.ndarray:
+def _maximise(gains: np.ndarray, bound: Any, limits: np.ndarray) -> np.ndarray:
     result = scipy.optimize.linprog(-gains, A_ub=bound, b_ub=limits, bounds=(None, None))
     if result.status != 0:
         raise RuntimeError(f"the linear programme did not end at an optimum: {result.message}")

@@ -58,7 +58,7 @@ def _log_det_product(excess: Float[Array, "d d"]) -> Scalar:
     """log det (I + E) (I - E), by Cholesky: its derivative exists where eigenvalues coincide."""
     eye = jnp.eye(len(excess), dtype=excess.dtype)
     diagonals = [jnp.diagonal(jnp.linalg.cholesky(eye + sign * excess)) for sign in (1, -1)]
-    return 2 * sum(jnp.sum(jnp.log(diagonal)) for diagonal in diagonals)
+    return 2 * jnp.sum(jnp.log(jnp.stack(diagonals)))
 
 
 def chi2_gaussian(

@@ -2,11 +2,12 @@
 
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from theory._numeric import Estimate, Scalar, mean_estimate
 
@@ -36,7 +37,8 @@ def prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 5) -> PR
     **Arguments:**
 
     - `real`, `fake`: shapes `(n, d)` and `(m, d)`; memory is linear in both, time in their product.
-    - `k`: which neighbour; below both sizes. A point with k copies of itself has an empty ball.
+    - `k`: which neighbour; below both sizes. A point with k copies of itself has an empty ball. The
+      time grows with it.
 
     **Raises:** `ValueError` unless 1 <= k < n, m.
 
@@ -59,36 +61,64 @@ def _prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int) -> PRDC:
     margin = 64 * jnp.finfo(largest.dtype).eps * largest
     radii_real, radii_fake = (_squared_radii(cloud, k) - margin for cloud in (real, fake))
 
-    def of_fake(point):
-        squares = _squares(point, real)
-        inside = squares < radii_real
-        return jnp.any(inside), jnp.sum(inside)
+    def of_fake(points):
+        inside = _squares(points, real) < radii_real[None, :]
+        return jnp.any(inside, axis=1), jnp.sum(inside, axis=1)
 
-    def of_real(point, radius):
-        squares = _squares(point, fake)
-        return jnp.any(squares < radii_fake), jnp.min(squares) < radius
+    def of_real(points, radii):
+        squares = _squares(points, fake)
+        return jnp.any(squares < radii_fake[None, :], axis=1), jnp.min(squares, axis=1) < radii
 
-    precise, counts = jax.lax.map(of_fake, fake, batch_size=min(_ROWS, len(fake)))
-    recalled, covered = jax.lax.map(
-        lambda pair: of_real(*pair), (real, radii_real), batch_size=min(_ROWS, len(real))
-    )
+    precise, counts = _by_blocks(of_fake, fake)
+    recalled, covered = _by_blocks(of_real, real, radii_real)
     mean = lambda values: jnp.mean(values.astype(real.dtype))
     return PRDC(mean(precise), mean(recalled), mean(counts) / k, mean(covered))
 
 
-def _squares(point: Float[Array, " d"], cloud: Float[Array, "n d"]) -> Float[Array, " n"]:
-    """Squared distances by expansion: one matrix product once points are mapped over."""
-    return jnp.maximum(point @ point - 2 * (cloud @ point) + jnp.sum(cloud**2, axis=1), 0)
+def _by_blocks(function: Callable[..., Any], *arrays: Shaped[Array, "n ..."]) -> Any:
+    """A function of rows, some hundred rows at a time, so that no whole matrix is ever held."""
+    count = len(arrays[0])
+    rows = min(_ROWS, count)
+    blocks = -(-count // rows)
+
+    def cut(array):
+        padding = [(0, blocks * rows - count)] + [(0, 0)] * (array.ndim - 1)
+        return jnp.pad(array, padding).reshape(blocks, rows, *array.shape[1:])
+
+    results = jax.lax.map(lambda parts: function(*parts), tuple(cut(array) for array in arrays))
+    join = lambda array: array.reshape(blocks * rows, *array.shape[2:])[:count]
+    return jax.tree.map(join, results)
+
+
+def _squares(points: Float[Array, "m d"], cloud: Float[Array, "n d"]) -> Float[Array, "m n"]:
+    """Squared distances by expansion: one matrix product."""
+    norms = jnp.sum(points**2, axis=1)[:, None] + jnp.sum(cloud**2, axis=1)[None, :]
+    return jnp.maximum(norms - 2 * (points @ cloud.T), 0)
 
 
 def _squared_radii(cloud: Float[Array, "n d"], k: int) -> Float[Array, " n"]:
     """Squared distances to the k-th nearest *other* point."""
+    places = jnp.arange(len(cloud))
 
-    def radius(index):
-        squares = _squares(cloud[index], cloud).at[index].set(jnp.inf)
-        return -jax.lax.top_k(-squares, k)[0][-1]
+    def radii(points, indices):
+        own = indices[:, None] == places[None, :]
+        return _kth_smallest(jnp.where(own, jnp.inf, _squares(points, cloud)), k)
 
-    return jax.lax.map(radius, jnp.arange(len(cloud)), batch_size=min(_ROWS, len(cloud)))
+    return _by_blocks(radii, cloud, places)
+
+
+def _kth_smallest(values: Float[Array, "m n"], k: int) -> Float[Array, " m"]:
+    """Of each row, copies counted, by k passes: on the CPU `lax.top_k` may sort the whole row."""
+
+    def climb(_, carry):
+        level, count = carry
+        above = jnp.min(jnp.where(values > level[:, None], values, jnp.inf), axis=1)
+        copies = jnp.sum(values == above[:, None], axis=1)
+        wanted = count < k
+        return jnp.where(wanted, above, level), jnp.where(wanted, count + copies, count)
+
+    level = jnp.full(len(values), -jnp.inf, values.dtype)
+    return jax.lax.fori_loop(0, k, climb, (level, jnp.zeros(len(values), int)))[0]
 
 
 def equal_laws_coverage(n: int, m: int, k: int) -> float:
@@ -154,11 +184,10 @@ def _nearest(
     points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: int
 ) -> Float[Array, "m k"]:
     """Distances to the k nearest; found by expansion, measured by differences: a copy is at 0."""
-    centre = jnp.mean(cloud, axis=0)
-    centred = cloud - centre[None, :]
+    centre = jnp.mean(cloud, axis=0)[None, :]
 
-    def of(point):
-        found = jax.lax.top_k(-_squares(point - centre, centred), k)[1]
-        return jnp.sort(jnp.linalg.norm(cloud[found] - point[None, :], axis=1))
+    def of(rows):
+        found = jax.lax.top_k(-_squares(rows - centre, cloud - centre), k)[1]
+        return jnp.sort(jnp.linalg.norm(cloud[found] - rows[:, None, :], axis=2), axis=1)
 
-    return jax.lax.map(of, points, batch_size=min(_ROWS, len(points)))
+    return _by_blocks(of, points)

@@ -1,5 +1,7 @@
 """Blurred and sliced transport: limits, closed forms and their bias."""
 
+from typing import Any
+
 import hypothesis as hyp
 import hypothesis.strategies as st
 import jax
@@ -35,7 +37,7 @@ def test_the_plan_solves_the_blurred_problem(seed, epsilon):
     primal = ours.cost + epsilon * jnp.sum(jax.scipy.special.rel_entr(ours.plan, product))
     np.testing.assert_allclose(ours.value, primal, rtol=1e-8)
     if epsilon >= 0.3:
-        theirs = ot.sinkhorn(
+        theirs: Any = ot.sinkhorn(
             np.asarray(a), np.asarray(b), np.asarray(costs), epsilon, stopThr=1e-13
         )
         np.testing.assert_allclose(ours.plan, theirs, atol=1e-10)
@@ -97,7 +99,7 @@ def test_the_divergence_has_no_bias():
     exact = theory.wasserstein(x, y, p=2) ** 2
     np.testing.assert_allclose(divergence(x, y, 0.01), exact, rtol=1e-2)
     means = jnp.sum((jnp.mean(x, axis=0) - jnp.mean(y, axis=0)) ** 2)
-    np.testing.assert_allclose(divergence(x, y, 1e4), means, rtol=1e-2)
+    np.testing.assert_allclose(divergence(x, y, 1e5), means, rtol=1e-2)
     shift = jnp.array([[0.6, -0.8]])
     np.testing.assert_allclose(divergence(x, x + shift, 0.3), 1.0, rtol=1e-7)
     assert bool(jnp.all(jnp.isfinite(jax.grad(divergence)(x, x, 0.5))))
@@ -162,12 +164,12 @@ def test_slices_of_a_shift(d, p):
 
 
 def test_slices_of_equal_and_of_isotropic_laws():
-    """0 for equal clouds; isotropic Gaussians, 2000 points and 100 slices: to 10 per cent."""
+    """0 for equal clouds; isotropic Gaussians, 600 points and 50 slices: to 10 per cent."""
     key_x, key_y, key = jax.random.split(jax.random.key(0), 3)
-    x = jax.random.normal(key_x, (2000, 3))
-    along = theory.slice_directions(key, 100, 3)
+    x = jax.random.normal(key_x, (600, 3))
+    along = theory.slice_directions(key, 50, 3)
     assert theory.sliced_wasserstein(x, x, along).value == 0
-    y = 2.0 * jax.random.normal(key_y, (1500, 3)) + jnp.array([[1.0, 0.0, -1.0]])
+    y = 2.0 * jax.random.normal(key_y, (500, 3)) + jnp.array([[1.0, 0.0, -1.0]])
     exact = theory.sliced_wasserstein2_isotropic(
         jnp.zeros(3), jnp.asarray(1.0), jnp.array([1.0, 0.0, -1.0]), jnp.asarray(2.0)
     )

@@ -1,5 +1,7 @@
 """Hellinger and chi squared between Gaussians; all of them between mixtures, by quadrature."""
 
+from typing import Any
+
 import hypothesis as hyp
 import hypothesis.strategies as st
 import jax
@@ -31,7 +33,8 @@ def one_gaussian(mean, cov):
 @hyp.given(laws=normals)
 def test_closed_forms_on_the_line_against_adaptive_quadrature(laws):
     """scipy.integrate.quad of (sqrt p - sqrt q)^2 / 2 and (p - q)^2 / q."""
-    p, q = scipy.stats.norm(*laws[:2]).pdf, scipy.stats.norm(*laws[2:]).pdf
+    normal: Any = scipy.stats.norm
+    p, q = normal(*laws[:2]).pdf, normal(*laws[2:]).pdf
     integrals = [
         (theory.squared_hellinger_gaussian, lambda t: 0.5 * (p(t) ** 0.5 - q(t) ** 0.5) ** 2),
         (theory.chi2_gaussian, lambda t: (p(t) - q(t)) ** 2 / q(t)),
