@@ -14,6 +14,7 @@ import argparse
 import statistics
 import sys
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +31,7 @@ def plane(n):
     """Exact W1 between n points a side, three ways; each returns the distance."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(n, 2)), rng.normal(size=(n, 2)) + 1.0
+    pot: Any = ot  # its types are unions of all that it may return
     cost = lambda: scipy.spatial.distance.cdist(x, y)
 
     def with_scipy():
@@ -39,7 +41,7 @@ def plane(n):
 
     return {
         "theory.wasserstein": lambda: theory.wasserstein(x, y),
-        "POT, ot.emd2": lambda: float(ot.emd2([], [], cost(), numItermax=100_000_000)),
+        "POT, ot.emd2": lambda: pot.emd2([], [], cost(), numItermax=100_000_000),
         "scipy, assignment": with_scipy,
     }
 
@@ -82,9 +84,9 @@ def neighbours(n, d):
     """PRDC of n points a side in d dimensions, k = 5, in float32."""
     rng = np.random.default_rng(2)
     real, fake = (rng.normal(size=(n, d)).astype(np.float32) for _ in range(2))
-    ours = [jnp.asarray(cloud) for cloud in (real, fake)]
+    ours_real, ours_fake = jnp.asarray(real), jnp.asarray(fake)
     return {
-        "theory.prdc": lambda: np.array([float(v) for v in theory.prdc(*ours, 5)]),
+        "theory.prdc": lambda: np.array([float(v) for v in theory.prdc(ours_real, ours_fake, 5)]),
         "NumPy, whole matrices": lambda: numpy_prdc(real, fake, 5),
     }
 

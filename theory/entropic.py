@@ -59,7 +59,7 @@ def sinkhorn(
     """
     if isinstance(epsilon, float | int) and epsilon <= 0:
         raise ValueError(f"epsilon must be positive, got {epsilon}; use optimal_transport for 0.")
-    a, b = (_shares(w, k) for w, k in zip((x_weights, y_weights), costs.shape, strict=True))
+    a, b = _shares(x_weights, costs[:, 0]), _shares(y_weights, costs[0])
     log_a, log_b = log_or_minus_inf(a), log_or_minus_inf(b)
     fixed = jax.lax.stop_gradient(costs)
     log_a0, log_b0 = jax.lax.stop_gradient((log_a, log_b))
@@ -90,9 +90,9 @@ def sinkhorn(
     return EntropicPlan(plan, f, g, value, cost, error, count, error <= 2 * tol)
 
 
-def _shares(weights: Float[Array, " n"] | None, count: int) -> Float[Array, " n"]:
+def _shares(weights: Float[Array, " n"] | None, like: Float[Array, " n"]) -> Float[Array, " n"]:
     if weights is None:
-        return jnp.full((count,), 1.0 / count)
+        return jnp.full_like(like, 1.0 / like.size)
     return weights / jnp.sum(weights)
 
 

@@ -65,7 +65,7 @@ def mmd2_unbiased(
 
     value = combined(sum_x, sum_y, across, n, m)
     if min(n, m) < 3:
-        return Estimate(value, jnp.full((), jnp.nan))
+        return Estimate(value, jnp.full((), jnp.nan, value.dtype))
     without_x = combined(sum_x - 2 * within_x, sum_y, across - across_x, n - 1, m)
     without_y = combined(sum_x, sum_y - 2 * within_y, across - across_y, n, m - 1)
     variance = (n - 1) * jnp.var(without_x) + (m - 1) * jnp.var(without_y)

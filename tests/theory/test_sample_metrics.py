@@ -173,3 +173,23 @@ def test_collapsed_shifted_and_weighted_modes():
     np.testing.assert_allclose(weighted.high_quality, 4 / 6)
     np.testing.assert_array_equal(weighted.counts, [3, 1])
     assert theory.occupancy(labels, 2, jnp.array([0.0, 1.0])).reverse_kl == jnp.inf
+
+
+def test_single_precision_stays_single():
+    """Features in float32 give float32 everywhere, under strict promotion, near the float64."""
+    double = two_clouds(3, 40, 30)
+    single = tuple(cloud.astype(jnp.float32) for cloud in double)
+    along = theory.slice_directions(jax.random.key(0), 8, 3)
+    metrics = {
+        "frechet": lambda x, y: theory.frechet_distance(x, y).distance,
+        "kid": lambda x, y: theory.mmd2_unbiased(x, y).value,
+        "density": lambda x, y: theory.prdc(x, y, 3).density,
+        "ratio": lambda x, y: jnp.mean(theory.nearest_neighbour_ratios(x, y)),
+        "quality": lambda x, y: theory.mode_coverage(x, y[:4], 1.0).reverse_kl,
+        "sliced": lambda x, y: theory.sliced_wasserstein(x, y, along.astype(x.dtype)).value,
+        "sinkhorn": lambda x, y: theory.sinkhorn(jnp.abs(x @ y.T), 1.0, tol=1e-5).value,
+    }
+    for name, metric in metrics.items():
+        value = jax.jit(metric)(*single)
+        assert value.dtype == jnp.float32, name
+        np.testing.assert_allclose(value, jax.jit(metric)(*double), rtol=2e-3, err_msg=name)
