@@ -34,7 +34,7 @@ def mixture_quadrature(
 
     **Arguments:**
 
-    - `laws`: of one dimension, 1 or 2.
+    - `laws`: of one dimension, 1 or 2. The rule is made on the host: not under jit.
     - `order`: nodes on each interval.
     - `reach`: where the rule ends, in deviations of the outermost components.
 
