@@ -1,5 +1,7 @@
 """Precision, recall, density, coverage and memorisation, by their definitions and expectations."""
 
+import itertools
+
 import hypothesis as hyp
 import hypothesis.strategies as st
 import jax
@@ -67,6 +69,14 @@ def test_equal_laws_have_density_one_and_the_coverage_of_the_formula():
         assert abs(jnp.mean(values) - exact) < 5 * error
         assert error < 0.03
     assert theory.equal_laws_coverage(1000, 1000, 5) > 0.96
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_the_coverage_of_equal_laws_by_counting(k):
+    """All orders, by distance from one of 4 real points, of the 3 others and of 3 fake ones."""
+    orders = list(itertools.combinations(range(6), 3))  # where the real ones stand
+    covered = [set(range(k)) - set(real) != set() for real in orders]
+    np.testing.assert_allclose(theory.equal_laws_coverage(4, 3, k), np.mean(covered))
 
 
 @pytest.mark.parametrize("k", [0, 10])

@@ -134,6 +134,20 @@ def test_equal_laws_have_no_mmd_and_gaussians_the_closed_form():
         theory.mmd2_unbiased(x[:1], y)
 
 
+def test_the_closed_form_of_mmd_by_quadrature():
+    """E k over a product rule for two normals on the line; two points at a distance of 1.5."""
+    rule, kernel = theory.quadrature(-10, 10, 120), theory.gaussian_kernel(0.7)
+    laws = theory.Normal(0.2, 1.0), theory.Normal(-0.5, 0.6)
+    difference = jnp.exp(laws[0].log_prob(rule.nodes)) - jnp.exp(laws[1].log_prob(rule.nodes))
+    signed = rule.weights * difference
+    gram = jax.vmap(lambda u: jax.vmap(lambda v: kernel(u, v))(rule.nodes))(rule.nodes)
+    moments = [jnp.array([0.2]), jnp.eye(1), jnp.array([-0.5]), 0.36 * jnp.eye(1)]
+    np.testing.assert_allclose(theory.mmd2_gaussian(*moments, 0.7), signed @ gram @ signed, 1e-9)
+    point = jnp.zeros((1, 1))
+    apart = theory.mmd2_gaussian(jnp.zeros(1), point, jnp.array([1.5]), point, 0.7)
+    np.testing.assert_allclose(apart, 2 - 2 * np.exp(-0.5 * (1.5 / 0.7) ** 2), rtol=1e-12)
+
+
 @pytest.mark.parametrize("d", [1, 2, 3, 10])
 def test_the_share_of_high_quality(d):
     """scipy's chi distribution; 98.889 per cent in the plane."""
