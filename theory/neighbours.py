@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,33 +61,35 @@ def _prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int) -> PRDC:
     margin = 64 * jnp.finfo(largest.dtype).eps * largest
     radii_real, radii_fake = (_squared_radii(cloud, k) - margin for cloud in (real, fake))
 
-    def of_fake(points):
-        inside = _squares(points, real) < radii_real[None, :]
-        return jnp.any(inside, axis=1), jnp.sum(inside, axis=1)
-
-    def of_real(points, radii):
+    def of_real(block):
+        points, radii = block
         squares = _squares(points, fake)
-        return jnp.any(squares < radii_fake[None, :], axis=1), jnp.min(squares, axis=1) < radii
+        inside = squares < radii[:, None]
+        recalled = jnp.any(squares < radii_fake[None, :], axis=1)
+        return recalled, jnp.any(inside, axis=1), jnp.sum(inside, axis=0)
 
-    precise, counts = _by_blocks(of_fake, fake)
-    recalled, covered = _by_blocks(of_real, real, radii_real)
+    # Rows of padding have the radius 0, and so nothing inside.
+    recalled, covered, counts = jax.lax.map(of_real, (_blocks(real), _blocks(radii_real)))
+    counts = jnp.sum(counts, axis=0)
     mean = lambda values: jnp.mean(values.astype(real.dtype))
-    return PRDC(mean(precise), mean(recalled), mean(counts) / k, mean(covered))
+    share = lambda values: mean(values.reshape(-1)[: len(real)])
+    return PRDC(mean(counts > 0), share(recalled), mean(counts) / k, share(covered))
 
 
-def _by_blocks(function: Callable[..., Any], *arrays: Shaped[Array, "n ..."]) -> Any:
-    """A function of rows, some hundred rows at a time, so that no whole matrix is ever held."""
-    count = len(arrays[0])
+def _blocks(array: Shaped[Array, "n ..."]) -> Shaped[Array, "blocks rows ..."]:
+    """Rows in blocks of some hundred, the last one padded with zeros."""
+    count = len(array)
     rows = min(_ROWS, count)
-    blocks = -(-count // rows)
+    padding = [(0, -count % rows)] + [(0, 0)] * (array.ndim - 1)
+    return jnp.pad(array, padding).reshape(-1, rows, *array.shape[1:])
 
-    def cut(array):
-        padding = [(0, blocks * rows - count)] + [(0, 0)] * (array.ndim - 1)
-        return jnp.pad(array, padding).reshape(blocks, rows, *array.shape[1:])
 
-    results = jax.lax.map(lambda parts: function(*parts), tuple(cut(array) for array in arrays))
-    join = lambda array: array.reshape(blocks * rows, *array.shape[2:])[:count]
-    return jax.tree.map(join, results)
+def _by_blocks(
+    function: Callable[..., Shaped[Array, "rows ..."]], *arrays: Shaped[Array, "n ..."]
+) -> Shaped[Array, "n ..."]:
+    """A function of rows, a block at a time, so that no whole matrix is ever held."""
+    results = jax.lax.map(lambda parts: function(*parts), tuple(map(_blocks, arrays)))
+    return results.reshape(-1, *results.shape[2:])[: len(arrays[0])]
 
 
 def _squares(points: Float[Array, "m d"], cloud: Float[Array, "n d"]) -> Float[Array, "m n"]:

@@ -41,6 +41,15 @@ def test_prdc_is_its_definition(seed, k):
     np.testing.assert_allclose(far, expected)
 
 
+@pytest.mark.parametrize(("n", "m"), [(256, 300), (600, 10), (257, 513)])
+def test_prdc_in_blocks_is_its_definition(n, m):
+    """Sizes at, below and above whole blocks of rows."""
+    rng = np.random.default_rng(n)
+    real, fake = rng.normal(size=(n, 3)), 0.7 * rng.normal(size=(m, 3)) + 0.2
+    ours = theory.prdc(jnp.asarray(real), jnp.asarray(fake), 4)
+    np.testing.assert_allclose(ours, prdc_by_hand(real, fake, 4))
+
+
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("d", [1, 2, 20])
 def test_identical_clouds_disjoint_clouds_and_chunks(d, k):
