@@ -1,6 +1,7 @@
 """Two-player differentiable games, and how to play them."""
 
 from gameopt._equilibria import classify as classify
+from gameopt._ergodic_averages import ergodic_averages as ergodic_averages
 from gameopt._fields import (
     field as field,
     hessian_x as hessian_x,
@@ -65,7 +66,17 @@ from gameopt._games.toy_game import (
     ZeroSumToyGame as ZeroSumToyGame,
 )
 from gameopt._games.toy_games import TOY_GAMES as TOY_GAMES
+from gameopt._gaps import (
+    Gap as Gap,
+    duality_gap as duality_gap,
+    exploitability as exploitability,
+)
 from gameopt._high_resolution import high_resolution_flow as high_resolution_flow
+from gameopt._limit_cycles import (
+    MOTIONS as MOTIONS,
+    LimitCycle as LimitCycle,
+    limit_cycle as limit_cycle,
+)
 from gameopt._lipschitz import (
     lipschitz_lower_bound as lipschitz_lower_bound,
     lipschitz_upper_bound as lipschitz_upper_bound,
@@ -84,7 +95,12 @@ from gameopt._measured_rate import (
     measured_rate as measured_rate,
 )
 from gameopt._modified_flows import modified_field as modified_field, modified_flow as modified_flow
+from gameopt._newton import (
+    FoundPoints as FoundPoints,
+    find_critical_points as find_critical_points,
+)
 from gameopt._overlays import Overlay as Overlay, overlay as overlay
+from gameopt._path_angle import PathAngle as PathAngle, path_angle as path_angle
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,
     critic_scores as critic_scores,
@@ -110,6 +126,7 @@ from gameopt._report import (
     EquilibriumReport as EquilibriumReport,
     Leftmost as Leftmost,
 )
+from gameopt._rotation import Rotation as Rotation, rotation as rotation
 from gameopt._second_derivatives import (
     hessian_product as hessian_product,
     loss_gradient as loss_gradient,

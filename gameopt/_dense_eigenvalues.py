@@ -13,7 +13,6 @@ from gameopt._ritz_analysis import (
     Kind,
     RitzAnalysis,
     analysis_shapes,
-    cast_analysis,
     no_analysis,
     on_host,
 )
@@ -47,7 +46,7 @@ def _eigenvalues(kind: Kind, eps: float, matrix: np.ndarray) -> RitzAnalysis:
     errors = conditions * noise
     lower, upper = np.min(numbers - errors), np.max(numbers + errors)
     rows = values, np.zeros(n), conditions, errors, right.T
-    return cast_analysis(RitzAnalysis(*rows, lower, upper, noise))
+    return RitzAnalysis(*rows, lower, upper, noise)
 
 
 def conditioned_eigenvalues(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -28,13 +28,13 @@ def dense_facts(
     players: Players,
     key: Key,
     rates: Players[Scalar, Scalar] | None,
-    near: Any,
+    drifts: Any,
     vectors: bool,
 ) -> Facts:
-    """**Arguments:** `near`: whether the point is nearly stationary, a traced boolean."""
+    """**Arguments:** `drifts`: whether to speak of the critical point next to it, traced."""
     matrix = jacobian(game, players, key)
     n, (size_x, size_y) = len(matrix), played_sizes(players)
-    drift = jnp.where(near, _drift(game, players, key, matrix), 0)
+    drift = jnp.where(drifts, _drift(game, players, key, matrix), 0)
     pair = jnp.zeros(2) if rates is None else jnp.stack([rates.x, rates.y])
     eps = float(jnp.finfo(matrix.dtype).eps)
     function = functools.partial(_numbers, size_x, game.is_zero_sum, eps)
@@ -121,10 +121,9 @@ def _shapes(size_x: int, size_y: int) -> _Numbers:
 def _numbers(size_x: int, zero_sum: bool, eps: float, matrix, drift, rates) -> _Numbers:
     matrix, n = np.asarray(matrix, np.float64), len(matrix)
     shapes = _shapes(size_x, n - size_x)
-    cast = lambda tree: jax.tree.map(lambda a, s: np.asarray(a, s.dtype), tree, shapes)
     if not (np.isfinite(matrix).all() and np.isfinite(drift)):
         blank = lambda s: np.zeros(s.shape, bool) if s.dtype == bool else np.full(s.shape, np.nan)
-        return cast(jax.tree.map(blank, shapes))
+        return jax.tree.map(blank, shapes)
     noise = _noise(matrix, size_x, zero_sum, eps) + float(drift)
     a, b = matrix[:size_x, :size_x], matrix[size_x:, size_x:]
     hessian_x, hessian_y = _smallest(a, noise), _smallest(b, noise)
@@ -134,24 +133,22 @@ def _numbers(size_x: int, zero_sum: bool, eps: float, matrix, drift, rates) -> _
     singular = float(np.linalg.svd(matrix, compute_uv=False)[-1])
     simultaneous, alternating = _rounds(matrix, size_x, noise, np.asarray(rates, np.float64))
     leftmost, lower, condition, error = _leftmost(matrix, noise)
-    return cast(
-        _Numbers(
-            hessian_x,
-            hessian_y,
-            schur_x,
-            schur_y,
-            leftmost,
-            lower,
-            condition,
-            error,
-            np.array(sides(matrix, noise)),
-            np.array([singular <= noise, singular > noise]),
-            np.array(simultaneous),
-            np.array(alternating),
-            timescale_threshold(matrix, size_x),
-            _max_step(np.linalg.eigvals(matrix)),
-            noise,
-        )
+    return _Numbers(
+        hessian_x,
+        hessian_y,
+        schur_x,
+        schur_y,
+        leftmost,
+        lower,
+        condition,
+        error,
+        np.array(sides(matrix, noise)),
+        np.array([singular <= noise, singular > noise]),
+        np.array(simultaneous),
+        np.array(alternating),
+        timescale_threshold(matrix, size_x),
+        _max_step(np.linalg.eigvals(matrix)),
+        noise,
     )
 
 

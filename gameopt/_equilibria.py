@@ -40,9 +40,9 @@ def classify(
 
     - `dense` (up to 256 entries): eigenvalues of symmetric matrices to within the noise of their
       entries; of the Jacobian, and of a round, the inertia theorem of Lyapunov equations, which
-      holds for every matrix within that noise, however ill-conditioned the eigenvalues. At a nearly
-      stationary point the noise has twice what the Jacobian changes by in a Newton step, so that it
-      covers the critical point nearby.
+      holds for every matrix within that noise, however ill-conditioned the eigenvalues. At a point
+      that is stationary to the default `tol` the noise has twice what the Jacobian changes by in a
+      Newton step, so that it covers the critical point nearby.
     - `krylov`: one Rayleigh quotient refutes a Hessian's positivity; it, the Jacobian's stability
       and a round's contraction are proved from Krylov spaces of a random start, each failing with
       `failure_probability`. That an eigenvalue lies on the wrong side is known to first order, from
@@ -83,7 +83,7 @@ def classify(
         method = "dense" if size <= DENSE else "krylov"
     rates = None if learning_rate is None else per_player(learning_rate)
     equal_rates = not isinstance(learning_rate, Players)
-    start = random_start(size, seed, jnp.zeros(()))
+    start = random_start(size, seed, float)
     budget = Budget(num_matvecs, schur_products, failure_probability)
     tolerance = None if tol is None else jnp.asarray(tol, jnp.result_type(float))
     return _classify(
@@ -106,14 +106,15 @@ def _classify(
 ) -> EquilibriumReport:
     losses, gradient = game.losses_and_field(players, key)
     off = stationarity(game, players, key)
-    if tol is None:
-        tol = jnp.sqrt(jnp.finfo(off.dtype).eps)
+    precision = jnp.sqrt(jnp.finfo(off.dtype).eps)
+    tol = precision if tol is None else tol.astype(off.dtype)
     norms = Players(tree_norm(gradient.x), tree_norm(gradient.y))
-    is_near = off <= tol.astype(off.dtype)
+    is_near = off <= tol
     # Where a set holds the field, a step against it would leave the set.
-    interior = ~is_near | (tree_norm(gradient) <= 2 * tol.astype(off.dtype))
+    interior = ~is_near | (tree_norm(gradient) <= 2 * tol)
     if method == "dense":
-        facts = dense_facts(game, players, key, rates, is_near & interior, vectors)
+        drifts = interior & (off <= precision)
+        facts = dense_facts(game, players, key, rates, drifts, vectors)
     else:
         facts = krylov_facts(game, players, key, rates, equal_rates, start, budget, vectors)
     stationary = verdict(is_near, ~is_near)

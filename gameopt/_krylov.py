@@ -1,7 +1,7 @@
 """Krylov spaces of large operators: an orthonormal basis, and the operator compressed to it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -111,12 +111,12 @@ def _remove(
     return jax.lax.fori_loop(0, j // BLOCK + 1, one, (vector, none))
 
 
-def random_start(size: int, seed: int, like: Float[Array, "..."]) -> Float[Array, " n"]:
+def random_start(size: int, seed: int, dtype: Any) -> Float[Array, " n"]:
     """A vector of normal numbers, hence of uniformly distributed direction.
 
     Drawn on the host, so that it is a number like any other and not a sample of the game.
     """
-    return jnp.asarray(np.random.default_rng(seed).normal(size=size), like.dtype)
+    return jnp.asarray(np.random.default_rng(seed).normal(size=size), dtype)
 
 
 class RitzPairs(NamedTuple):

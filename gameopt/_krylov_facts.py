@@ -172,7 +172,7 @@ class _Sides(NamedTuple):
 def _sides(ritz: RitzAnalysis, noise: Scalar) -> _Sides:
     real = ritz.values.real
     moved = noise * jnp.where(jnp.isnan(ritz.conditions), 1, ritz.conditions)
-    last = jnp.sum(~jnp.isnan(real)) - 1
+    last = jnp.sum(~jnp.isnan(real), dtype=jnp.int32) - 1
     reach = SAFETY * (ritz.errors + moved)
     return _Sides(
         ritz.lower > moved[0],
@@ -198,7 +198,7 @@ def _simultaneous(
         small = eye - rate * space.small
         return KrylovSpace(
             signs[:, None] * space.basis,
-            signs[:, None] * small * signs,
+            signs[:, None] * small * signs[None, :],
             rate * space.last,
             rate * space.noise,
             space.inner_residual,

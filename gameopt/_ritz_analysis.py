@@ -36,7 +36,15 @@ class RitzAnalysis(NamedTuple):
 
 def on_host(function, shapes, *arguments):
     """`function` of NumPy arrays, by the host, also under jit and vmap."""
-    return jax.pure_callback(function, shapes, *arguments, vmap_method="sequential")
+    wanted, structure = jax.tree.flatten(shapes)
+
+    def on_numpy(*arrays):
+        found = jax.tree.leaves(function(*map(np.asarray, arrays)))
+        # Not left to JAX: the host's thread does not know of a local `enable_x64`.
+        cast = [np.asarray(a, shape.dtype) for a, shape in zip(found, wanted, strict=True)]
+        return structure.unflatten(cast)
+
+    return jax.pure_callback(on_numpy, shapes, *arguments, vmap_method="sequential")
 
 
 def analysis_shapes(m: int) -> RitzAnalysis:
@@ -92,17 +100,9 @@ def _square(vectors: np.ndarray, m: int) -> np.ndarray:
 def no_analysis(m: int) -> RitzAnalysis:
     """Of an operator that is not finite."""
     row, one = np.full(m, np.nan), np.asarray(np.nan)
-    return cast_analysis(
-        RitzAnalysis._make(
-            (row.astype(complex), row, row, row, np.zeros((m, m), complex), one, one, one)
-        )
+    return RitzAnalysis._make(
+        (row.astype(complex), row, row, row, np.zeros((m, m), complex), one, one, one)
     )
-
-
-def cast_analysis(analysis: RitzAnalysis) -> RitzAnalysis:
-    """NumPy arrays of the dtypes that were announced."""
-    shapes = analysis_shapes(len(analysis.values))
-    return jax.tree.map(lambda a, s: np.asarray(a, s.dtype), analysis, shapes)
 
 
 def _normal(turned: bool, n: int, probability: float, small, last, noise) -> RitzAnalysis:
@@ -123,10 +123,8 @@ def _normal(turned: bool, n: int, probability: float, small, last, noise) -> Rit
     lower, upper = symmetric_bounds(numbers, lengths, delta, noise)
     rows = _padded(m, numbers * (1j if turned else 1.0 + 0j), residuals, np.ones(size))
     errors = _padded(m, residuals + noise)
-    return cast_analysis(
-        RitzAnalysis._make(
-            (*rows, *errors, _square(vectors, m), lower - noise, upper + noise, noise)
-        )
+    return RitzAnalysis._make(
+        (*rows, *errors, _square(vectors, m), lower - noise, upper + noise, noise)
     )
 
 
@@ -147,7 +145,7 @@ def _general(n: int, probability: float, small, last, noise, *left) -> RitzAnaly
         m, values[order], residuals[order], np.asarray(conditions)[order], np.asarray(errors)[order]
     )
     coefficients = _square(vectors[:, order], m)
-    return cast_analysis(RitzAnalysis._make((*rows, coefficients, lower, upper, noise)))
+    return RitzAnalysis._make((*rows, coefficients, lower, upper, noise))
 
 
 def conditions_of(values, residuals, vectors, small, last, gram):

@@ -16,13 +16,18 @@ Host code in float64: the matrices are small.
     with left eigenvectors: docs/derivations.md.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.special
 
 Row = np.ndarray
 """Shape `(k,)`: Ritz values, complex or real, or the lengths below the diagonal."""
 
-_BISECTIONS = 40
+_HALVINGS = 60
+
+_TINY = 1e-250
+"""Far above the numbers that are flushed to 0."""
 
 
 def smallest_projection(n: int, probability: float, *, real: bool) -> float:
@@ -43,99 +48,107 @@ def symmetric_bounds(values: Row, lengths: Row, delta: float, noise: float) -> t
     Each end fails with the probability that belongs to `delta`.
     """
     level = _level(lengths, delta, noise)
-    distance = lambda t, sign: float(np.sum(np.log(sign * (t - values))))
     low, high = float(values.min()), float(values.max())
     reach = _reach(values, level)
-    below = _outermost(lambda gap: distance(low - gap, -1.0) >= level, reach)
-    above = _outermost(lambda gap: distance(high + gap, 1.0) >= level, reach)
+    # Gaps rather than places, which rounding would put on a root.
+    below = _outermost(lambda gap: bool(np.sum(np.log(values - low + gap)) >= level), reach, values)
+    above = _outermost(
+        lambda gap: bool(np.sum(np.log(high - values + gap)) >= level), reach, values
+    )
     return low - below, high + above
 
 
 def half_plane_bound(values: Row, lengths: Row, delta: float, noise: float) -> float:
     """A lower bound on the real part of the eigenvalue whose real part is smallest."""
     level, leftmost = _level(lengths, delta, noise), float(np.real(values).min())
-    gap = _outermost(
-        lambda gap: _least_on_line(values, leftmost - gap, level), _reach(values, level)
-    )
-    return leftmost - gap
+    reach = _reach(values, level)
+    return leftmost - _outermost(lambda gap: _clear_line(values, gap, level), reach, values)
 
 
 def disc_bound(values: Row, lengths: Row, delta: float, noise: float) -> float:
     """An upper bound on the modulus of the largest eigenvalue."""
     level, outermost = _level(lengths, delta, noise), float(np.abs(values).max())
-    gap = _outermost(
-        lambda gap: _least_on_circle(values, outermost + gap, level), _reach(values, level)
-    )
-    return outermost + gap
+    reach = _reach(values, level)
+    return outermost + _outermost(lambda gap: _clear_circle(values, gap, level), reach, values)
 
 
 def _level(lengths: Row, delta: float, noise: float) -> float:
     """log |p| + log prod beta, at which |p| = 1 / delta."""
     # A space that ended is followed by rounding, not by nothing.
-    floor = max(noise, np.finfo(np.float64).tiny)
-    return float(np.sum(np.log(np.maximum(lengths, floor))) - np.log(delta))
+    return float(np.sum(np.log(np.maximum(lengths, max(noise, _TINY)))) - np.log(delta))
 
 
 def _reach(values: Row, level: float) -> float:
     """A distance from all roots at which |p| is surely beyond the level."""
-    return float(np.exp(level / len(values))) + float(np.ptp(np.real(values))) + 1e-300
+    return float(np.exp(level / len(values))) + float(np.ptp(np.real(values))) + _TINY
 
 
-def _outermost(is_outside, reach: float) -> float:
-    """The smallest gap found at which no eigenvalue can be; `is_outside` holds from there on."""
-    low, high = 0.0, reach
-    while not is_outside(high):
+def _outermost(is_clear: Callable[[float], bool], reach: float, values: Row) -> float:
+    """A gap at which no eigenvalue can be, 1 % larger than the smallest such, or of rounding.
+
+    `is_clear` holds from some gap on.
+    """
+    rounding = max(np.finfo(np.float64).eps * float(np.abs(values).max()), _TINY)
+    high = reach
+    while not is_clear(high):
         high *= 2
         if not np.isfinite(high):
             return np.inf
-    for _ in range(_BISECTIONS):
+    low = high / 2
+    while low > rounding and is_clear(low):
+        low, high = low / 2, low
+    for _ in range(7):
         middle = (low + high) / 2
-        low, high = (low, middle) if is_outside(middle) else (middle, high)
+        low, high = (low, middle) if is_clear(middle) else (middle, high)
     return high
 
 
-def _least_on_line(values: Row, at: float, level: float) -> bool:
-    r"""Whether $\log|p(at + i\omega)|$, up to its constant, is at least `level` for every omega.
+def _clear_line(values: Row, gap: float, level: float) -> bool:
+    r"""Whether $\log|p|$, up to its constant, is at least `level` on a line left of all roots.
 
     With all roots to the right of the line, $1/p$ is analytic to its left and falls off at
-    infinity, so that the line decides for the half-plane. Between nodes each factor is replaced by
-    its least value there, which makes the answer certain.
+    infinity, so that the line decides for the half-plane.
     """
-    gaps = np.real(values) - at
-    if gaps.min() <= 0:
-        return False
+    gaps = np.real(values) - np.real(values).min() + gap
     centres = np.imag(values)
-    nodes = _nodes(centres, gaps)
-    beyond = np.maximum(nodes[:-1, None] - centres, centres - nodes[1:, None])
-    least = np.sum(0.5 * np.log(gaps**2 + np.maximum(beyond, 0.0) ** 2), axis=1)
-    return bool(least.min() >= level)
+
+    def least(begin: Row, end: Row) -> Row:
+        beyond = np.maximum(np.maximum(begin - centres, centres - end), 0.0)
+        return np.sum(np.log(np.hypot(gaps, beyond)), axis=1)
+
+    # Further out every factor alone is large enough.
+    width = np.ptp(centres) + gaps.max() + np.exp(level / len(values))
+    nodes = np.linspace(centres.min() - width, centres.max() + width, 65)
+    return _clear(least, nodes, level)
 
 
-def _nodes(centres: Row, gaps: Row) -> np.ndarray:
-    """From minus to plus infinity, close together where a root is near the line."""
-    spread = np.geomspace(1 / 16, 2.0**24, 36)
-    offsets = np.concatenate([-spread[::-1], np.linspace(-1 / 16, 1 / 16, 3), spread])
-    nodes = (centres[:, None] + gaps[:, None] * offsets).ravel()
-    width = np.ptp(centres) + gaps.max()
-    even = np.linspace(centres.min() - width, centres.max() + width, 513)
-    return np.concatenate([[-np.inf], np.unique(np.concatenate([nodes, even])), [np.inf]])
+def _clear_circle(values: Row, gap: float, level: float) -> bool:
+    """As `_clear_line`, for the outside of a circle about 0 that has all roots inside."""
+    gaps = np.abs(values).max() - np.abs(values) + gap
+    radius = np.abs(values).max() + gap
+
+    def least(begin: Row, end: Row) -> Row:
+        middle = radius * np.exp(0.5j * (begin + end))
+        # An arc is no further from its middle than half its length.
+        distance = np.abs(middle - values) - radius * (end - begin) / 2
+        return np.sum(np.log(np.maximum(distance, gaps)), axis=1)
+
+    return _clear(least, np.linspace(-np.pi, np.pi, 65), level)
 
 
-def _least_on_circle(values: Row, radius: float, level: float) -> bool:
-    """As `_least_on_line`, for the outside of a circle about 0 that has all roots inside."""
-    gaps = radius - np.abs(values)
-    if gaps.min() <= 0:
-        return False
-    spread = np.geomspace(1 / 16, 2.0**24, 36)
-    offsets = np.concatenate([-spread[::-1], [0.0], spread])
-    steps = np.minimum(gaps / radius, 1.0)
-    angles = (np.angle(values)[:, None] + steps[:, None] * offsets).ravel()
-    angles = angles[np.abs(angles) <= 2 * np.pi]
-    nodes = np.unique(np.concatenate([np.linspace(-np.pi, np.pi, 513), angles]))
-    nodes = nodes[(nodes >= -np.pi) & (nodes <= np.pi)]
-    half = np.diff(nodes) / 2
-    middle = radius * np.exp(1j * (nodes[:-1] + half))
-    # An arc is no further from its middle than its length along the circle.
-    distance = np.abs(middle[:, None] - values) - radius * half[:, None]
-    least = np.sum(np.log(np.maximum(distance, gaps)), axis=1)
-    return bool(least.min() >= level)
+def _clear(least: Callable[[Row, Row], Row], nodes: Row, level: float) -> bool:
+    """Whether a function is at least `level` between the nodes, from its lower bounds on intervals.
+
+    An interval is halved until its bound suffices, or a point of it is below the level.
+    """
+    begin, end = nodes[:-1, None], nodes[1:, None]
+    for _ in range(_HALVINGS):
+        open_still = least(begin, end) < level
+        if not open_still.any():
+            return True
+        begin, end = begin[open_still], end[open_still]
+        middle = (begin + end) / 2
+        if (least(middle, middle) < level).any():
+            return False
+        begin, end = np.concatenate([begin, middle]), np.concatenate([middle, end])
+    return False

@@ -67,7 +67,7 @@ def spectral_density(
     check_zero_sum(game, which)
     if num_probes < 2:
         raise ValueError(f"spectral_density needs num_probes >= 2 for its error, got {num_probes}.")
-    starts = random_start(num_probes * size_of(players, which), seed, jnp.zeros(()))
+    starts = random_start(num_probes * size_of(players, which), seed, float)
     starts = starts.reshape(num_probes, -1)
     smoothing = None if width is None else jnp.asarray(width, starts.dtype)
     return _density(game, players, key, starts, which, num_matvecs, points, smoothing)

@@ -34,7 +34,7 @@ class Spectrum(eqx.Module):
       stated failure probability over the random start.
     - `noise`: what rounding does to a product with a unit vector, as far as it is seen.
     - `inner_residual`: the largest residual of the solves inside a Schur complement's products.
-    - `vectors`: the eigenvectors if asked for, as strategies with a first axis of `k`.
+    - `vectors`: the eigenvectors if asked for, as complex strategies with a first axis of `k`.
     - `num_matvecs`: products with the operator that were paid for.
     """
 
@@ -105,7 +105,7 @@ def spectrum(
     size = size_of(players, which)
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
-    start = random_start(size, seed, jnp.zeros(()))
+    start = random_start(size, seed, float)
     settings = (which, k, num_matvecs, restarts, tol, vectors, failure_probability)
     compute = _dense_spectrum if method == "dense" else _krylov_spectrum
     return compute(game, players, key, start, *settings)
@@ -205,8 +205,8 @@ def _restarted(
     def again(carry):
         space, result, count = carry
         chosen = _ends(result.values, k or 1)
-        rows = jnp.nan_to_num(result.residuals)[chosen, None] * result.coefficients[chosen]
-        mixed = jnp.sum(rows.real + rows.imag, axis=0).astype(start.dtype)
+        rows, weights = result.coefficients[chosen], jnp.nan_to_num(result.residuals)[chosen]
+        mixed = (weights @ (rows.real + rows.imag)).astype(start.dtype)
         space = krylov_space(matvec, mixed @ space.basis, num_matvecs)
         return space, analyse(kind, space, None, start.size, probability), count + 1
 
@@ -219,17 +219,16 @@ def _ends(values: Complex[Array, " m"], k: int | None) -> Array:
     m = values.shape[0]
     if k is None or 2 * k >= m:
         return jnp.arange(m)
-    there = jnp.sum(~jnp.isnan(values.real)).astype(jnp.int32)
-    last = jnp.maximum(there, 2 * k) - k
-    return jnp.concatenate([jnp.arange(k), last + jnp.arange(k)])
+    there = jnp.sum(~jnp.isnan(values.real), dtype=jnp.int32)
+    first = jnp.arange(k, dtype=jnp.int32)
+    return jnp.concatenate([first, jnp.maximum(there, 2 * k) - k + first])
 
 
 def _strategies(linear: Operator, space: KrylovSpace, rows: Complex[Array, "k m"]) -> Any:
-    """Ritz vectors as strategies: real if the coefficients of symmetric operators are."""
-    part = lambda numbers: jax.vmap(linear.unravel)(numbers.astype(space.basis.dtype) @ space.basis)
-    played = lambda tree: eqx.filter(tree, eqx.is_inexact_array)
-    real, imaginary = played(part(rows.real)), played(part(rows.imag))
-    return jax.tree.map(jax.lax.complex, real, imaginary)
+    """Ritz vectors as strategies, complex, `None` in place of leaves that are not played."""
+    played = lambda vector: eqx.filter(linear.unravel(vector), eqx.is_inexact_array)
+    part = lambda numbers: jax.vmap(played)(numbers.astype(space.basis.dtype) @ space.basis)
+    return jax.tree.map(jax.lax.complex, part(rows.real), part(rows.imag))
 
 
 @eqx.filter_jit

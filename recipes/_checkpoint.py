@@ -105,12 +105,13 @@ def _fault(checkpoint: Path, like: dict[str, jax.Array]) -> str | None:
     return None
 
 
-def load(folder: Path, like: Any) -> tuple[Any, int, list[str]]:
-    """The newest sound checkpoint.
+def load(folder: Path, like: Any, round: int | None = None) -> tuple[Any, int, list[str]]:
+    """The newest sound checkpoint, or that of one round.
 
     **Arguments:**
 
     - `folder`: RUN/checkpoints. `like`: a pytree of the structure, shapes and dtypes to fill.
+    - `round`: the only one that will do; any if left out.
 
     **Returns:** the tree, its round, and one line for each newer checkpoint that was skipped.
 
@@ -119,7 +120,12 @@ def load(folder: Path, like: Any) -> tuple[Any, int, list[str]]:
     import orbax.checkpoint as ocp
 
     expected, skipped = _named_leaves(like), []
-    for checkpoint in _checkpoints(folder):
+    there = _checkpoints(folder)
+    wanted = [path for path in there if round is None or int(path.name) == round]
+    if round is not None and not wanted:
+        rounds = ", ".join(str(int(path.name)) for path in reversed(there)) or "none"
+        raise UserError(f"{folder} has no checkpoint of round {round}; there are {rounds}.")
+    for checkpoint in wanted:
         fault = _fault(checkpoint, expected)
         if fault is not None:
             skipped.append(f"skipped checkpoint {checkpoint}: {fault}")
@@ -128,7 +134,7 @@ def load(folder: Path, like: Any) -> tuple[Any, int, list[str]]:
             arrays = checkpointer.restore((checkpoint / "tree").absolute())
         return _filled(like, arrays), int(checkpoint.name), skipped
     why = f" ({'; '.join(skipped)})" if skipped else ""
-    raise UserError(f"{folder} has no sound checkpoint to resume from{why}. Start a new run.")
+    raise UserError(f"{folder} has no sound checkpoint{why}. Start a new run.")
 
 
 def _filled(like: Any, arrays: dict[str, Any]) -> Any:

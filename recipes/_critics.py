@@ -1,4 +1,4 @@
-"""What a Wasserstein critic says, beside what is exact."""
+"""What generators make, and what critics and discriminators say of it, in numbers."""
 
 from typing import Any
 
@@ -9,64 +9,57 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
-import theory
 
 
 @eqx.filter_jit
-def _on_batch(
-    players: go.Players, real: Array, latents: Array, key: PRNGKeyArray
-) -> dict[str, Array]:
-    fake = jax.vmap(players.x)(latents)
+def generated(generator: Any, latents: Array) -> Array:
+    """The generator at every latent, shape `(n, *shape)`."""
+    return jax.vmap(generator)(latents)
+
+
+@eqx.filter_jit
+def _on_batch(players: go.Players, real: Array, fake: Array, key: PRNGKeyArray) -> Any:
     estimate = go.wasserstein_value(
         go.critic_scores(players.y, real), go.critic_scores(players.y, fake)
     )
-    slopes = go.gradient_norms(players.y, go.interpolates(real, fake, key))
-    return {"fake": fake, "wasserstein_estimate": estimate, "slopes": slopes}
+    return estimate, go.gradient_norms(players.y, go.interpolates(real, fake, key))
 
 
-class Measurement:
-    """Compares the critic's estimate with the exact distance, always on the same points.
+def estimate_numbers(
+    players: go.Players, real: Array, fake: Array, key: PRNGKeyArray
+) -> dict[str, float]:
+    """What a critic estimates, and how steep it is, on batches of shape `(n, *shape)`.
 
-    - `real`, `other`: two disjoint batches of data, shape `(n, *shape)`, on the host.
-    - `latents`: as many latents.
-
-    The exact W1 between `real` and `other` is the floor: what a perfect generator would be
-    measured at with so few points.
+    - `wasserstein_estimate`: E f(real) - E f(generated), without any penalty.
+    - `slope_mean`, `slope_max`: gradient norms of f on the lines from real to generated points.
+    - `wasserstein_estimate_per_slope`: the estimate of f / slope_max, comparable with W1.
     """
-
-    def __init__(self, real: np.ndarray, other: np.ndarray, latents: Array, key: PRNGKeyArray):
-        self.real, self.latents, self.key = jnp.asarray(real), latents, key
-        self._flat = real.reshape(len(real), -1)
-        self.w1_floor = _exact_w1(self._flat, other.reshape(len(other), -1))
-
-    def __call__(self, players: go.Players) -> tuple[dict[str, float], np.ndarray]:
-        """The numbers, and the generated points `(n, *shape)`.
-
-        - `wasserstein_estimate`: E f(real) - E f(generated), without any penalty.
-        - `slope_mean`, `slope_max`: gradient norms of f on the lines from real to generated points.
-        - `wasserstein_estimate_per_slope`: the estimate of f / slope_max, comparable with W1.
-        - `w1_exact`, `w1_floor`: by optimal transport, in the data's units.
-        """
-        result = _on_batch(players, self.real, self.latents, self.key)
-        fake = np.asarray(result["fake"])
-        slopes = np.asarray(result["slopes"])
-        estimate = float(result["wasserstein_estimate"])
-        steepest = max(float(slopes.max()), 1e-30)
-        numbers = {
-            "wasserstein_estimate": estimate,
-            "wasserstein_estimate_per_slope": estimate / steepest,
-            "slope_mean": float(slopes.mean()),
-            "slope_max": float(slopes.max()),
-            "w1_exact": float("nan"),
-            "w1_floor": self.w1_floor,
-        }
-        if np.isfinite(fake).all():
-            numbers["w1_exact"] = _exact_w1(self._flat, fake.reshape(len(fake), -1))
-        return numbers, fake
+    estimate, slopes = map(np.asarray, _on_batch(players, real, fake, key))
+    steepest = max(float(slopes.max()), 1e-30)
+    return {
+        "wasserstein_estimate": float(estimate),
+        "wasserstein_estimate_per_slope": float(estimate) / steepest,
+        "slope_mean": float(slopes.mean()),
+        "slope_max": float(slopes.max()),
+    }
 
 
-def _exact_w1(left: np.ndarray, right: np.ndarray) -> float:
-    return float(theory.optimal_transport(left, right, p=1.0).distance)
+@eqx.filter_jit
+def _logits(players: go.Players, real: Array, fake: Array) -> Any:
+    return go.critic_scores(players.y, real), go.critic_scores(players.y, fake)
+
+
+def discriminator_numbers(players: go.Players, real: Array, fake: Array) -> dict[str, float]:
+    """What a discriminator says of batches of shape `(n, *shape)`.
+
+    - `value`: V(D, G) in nats, at most -log 4 + 2 JS. `d_real`, `d_fake`: mean probabilities.
+    """
+    real_logits, fake_logits = _logits(players, real, fake)
+    return {
+        "value": float(go.minimax_value(real_logits, fake_logits)),
+        "d_real": float(jnp.mean(jax.nn.sigmoid(real_logits))),
+        "d_fake": float(jnp.mean(jax.nn.sigmoid(fake_logits))),
+    }
 
 
 def share_at_limit(critic: Any, limit: float) -> float:

@@ -1,9 +1,8 @@
 """Exact densities of data, and the law of a generator, pushed from a fine grid of latents."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,12 +63,6 @@ def latent_grid(d: int) -> jax.Array:
     count = 100_000 if d == 1 else 600
     ticks = jax.scipy.special.ndtri((jnp.arange(count) + 0.5) / count)
     return jnp.stack(jnp.meshgrid(*[ticks] * d, indexing="ij"), axis=-1).reshape(-1, d)
-
-
-@eqx.filter_jit
-def push(generator: Any, latents: jax.Array) -> jax.Array:
-    """The generator at every latent, shape `(n, d)`."""
-    return jax.vmap(generator)(latents)
 
 
 def generated_log_masses(points: np.ndarray, cells: Cells) -> jax.Array:

@@ -1,4 +1,4 @@
-"""The pictures of a GAN on an exact density: D against D*, and V against its optimum."""
+"""The pictures of a GAN: D against D*, V against its optimum, and curves on data."""
 
 from pathlib import Path
 from typing import Any
@@ -95,4 +95,41 @@ def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
         ],
         path,
         columns=3,
+    )
+
+
+def draw_data_curves(lines: list[dict[str, Any]], path: Path) -> None:
+    """On data: exact W1 beside its floor, the value and D on held points, the penalty."""
+    held = [line for line in lines if line["kind"] == "eval"]
+    train = [line for line in lines if line["kind"] == "train"]
+    rounds = [line["round"] for line in held]
+    column = lambda name: [line[name] for line in held]
+    label = "round (generator steps)"
+    constant = lambda name, level: Curve(name, rounds, [level] * len(rounds), ":", THEORY)
+    distance = [
+        Curve("exact W1 (optimal transport)", rounds, column("w1_exact"), "o-", FAKE),
+        Curve("floor: exact W1 of two real batches", rounds, column("w1_floor"), ":", THEORY),
+    ]
+    value = [
+        Curve("$V(D, G)$", rounds, column("value"), "o-", REAL),
+        constant("$-\\log 4$: where $p_g = p_d$ and D is optimal", MINUS_LOG_4),
+    ]
+    probability = [
+        Curve("mean D on data", rounds, column("d_real"), "o-", REAL),
+        Curve("mean D on samples", rounds, column("d_fake"), "s--", FAKE),
+        constant("1/2: D cannot tell them apart", 0.5),
+    ]
+    moments = [line["round"] for line in train]
+    penalty = [
+        Curve("weighted penalty", moments, [line["penalty"] for line in train], color=FAKE),
+        Curve("generator's loss", moments, [line["loss_x"] for line in train], color=REAL),
+    ]
+    _plots.panels(
+        [
+            Panel("Distance from generated to real points", label, "in the data's units", distance),
+            Panel("Value of the game", label, "nats", value),
+            Panel("The discriminator on the same points", label, "probability", probability),
+            Panel("Training batches", label, "nats", penalty),
+        ],
+        path,
     )

@@ -33,7 +33,7 @@ def draw_portrait(
 ) -> None:
     """The flow in grey, one colour for each play, critical points by what they are."""
     figure, axis = plt.subplots(figsize=(8.6, 6.4))
-    _draw_flow(axis, game, planar)
+    draw_flow(axis, game, planar)
     colors = plt.get_cmap("viridis")(np.linspace(0.05, 0.9, len(paths)))
     for index, (play, color) in enumerate(zip(paths, colors, strict=True)):
         label = "plays, from the open circles" if index == 0 else None
@@ -63,7 +63,8 @@ def draw_portrait(
     save(figure, path)
 
 
-def _draw_flow(axis, game: go.AbstractGame, planar: PlanarGame) -> None:
+def draw_flow(axis, game: go.AbstractGame, planar: PlanarGame) -> None:
+    """The streamlines of minus the field, in grey."""
     (x, y), half = planar.centre, planar.half_width
     xs, ys = np.linspace(x - half, x + half, 60), np.linspace(y - half, y + half, 60)
     grid_x, grid_y = (jnp.asarray(g) for g in np.meshgrid(xs, ys))

@@ -127,11 +127,15 @@ class RunFolder:
 
 
 def check_positive(args: CommonArgs, *names: str) -> None:
-    """Raises a `UserError` for the first of these flags, or of the common ones, below 1."""
+    """Raises a `UserError` for the first of these flags, or of the common ones, below 1.
+
+    `None` is a default that is filled in later.
+    """
     for name in (*names, "steps", "eval_every", "log_every"):
-        if getattr(args, name) < 1:
+        value = getattr(args, name)
+        if value is not None and value < 1:
             flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
+            raise UserError(f"{flag} must be at least 1, got {value}.")
 
 
 def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) -> RunFolder:
@@ -160,15 +164,16 @@ def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) 
                 f"--overwrite: {path} is no earlier run's folder; choose another --out."
             )
     elif path.exists() or path.is_symlink():
-        raise UserError(
-            f"--out {path} exists already; choose another folder, add --overwrite to replace it, "
-            f"or go on with --resume {path}."
-        )
+        cure = "choose another folder, or add --overwrite to replace it"
+        or_go_on = f", or go on with --resume {path}" if may_change is not None else ""
+        raise UserError(f"--out {path} exists already; {cure}{or_go_on}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             shutil.rmtree(path)
-        (path / "samples").mkdir(parents=True)
+        path.mkdir()
+        if may_change is not None:
+            (path / "samples").mkdir()
     except OSError as error:
         raise UserError(
             f"--out {path} cannot be written: {error.strerror}; choose another folder."
@@ -206,6 +211,24 @@ def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) ->
             )
     if args.out is not None and args.out != args.resume:
         raise UserError("--resume writes to the folder it resumes; leave --out out.")
+
+
+def write_summary(
+    folder: RunFolder, recipe: str, head: dict[str, Any], rate: float, seconds: float
+) -> dict[str, Any]:
+    """Writes the summary of a training: what it was (`head`) and the last evaluation's numbers."""
+    last = next(line for line in reversed(folder.read_metrics()) if line["kind"] == "eval")
+    summary = {
+        "recipe": recipe,
+        **head,
+        "rounds": last["round"],
+        **{name: value for name, value in last.items() if isinstance(value, float)},
+        "rounds_per_second": round(rate, 2),
+        "seconds": round(seconds, 1),
+        "folder": str(folder.path),
+    }
+    write_json(folder.path / "summary.json", summary)
+    return summary
 
 
 def write_json(path: Path, value: Any) -> None:

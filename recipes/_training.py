@@ -41,6 +41,7 @@ def train(
     eval_every: int,
     log_every: int,
     shown: dict[str, str],
+    probe: Callable[[go.Players, int], dict[str, Any] | None] = lambda players, round: None,
 ) -> tuple[go.Players, float]:
     """Plays to round `steps`, in chunks of `eval_every` rounds.
 
@@ -52,6 +53,7 @@ def train(
 
     - `evaluate`: `(players, round) -> numbers`; draws its pictures itself.
     - `shown`: which of its numbers the progress bar shows, and by what name.
+    - `probe`: called after an evaluation; what it returns is a line of its own.
 
     **Returns:** the players at the end, and rounds per second without compilation and evaluation.
 
@@ -65,7 +67,7 @@ def train(
         folder.cut_metrics(start)
         print(f"resumed at round {start}", file=sys.stderr)
     else:
-        folder.append_metrics([{"kind": "eval", "round": 0, **evaluate(players, 0)}])
+        _look(folder, evaluate, probe, players, 0)
     speeds: list[tuple[int, float]] = []
     with tqdm(total=steps, initial=start, unit=" rounds", mininterval=0, smoothing=0.5) as bar:
         while start < steps:
@@ -88,8 +90,7 @@ def train(
             start += length
             folder.append_metrics(_lines(last.records))
             _check_finite(players, start)
-            measured = evaluate(players, start)
-            folder.append_metrics([{"kind": "eval", "round": start, **measured}])
+            measured = _look(folder, evaluate, probe, players, start)
             folder.save_checkpoint(start, (players, state))
             numbers = {label: f"{measured[name]:.4g}" for name, label in shown.items()}
             bar.set_postfix(numbers, refresh=False)
@@ -98,6 +99,15 @@ def train(
     timed = speeds[1:] or speeds
     rate = sum(n for n, _ in timed) / sum(s for _, s in timed) if timed else float("nan")
     return players, rate
+
+
+def _look(folder: RunFolder, evaluate: Evaluate, probe, players, round: int) -> dict[str, Any]:
+    """Evaluates and probes the players of a round, and returns the evaluation's numbers."""
+    measured = evaluate(players, round)
+    folder.append_metrics([{"kind": "eval", "round": round, **measured}])
+    probed = probe(players, round)
+    folder.append_metrics([] if probed is None else [probed])
+    return measured
 
 
 def _lines(records: dict[str, jax.Array]) -> list[dict[str, Any]]:

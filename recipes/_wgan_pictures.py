@@ -1,60 +1,14 @@
-"""The pictures of a Wasserstein GAN's run."""
+"""The curves of a Wasserstein GAN's run."""
 
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-import gameopt as go
 from recipes import _plots
-from recipes._data import Dataset
 from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
-from recipes._run import RunFolder
 
 Columns = dict[str, list[Any]]
-
-
-@eqx.filter_jit
-def _scores(critic: Any, points: jax.Array) -> jax.Array:
-    return go.critic_scores(critic, points)
-
-
-class Pictures:
-    """Samples from fixed latents, a picture each evaluation: what to draw depends on the data."""
-
-    def __init__(self, folder: RunFolder, data: Dataset, real: np.ndarray):
-        self.folder, self.kind, self.real = folder, data.kind, real
-        if data.kind == "image":
-            _plots.image_grid(real[:64], folder.path / "data.png", columns=8)
-        elif data.kind == "plane":
-            self.limits = _plots.plane_limits(data.points)
-        else:
-            centred = real - real.mean(axis=0)
-            self.axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
-
-    def samples(self, fake: np.ndarray, critic: Any, round: int, numbers: dict[str, Any]) -> None:
-        """Draws samples/ROUND.png from generated points of shape `(n, *shape)`."""
-        path = self.folder.path / "samples" / f"{round:08d}.png"
-        title = f"round {round:,}: W1 {numbers['w1_exact']:.3f} (floor {numbers['w1_floor']:.3f})"
-        if self.kind == "image":
-            _plots.image_grid(fake[:64], path, columns=8)
-        elif self.kind == "plane":
-            grid = jnp.asarray(_plots.plane_grid(self.limits), self.real.dtype)
-            scores = np.asarray(_scores(critic, grid))
-            _plots.plane(self.real, fake, path, title, self.limits, scores)
-        else:
-            real, drawn = self.real @ self.axes, fake @ self.axes
-            _plots.plane(
-                real,
-                drawn,
-                path,
-                f"{title}\non the data's two principal axes",
-                _plots.plane_limits(real),
-            )
-
 
 ROUNDS = "round (generator steps)"
 

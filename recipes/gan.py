@@ -1,67 +1,72 @@
-"""GAN on an exact density: D against D*, V against -log 4 + 2 JS, and the loss that saturates.
+"""GANs with a discriminator: on an exact density against theory, or on data such as digits.
 
     python -m recipes.gan                              # two bumps on the line, half a minute
     python -m recipes.gan --loss minimax --k 1         # Goodfellow's algorithm as printed
     python -m recipes.gan --data ring --steps 6000     # eight bumps in the plane
+    python -m recipes.gan --data digits                # real 8x8 digits with an R1 penalty
+    python -m recipes.gan --data mnist --data-dir DIR --steps 20000
 
-The generator's law is known as well: a fine grid of latents is pushed through it. So the optimal
-discriminator, the value that it would reach and the divergence are exact up to the grid's cells.
+On an exact density the generator's law is known as well: a fine grid of latents is pushed through
+it. So the optimal discriminator, the value that it would reach and the divergence are exact up to
+the grid's cells. On data the samples are judged by pictures and by exact optimal transport.
 """
 
 import dataclasses
-import functools
 import time
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 import gameopt as go
-import theory
-from models import MLP
 from recipes import _cli
-from recipes._densities import (
-    DENSITIES,
-    Cells,
-    cells_around,
-    data_log_masses,
-    generated_log_masses,
-    latent_grid,
-    push,
-)
+from recipes._certificates import Probe, check_probe
+from recipes._critics import discriminator_numbers
+from recipes._densities import DENSITIES
 from recipes._errors import UserError
-from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_line, draw_plane
+from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
+from recipes._gan_on_density import DensityJudge, TrainingDensity
+from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_data_curves
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
-from recipes._run import CommonArgs, Result, check_positive, open_run, write_json
+from recipes._run import Result, RunFolder, check_positive, open_run, write_summary
 from recipes._saturation import draw_saturation, measure_saturation
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
+WHERE: dict[str, Literal["interpolates", "real", "fake"]] = {
+    "r1": "real",
+    "r2": "fake",
+    "gp": "interpolates",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Args(CommonArgs):
-    """Train a GAN on a density and hold it against its closed forms."""
+class Args(DataArgs):
+    """Train a GAN and hold it against closed forms, or against exact transport to real data."""
 
-    data: Literal["normal", "two_normals", "three_normals", "ring", "grid"] = "two_normals"
-    """The data's law: Gaussian bumps on the line, or (ring, grid) in the plane."""
+    data: str = "two_normals"
+    """An exact density: normal, two_normals, three_normals on the line, ring or grid in the plane.
+    Or data: digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir),
+    swiss_roll, or a .npy or .npz file."""
     loss: Literal["minimax", "non_saturating"] = "non_saturating"
     """What the generator minimises: E log(1 - D), which saturates, or -E log D."""
+    penalty: Literal["none", "r1", "r2", "gp"] | None = None
+    """Penalty on the squared gradient of the discriminator's logit: at the data (r1), at generated
+    points (r2), or between them (gp). Default r1 on data, none on an exact density."""
+    penalty_weight: float = 1.0
+    """Gamma: half of it times the mean squared gradient norm is added to the discriminator's
+    loss."""
     solver: Literal["alternating", "simultaneous"] = "alternating"
     """The discriminator moves --k times and then the generator; or both at once."""
-    k: int = 4
-    """Discriminator steps to one generator step, each on a fresh batch."""
+    k: int | None = None
+    """Discriminator steps to one generator step, each on a fresh batch. Default 4 on an exact
+    density, 1 on data."""
     batch_size: int = 256
     """Points a step sees."""
     steps: int = 3000
     """Rounds, that is generator steps."""
-    width: int = 64
-    """Units in a hidden layer of either network."""
-    depth: int = 2
-    """Hidden layers of either network."""
+    width: int | None = None
+    """Units in a hidden layer of either network. Default 64 on an exact density, 256 on data."""
     generator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=3e-4, beta2=0.99)
     """The generator's optimizer."""
     discriminator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=2e-3, beta2=0.99)
@@ -69,10 +74,64 @@ class Args(CommonArgs):
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
-    check_positive(args, "k", "batch_size", "width", "depth")
-    if args.solver == "simultaneous" and args.k != 1:
+    """Raises a `UserError` for a flag that no data could make right."""
+    check_positive(args, "k", "latent_size", "batch_size", "width", "depth", "eval_size")
+    if args.solver == "simultaneous" and args.k not in (None, 1):
         raise UserError("--solver simultaneous moves both players once: add --k 1.")
+    if not 0 <= args.penalty_weight < float("inf"):
+        raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
+    if args.data in DENSITIES and args.latent_size is not None:
+        raise UserError(
+            f"--latent-size: {args.data} is an exact density, and its generator's latents have "
+            "the density's own dimension; leave it out."
+        )
+    check_probe(args)
+    make_solver(args)
+
+
+def resolve(args: Args) -> tuple[Args, TrainingData | TrainingDensity]:
+    """What is trained on, and the flags with the defaults filled in that depend on it.
+
+    **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
+    fit them.
+    """
+    check(args)
+    exact = args.data in DENSITIES
+    args = dataclasses.replace(
+        args,
+        k=args.k or (4 if exact and args.solver == "alternating" else 1),
+        width=args.width or (64 if exact else 256),
+        penalty=args.penalty or ("none" if exact else "r1"),
+    )
+    if exact:
+        return args, TrainingDensity(args.data)
+    data = TrainingData(args)
+    return resolve_sizes(args, data), data
+
+
+def set_up(args: Args, data: TrainingData | TrainingDensity) -> tuple[go.AbstractGame, go.Players]:
+    """The game and the fresh players of resolved flags."""
+    assert args.width is not None
+    key_players, *_ = _keys(args)
+    if isinstance(data, TrainingDensity):
+        sampler, latent_size = data.law.sample, data.d
+        players = data.networks(args.width, args.depth, key_players)
+    else:
+        assert args.latent_size is not None
+        sampler, latent_size = data.sampler(), args.latent_size
+        widths = go.Players(args.width, args.width)
+        players = data.networks(latent_size, widths, args.depth, key_players)
+    penalty = None
+    if args.penalty in WHERE:
+        where = WHERE[args.penalty]
+        penalty = go.GradientPenalty(args.penalty_weight / 2, target=0, where=where)
+    make = go.MinimaxGAN if args.loss == "minimax" else go.NonSaturatingGAN
+    return make(sampler, go.NormalLatent((latent_size,)), args.batch_size, penalty), players
+
+
+def _keys(args: Args) -> jax.Array:
+    """For the players, the play, and what is drawn once: the saturation's, or fixed latents."""
+    return jax.random.split(jax.random.key(args.seed), 3)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:
@@ -83,69 +142,22 @@ def make_solver(args: Args) -> go.AbstractSolver:
     )
     if args.solver == "simultaneous":
         return go.Simultaneous(optimizers)
-    return go.Alternating(optimizers, order=("y", "x"), inner_steps=go.Players(1, args.k))
+    inner_steps = go.Players(1, args.k or 1)
+    return go.Alternating(optimizers, order=("y", "x"), inner_steps=inner_steps)
 
 
-def make_players(args: Args, d: int, key: jax.Array) -> go.Players:
-    """A generator from d normal latents to d coordinates, and a smooth discriminator's logit."""
-    key_x, key_y = jax.random.split(key)
-    # Smooth networks, because the densities are.
-    network = functools.partial(MLP, width=args.width, depth=args.depth, activation=jax.nn.tanh)
-    return go.Players(network((d,), (d,), key=key_x), network((d,), (), key=key_y))
-
-
-class Judge:
-    """Compares players with the optimum on a grid of cells, and draws what it saw."""
-
-    def __init__(self, law: theory.GaussianMixture, folder: Path):
-        self.cells: Cells = cells_around(law)
-        self.d = self.cells.centres.shape[1]
-        self.log_p_data = data_log_masses(law, self.cells)
-        self.latents, self.folder = latent_grid(self.d), folder
-
-    def __call__(self, players: go.Players, round: int) -> dict[str, float]:
-        """Exact numbers of these players, in nats.
-
-        - `value`: V(D, G). `value_at_optimum`: V(D*, G) = -log 4 + 2 JS. `js`: the divergence.
-        - `d_error_max`, `d_error_mean`: |D - D*| over the cells with at least 1 % of the densest
-          cell's mass, and its mean over (p_d + p_g) / 2.
-        """
-        points = np.asarray(push(players.x, self.latents))
-        log_p_gen = generated_log_masses(points, self.cells)
-        scores = go.critic_scores(players.y, jnp.asarray(self.cells.centres))
-        # Outside of the cells there is no data, and D's answer there is taken from the edge.
-        logits = jnp.append(scores, jnp.min(scores))
-        ones = jnp.ones_like(logits)
-        best = theory.optimal_discriminator(self.log_p_data, log_p_gen)
-        mixture = 0.5 * (jnp.exp(self.log_p_data) + jnp.exp(log_p_gen))
-        populated = np.asarray(mixture[:-1] >= 0.01 * jnp.max(mixture[:-1]))
-        error = np.asarray(jnp.abs(jax.nn.sigmoid(logits) - best))
-        value = theory.discriminator_value(self.log_p_data, log_p_gen, logits, ones)
-        js = theory.js_density(self.log_p_data, log_p_gen, ones)
-        numbers = {
-            "value": float(value),
-            "value_at_optimum": float(theory.value_from_js(js)),
-            "js": float(js),
-            "d_error_max": float(error[:-1][populated].max()),
-            "d_error_mean": float(np.sum(np.asarray(mixture) * error)),
-        }
-        path = self.folder / "samples" / f"{round:08d}.png"
-        self._draw(points, log_p_gen, logits, best, populated, path, round, numbers)
-        return numbers
-
-    def _draw(self, points, log_p_gen, logits, best, populated, path, round, numbers) -> None:
-        title = (
-            f"round {round:,}: V(D, G) = {numbers['value']:.3f}, "
-            f"V(D*, G) = {numbers['value_at_optimum']:.3f}, -log 4 = {MINUS_LOG_4:.3f}"
-        )
-        density = lambda log_p: np.exp(np.asarray(log_p[:-1])) / self.cells.volume
-        d = np.asarray(jax.nn.sigmoid(logits[:-1]))
-        optimum, p_data = np.asarray(best[:-1]), density(self.log_p_data)
-        if self.d == 1:
-            draw_line(self.cells, p_data, density(log_p_gen), d, optimum, path, title)
-        else:
-            some = np.random.default_rng(0).choice(points, 1500, replace=False)
-            draw_plane(self.cells, p_data, some, d, optimum, populated, path, title)
+def make_judge(
+    args: Args, folder: RunFolder, data: TrainingData | TrainingDensity
+) -> DensityJudge | Judge:
+    """What looks at the players at an evaluation."""
+    if isinstance(data, TrainingDensity):
+        return DensityJudge(folder, data)
+    *_, key_latents = _keys(args)
+    assert args.latent_size is not None
+    latents = jax.random.normal(key_latents, (args.eval_size, args.latent_size))
+    probability = lambda d, points: jax.nn.sigmoid(go.critic_scores(d, points))
+    label = "D(x), probability of being data"
+    return Judge(folder, data, latents, args.seed, discriminator_numbers, probability, label)
 
 
 def run(args: Args) -> Result:
@@ -154,48 +166,55 @@ def run(args: Args) -> Result:
     **Raises:** `UserError` for flags that cannot work, before anything is compiled.
     """
     begin = time.perf_counter()
-    check(args)
-    solver = make_solver(args)
+    args, data = resolve(args)
     folder = open_run("gan", args, MAY_CHANGE_ON_RESUME)
-    print(f"writing to {folder.path}", flush=True)
-    folder.write_config("gan", args, {"name": args.data})
-    key_players, key_play, key_saturation = jax.random.split(jax.random.key(args.seed), 3)
-    law = DENSITIES[args.data]()
-    judge = Judge(law, folder.path)
-    make = go.MinimaxGAN if args.loss == "minimax" else go.NonSaturatingGAN
-    game = make(law.sample, go.NormalLatent((judge.d,)), args.batch_size)
+    print(f"{data}\nwriting to {folder.path}", flush=True)
+    folder.write_config("gan", args, data.describe())
+    _, key_play, _ = _keys(args)
+    game, players = set_up(args, data)
+    judge = make_judge(args, folder, data)
+    shown = {"value": "V(D,G)"}
+    if isinstance(judge, DensityJudge):
+        shown |= {"value_at_optimum": "V(D*,G)", "js": "JS"}
+    else:
+        shown |= {"w1_exact": "W1", "w1_floor": "floor"}
     players, rate = train(
         folder,
         game,
-        solver,
-        make_players(args, judge.d, key_players),
+        make_solver(args),
+        players,
         key_play,
         judge,
         steps=args.steps,
         eval_every=args.eval_every,
         log_every=args.log_every,
-        shown={"value": "V(D,G)", "value_at_optimum": "V(D*,G)", "js": "JS"},
+        shown=shown,
+        probe=Probe(folder, game, players, args, args.batch_size),
     )
-    draw_saturation(measure_saturation(key_saturation), folder.path / "saturation.png")
-    lines = folder.read_metrics()
-    draw_curves(lines, folder.path / "curves.png")
-    over_time(folder.path / "samples", folder.path / "over_time.png", most=4)
-    last = next(line for line in reversed(lines) if line["kind"] == "eval")
-    summary = {
-        "recipe": "gan",
-        "data": args.data,
-        "loss": args.loss,
-        "rounds": last["round"],
-        **{name: value for name, value in last.items() if isinstance(value, float)},
-        "minus_log_4": MINUS_LOG_4,
-        "rounds_per_second": round(rate, 2),
-        "seconds": round(time.perf_counter() - begin, 1),
-        "folder": str(folder.path),
-    }
-    write_json(folder.path / "summary.json", summary)
-    names = ("over_time", "curves", "saturation")
+    names = draw(args, folder, players, judge)
+    head: dict[str, Any] = {"data": args.data, "loss": args.loss, "penalty": args.penalty}
+    head["minus_log_4"] = MINUS_LOG_4
+    summary = write_summary(folder, "gan", head, rate, time.perf_counter() - begin)
     print("pictures: " + ", ".join(str(folder.path / f"{name}.png") for name in names))
     return Result(players, folder.path, summary)
+
+
+def draw(
+    args: Args, folder: RunFolder, players: go.Players, judge: DensityJudge | Judge
+) -> list[str]:
+    """Draws what stands at the end of a run, and returns the pictures' names."""
+    lines, curves = folder.read_metrics(), folder.path / "curves.png"
+    names = ["over_time", "curves"]
+    if isinstance(judge, DensityJudge):
+        *_, key_saturation = _keys(args)
+        draw_saturation(measure_saturation(key_saturation), folder.path / "saturation.png")
+        draw_curves(lines, curves)
+        names.append("saturation")
+    else:
+        judge.write_generated(players)
+        draw_data_curves(lines, curves)
+    over_time(folder.path / "samples", folder.path / "over_time.png", most=4)
+    return names
 
 
 def main() -> None:

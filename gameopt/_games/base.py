@@ -43,6 +43,13 @@ class AbstractGame(eqx.Module):
         del players, key
         return {}
 
+    def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar] | None:
+        """What each player would gain by its best answer to the other; `None` if not in closed
+        form. Never below zero in the game's sets, and infinite where the own loss is unbounded.
+        """
+        del players
+        return None
+
     def equilibria(self) -> tuple[Players, ...]:
         """The known equilibria, for toy games; empty where none is known in closed form."""
         return ()

@@ -1,11 +1,14 @@
 """The bilinear game: the one that simultaneous play never solves."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._games.base import ZeroSumGame
+from gameopt._games.best_answers import linear_gain
 from gameopt._trees import float_array, optional_float_array
 from gameopt._types import Key, Players, Scalar
 
@@ -42,6 +45,14 @@ class Bilinear(ZeroSumGame):
             product = product + jnp.sum(self.offset_y * y)
         return product
 
+    def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
+        """Infinite, unless the other's strategy leaves nothing to gain."""
+        x, y, matrix = players.x, players.y, self.matrix
+        times = (lambda m, v: m * v) if matrix.ndim == 0 else (lambda m, v: m @ v)
+        return Players(
+            _gain(times, matrix, y, self.offset_x), _gain(times, matrix.T, x, self.offset_y)
+        )
+
     def equilibria(self) -> tuple[Players, ...]:
         """The equilibrium $My = -b$, $M^\\top x = -c$ of smallest norm; none if there is none.
 
@@ -59,6 +70,14 @@ class Bilinear(ZeroSumGame):
         return (
             Players(jnp.asarray(x.reshape(shape_x), dtype), jnp.asarray(y.reshape(shape_y), dtype)),
         )
+
+
+def _gain(times: Callable, matrix: Array, other: Array, offset: Array | None) -> Scalar:
+    gradient, magnitude = times(matrix, other), times(jnp.abs(matrix), jnp.abs(other))
+    if offset is not None:
+        offset = offset.reshape(gradient.shape)
+        gradient, magnitude = gradient + offset, magnitude + jnp.abs(offset)
+    return linear_gain(gradient, jnp.max(magnitude))
 
 
 def _flat(offset: Float[Array, "..."] | None, size: int) -> np.ndarray:

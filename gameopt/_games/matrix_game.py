@@ -72,15 +72,24 @@ class MatrixGame(AbstractGame):
                 optax.projections.projection_simplex(players.y),
             )
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.loss_y is None
+
+    def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
+        """The losses, less those of the best action against the other's strategy."""
+        mixed, losses = self.strategies(players), self.losses(players)
+        matrix_y = -self.loss_x if self.loss_y is None else self.loss_y
+        best_x, best_y = jnp.min(self.loss_x @ mixed.y), jnp.min(mixed.x @ matrix_y)
+        return Players(losses.x - best_x, losses.y - best_y)
+
     def exploitability(self, players: Players) -> Scalar:
         r"""What the players would gain, in sum, by their best answers: never below zero.
 
         In a zero-sum game it is the duality gap $\max_j (A^\top p)_j - \min_i (A q)_i$.
         """
-        mixed, losses = self.strategies(players), self.losses(players)
-        matrix_y = -self.loss_x if self.loss_y is None else self.loss_y
-        best_x, best_y = jnp.min(self.loss_x @ mixed.y), jnp.min(mixed.x @ matrix_y)
-        return (losses.x - best_x) + (losses.y - best_y)
+        gains = self.best_answer_gains(players)
+        return gains.x + gains.y
 
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
         del key

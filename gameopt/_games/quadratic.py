@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame, ZeroSumGame
+from gameopt._games.best_answers import quadratic_gain
 from gameopt._trees import float_array, optional_float_array
 from gameopt._types import Key, Players, Scalar
 
@@ -53,6 +54,14 @@ class Quadratic(AbstractGame):
         loss_y = _form(self.yy, y) + y @ self.yx @ x + _dot(self.linear_y, y)
         return Players(loss_x, loss_y)
 
+    def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
+        """Infinite where a player's own block is not positive semidefinite."""
+        x, y = players.x, players.y
+        return Players(
+            _gain(self.xx, x, self.xy, y, self.linear_x),
+            _gain(self.yy, y, self.yx, x, self.linear_y),
+        )
+
     def equilibria(self) -> tuple[Players, ...]:
         """The Nash equilibrium of smallest norm; none if no point is stationary and convex."""
         return _quadratic_nash(self.xx, self.xy, self.yx, self.yy, self.linear_x, self.linear_y)
@@ -92,6 +101,15 @@ class ZeroSumQuadratic(ZeroSumGame):
         quadratic = _form(self.xx, x) + x @ self.xy @ y + _form(self.yy, y)
         return quadratic + _dot(self.linear_x, x) + _dot(self.linear_y, y)
 
+    def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
+        """Infinite where the value is not convex in x, or not concave in y."""
+        x, y = players.x, players.y
+        linear_y = None if self.linear_y is None else -self.linear_y
+        return Players(
+            _gain(self.xx, x, self.xy, y, self.linear_x),
+            _gain(-self.yy, y, -self.xy.T, x, linear_y),
+        )
+
     def equilibria(self) -> tuple[Players, ...]:
         """The saddle point of smallest norm; none if the game is not convex-concave."""
         linear_y = None if self.linear_y is None else -self.linear_y
@@ -104,6 +122,16 @@ def _form(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Scalar:
 
 def _dot(linear: Float[Array, " n"] | None, vector: Float[Array, " n"]) -> Scalar:
     return jnp.zeros((), vector.dtype) if linear is None else linear @ vector
+
+
+def _gain(own, strategy, cross, other, linear) -> Scalar:
+    """The best answer's gain for the loss of one player, whose blocks are `own` and `cross`."""
+    hessian = (own + own.T) / 2
+    gradient = hessian @ strategy + cross @ other
+    magnitude = jnp.abs(hessian) @ jnp.abs(strategy) + jnp.abs(cross) @ jnp.abs(other)
+    if linear is not None:
+        gradient, magnitude = gradient + linear, magnitude + jnp.abs(linear)
+    return quadratic_gain(hessian, gradient, jnp.max(magnitude))
 
 
 def check_blocks(

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.gameopt.test_toy_games import coordinates, field_of
+from tests.gameopt.test_toy_games import coordinates
+
+
+def field_of(game):
+    """xi as a function of vectors of shape (2,)."""
+
+    def xi(z):
+        gradient = go.field(game, go.Players(z[0], z[1]))
+        return jnp.stack([gradient.x, gradient.y])
+
+    return xi
 
 
 @functools.partial(jax.jit, static_argnames="steps")

@@ -30,26 +30,11 @@ def field_of(game):
     return xi
 
 
-def critical_points_by_newton(game, width):
-    """The zeros of the field in the box, shape (k, 2), from 81 x 81 starts."""
-    xi = field_of(game)
-    slope = jax.jacfwd(xi)
-
-    def step(_, z):
-        move = jnp.linalg.solve(slope(z), xi(z))
-        # Steps of at most 0.5, so that no start leaves the box at once.
-        return z - move * jnp.minimum(1, 0.5 / jnp.linalg.norm(move))
-
-    side = np.linspace(-width, width, 81) + 0.0137  # no start on a symmetry axis
-    starts = jnp.stack(jnp.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    ends = jax.jit(jax.vmap(lambda z: jax.lax.fori_loop(0, 80, step, z)))(starts)
-    residuals = jnp.linalg.norm(jax.vmap(xi)(ends), axis=1)
-    found = np.asarray(ends)[(residuals < 1e-11) & (np.abs(ends).max(axis=1) <= width)]
-    distinct = []
-    for z in found:
-        if all(np.linalg.norm(z - other) > 1e-5 for other in distinct):
-            distinct.append(z)
-    return np.array(distinct)
+def grid_of_starts(width, side=81):
+    """side x side points of the box, none of them on a symmetry axis."""
+    ticks = np.linspace(-width, width, side) + 0.0137
+    xs, ys = (axis.ravel() for axis in np.meshgrid(ticks, ticks))
+    return go.Players(jnp.asarray(xs), jnp.asarray(ys))
 
 
 def verdicts(game, players):
@@ -70,7 +55,9 @@ def test_the_critical_points_are_all_there_are(name):
     """Newton's method from 6561 starts finds the carried ones and no other."""
     game = go.TOY_GAMES[name]()
     carried = np.array([[p.players.x, p.players.y] for p in game.critical_points()])
-    found = critical_points_by_newton(game, BOX.get(name, 4.0))
+    width = BOX.get(name, 4.0)
+    points = go.find_critical_points(game, grid_of_starts(width), tol=1e-11, reach=width)
+    found = np.stack([points.players.x, points.players.y], axis=1)
     assert len(found) == len(carried)
     gaps = np.linalg.norm(found[:, None] - carried[None], axis=-1)
     assert gaps.min(axis=0).max() < 1e-10

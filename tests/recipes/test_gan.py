@@ -44,6 +44,47 @@ def test_a_run_stays_within_its_bounds(tmp_path, float32, quick_saturation, data
     chex.assert_trees_all_equal(go.playable(again.players), go.playable(result.players))
 
 
+DATA = dataclasses.replace(SMALL, data="digits", eval_size=32)
+
+
+@pytest.mark.parametrize("penalty", ["none", "r1", "r2", "gp"])
+def test_a_run_on_data_judges_its_samples(tmp_path, float32, penalty):
+    """Exact W1 beside its floor, D and V on held points, the penalty apart; and it resumes."""
+    args = dataclasses.replace(DATA, penalty=penalty, out=tmp_path / "run")
+    result = gan.run(args)
+    lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    for line in (line for line in lines if line["kind"] == "eval"):
+        assert line["w1_exact"] > line["w1_floor"] > 0
+        assert 0 < line["d_fake"] < 1
+        assert line["value"] <= 0
+    penalties = [line["penalty"] for line in lines if line["kind"] == "train"]
+    assert (max(penalties) == 0) == (penalty == "none")
+    for picture in ("curves", "over_time", "data", "samples/00000020"):
+        assert (tmp_path / "run" / f"{picture}.png").stat().st_size > 1000
+    assert np.load(tmp_path / "run/generated.npy").shape == (32, 8, 8)
+    again = gan.run(_cli.parse(gan.Args, ["--resume", str(tmp_path / "run")]))
+    chex.assert_trees_all_equal(go.playable(again.players), go.playable(result.players))
+
+
+def test_defaults_depend_on_what_is_trained_on(float32):
+    """Densities as ever; data with R1, one discriminator step and wider networks."""
+    pick = lambda args: (args.k, args.width, args.penalty, args.latent_size)
+    assert pick(gan.resolve(gan.Args())[0]) == (4, 64, "none", None)
+    assert pick(gan.resolve(gan.Args(data="digits"))[0]) == (1, 256, "r1", 32)
+    assert pick(gan.resolve(gan.Args(solver="simultaneous"))[0])[0] == 1
+    data = gan.resolve(gan.Args(data="digits"))
+    game, _ = gan.set_up(*data)
+    assert isinstance(game, go.NonSaturatingGAN)
+    assert game.penalty is not None
+    assert (game.penalty.where, game.penalty.target, game.penalty.weight) == ("real", 0, 0.5)
+
+
+def test_data_in_the_plane_are_coloured_by_d(tmp_path, float32):
+    """swiss_roll: a latent of size 2, and a picture each evaluation."""
+    gan.run(dataclasses.replace(DATA, data="swiss_roll", out=tmp_path / "run"))
+    assert (tmp_path / "run/samples/00000020.png").stat().st_size > 10_000
+
+
 def test_default_training_approaches_the_optimum(tmp_path, float32, quick_saturation):
     """Two bumps: JS below 0.05 of its 0.69 in 2000 rounds, V within 0.1 of -log 4."""
     result = gan.run(gan.Args(steps=2000, eval_every=2000, out=tmp_path / "run"))
@@ -96,7 +137,15 @@ def test_points_outside_are_counted_outside(float32):
     ("changes", "message"),
     [
         ({"k": 0}, "--k must be at least 1"),
-        ({"solver": "simultaneous"}, "add --k 1"),
+        ({"solver": "simultaneous", "k": 4}, "add --k 1"),
+        ({"penalty_weight": -1.0}, "--penalty-weight must be 0 or more"),
+        ({"latent_size": 3}, "--latent-size: two_normals is an exact density"),
+        ({"data": "digits", "latent_size": 0}, "--latent-size must be at least 1"),
+        ({"data": "digits", "batch_size": 5000}, "--batch-size 5000 is larger"),
+        ({"data": "cats"}, "--data cats is none of"),
+        ({"certify_every": 15}, "--certify-every 15 must be a multiple of --eval-every 10"),
+        ({"certify_every": -10}, "--certify-every must be 0 or more"),
+        ({"certify_matvecs": 0}, "--certify-matvecs must be at least 1"),
         ({"width": 0}, "--width must be at least 1"),
     ],
 )

@@ -1,0 +1,43 @@
+"""What a best answer gains, where that is a closed form."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gameopt._types import Scalar
+
+
+def linear_gain(gradient: Float[Array, "..."], magnitude: Scalar) -> Scalar:
+    """What a player with a linear loss gains: infinite unless the gradient is zero.
+
+    **Arguments:**
+
+    - `gradient`: of the own loss. `magnitude`: of the terms that it is the sum of, which says how
+      large its rounding is.
+    """
+    norm = jnp.sqrt(jnp.sum(jnp.square(gradient)))
+    rounding = 8 * gradient.size * jnp.finfo(gradient.dtype).eps * magnitude
+    return jnp.where(norm > rounding, jnp.inf, 0).astype(gradient.dtype)
+
+
+def quadratic_gain(
+    hessian: Float[Array, "n n"], gradient: Float[Array, " n"], magnitude: Scalar
+) -> Scalar:
+    r"""What a player with a quadratic loss gains: $\tfrac12 g^\top H^{-1} g$, if that is bounded.
+
+    Infinite where $H$ has a negative eigenvalue, or a zero one along which $g$ is not zero, both up
+    to rounding.
+
+    **Arguments:**
+
+    - `hessian`: $H$, of which the symmetric part counts. `gradient`, `magnitude`: see
+      `linear_gain`.
+    """
+    values, vectors = jnp.linalg.eigh((hessian + hessian.T) / 2)
+    along = vectors.T @ gradient
+    eps = jnp.finfo(gradient.dtype).eps
+    flat = 8 * gradient.size * eps * jnp.max(jnp.abs(values))
+    slope = jnp.abs(along) > 8 * gradient.size * eps * magnitude
+    curved = values > flat
+    gains = jnp.where(curved, along**2 / (2 * jnp.where(curved, values, 1)), 0)
+    unbounded = jnp.any((values < -flat) | (~curved & slope))
+    return jnp.where(unbounded, jnp.inf, jnp.sum(gains)).astype(gradient.dtype)

@@ -1,0 +1,122 @@
+"""Critical points of small games, by Newton's method from many starts at once."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from gameopt._fields import field
+from gameopt._games.base import AbstractGame
+from gameopt._trees import check_playable, float_array, ravel
+from gameopt._types import Key, Players, Real
+
+
+class FoundPoints(eqx.Module):
+    r"""Distinct points with $\xi = 0$, those that most starts came to first.
+
+    - `players`: with a first axis of `k`. `residuals`: $\|\xi\|$, shape `(k,)`.
+    - `counts`: how many starts came to each, `(k,)`.
+    """
+
+    players: Players
+    residuals: Float[Array, " k"]
+    counts: Int[Array, " k"]
+
+
+def find_critical_points(
+    game: AbstractGame,
+    starts: Players,
+    key: Key = None,
+    *,
+    max_rounds: int = 100,
+    max_move: Real = 0.5,
+    tol: Real | None = None,
+    apart: Real = 1e-5,
+    reach: Real = jnp.inf,
+) -> FoundPoints:
+    r"""The critical points that Newton's method on $\xi = 0$ comes to, for small games.
+
+    A round is $z^+ = z - \min(1, m / \|d\|)\, d$ with $d = J^+ \xi$ and $m$ = `max_move`, $J^+$
+    being the pseudo-inverse, so that a line of critical points is reached by the shortest way. It
+    is drawn to critical points of every kind alike. None that no start came to is found: nothing
+    here proves that there are no others.
+
+    **Arguments:**
+
+    - `starts`: a joint strategy whose leaves have a first axis: one start for each entry.
+    - `key`: the sample of a stochastic game, held fixed.
+    - `max_rounds`: rounds from each start, in one compiled call.
+    - `tol`: the largest $\|\xi\|$ of a critical point, in units of the field; if left out, the
+      machine precision to the power 2/3 (4e-11 in float64).
+    - `apart`: points nearer than this, times $1 + \|z\|$, are one.
+    - `reach`: points with an entry beyond are left out.
+
+    **Raises:** `ValueError` for players with nothing to play.
+    """
+    check_playable(starts)
+    vectors = jax.vmap(lambda players: ravel(players)[0])(eqx.filter(starts, eqx.is_inexact_array))
+    like = jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, starts)
+    precision = float(jnp.finfo(vectors.dtype).eps) ** (2 / 3)
+    limit = precision if tol is None else float(tol)
+    ends, residuals = _newton(game, like, vectors, key, float_array(max_move), max_rounds)
+    points, norms = np.asarray(ends), np.asarray(residuals)
+    near = np.abs(points).max(axis=1) <= reach
+    kept, counts = _distinct(points, (norms <= limit) & near, norms, float(apart))
+    unravel = ravel(like)[1]
+    return FoundPoints(
+        jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_inexact_array))(ends[kept]),
+        residuals[kept],
+        jnp.asarray(counts, jnp.int32),
+    )
+
+
+@eqx.filter_jit
+def _newton(
+    game: AbstractGame,
+    like: Players,
+    starts: Float[Array, "s n"],
+    key: Key,
+    max_move: Float[Array, ""],
+    max_rounds: int,
+) -> tuple[Float[Array, "s n"], Float[Array, " s"]]:
+    _, unravel = ravel(like)
+    xi = lambda v: ravel(field(game, unravel(v), key))[0]
+    longest = max_move.astype(starts.dtype)
+
+    def one_round(_, v):
+        move = _shortest_solution(jax.jacfwd(xi)(v), xi(v))
+        length = jnp.linalg.norm(move)
+        # So that no start leaves at once for where the Jacobian was nearly singular.
+        moved = v - move * jnp.minimum(1, longest / jnp.where(length > 0, length, 1))
+        return jnp.where(jnp.isfinite(moved), moved, v)
+
+    ends = jax.vmap(lambda v: jax.lax.fori_loop(0, max_rounds, one_round, v))(starts)
+    return ends, jax.vmap(lambda v: jnp.linalg.norm(xi(v)))(ends)
+
+
+def _shortest_solution(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -> Array:
+    """The pseudo-inverse times a vector; what is rounding beside the norm counts as singular."""
+    finite = jnp.isfinite(matrix).all() & jnp.isfinite(right).all()
+    u, s, vt = jnp.linalg.svd(jnp.where(finite, matrix, 0))
+    floor = 100 * jnp.finfo(matrix.dtype).eps * s[0]
+    inverse = jnp.where(s > floor, 1 / jnp.where(s > floor, s, 1), 0)
+    return vt.T @ (inverse * (u.T @ jnp.where(finite, right, 0)))
+
+
+def _distinct(
+    points: np.ndarray, critical: Bool[np.ndarray, " s"], norms: np.ndarray, apart: float
+) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Indices of distinct points, the most stationary ends, and how many each stands for."""
+    left = np.flatnonzero(critical)
+    left = left[np.argsort(norms[left], kind="stable")]
+    kept, counts = [], []
+    while left.size:
+        here = points[left[0]]
+        gaps = np.linalg.norm(points[left] - here, axis=1)
+        same = gaps <= apart * (1 + np.linalg.norm(here))
+        kept.append(left[0])
+        counts.append(int(same.sum()))
+        left = left[~same]
+    order = np.argsort(-np.asarray(counts, int), kind="stable")
+    return np.asarray(kept, int)[order], np.asarray(counts, int)[order]

@@ -1,0 +1,160 @@
+"""A data set as a GAN is trained on it, and the judge of its samples: exact W1 and pictures."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+import gameopt as go
+import theory
+from models import mlp_critic, mlp_generator
+from recipes._certificates import ProbeArgs
+from recipes._critics import generated
+from recipes._data import NAMES, Dataset, Scaling, load, standardized
+from recipes._errors import UserError
+from recipes._run import RunFolder
+from recipes._sample_pictures import Pictures, Score
+
+Numbers = Callable[[go.Players, Array, Array], dict[str, Any]]
+"""`(players, real, fake) -> numbers`, on batches of shape `(n, *shape)`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataArgs(ProbeArgs):
+    """The flags of every GAN that is trained on a data set."""
+
+    data: str = "digits"
+    """digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir), ring, grid,
+    swiss_roll, or a .npy or .npz file."""
+    data_dir: Path | None = None
+    """Folder with the four IDX files of mnist or fashion_mnist, gzipped or not."""
+    standardize: bool = True
+    """For vectors and points in the plane from a file: train on columns of mean 0 and deviation 1.
+    Distances are then in deviations; generated.npy is in the file's units."""
+    batch_size: int = 64
+    """Points a step sees."""
+    latent_size: int | None = None
+    """Size of the generator's Gaussian input. Default 32; 2 for points in the plane."""
+    depth: int = 2
+    """Hidden layers of each network."""
+    eval_size: int = 512
+    """Points on which the samples are compared with the data."""
+
+
+class TrainingData:
+    """The data set that the flags name.
+
+    - `loaded`: as it came. `scaled`: as it is trained on. `scaling`: from the first to the second.
+
+    **Raises:** `UserError` if it is not there, not sound, or smaller than a batch.
+    """
+
+    def __init__(self, args: DataArgs):
+        self.loaded: Dataset = load(args.data, args.data_dir, args.seed)
+        if args.batch_size > len(self.loaded.points):
+            raise UserError(
+                f"--batch-size {args.batch_size} is larger than the data: {args.data} has "
+                f"{len(self.loaded.points)} points; choose a smaller batch."
+            )
+        self.scaled, self.scaling = self.loaded, None
+        if args.standardize and args.data not in NAMES:
+            self.scaled, self.scaling = standardized(self.loaded)
+        self.name: str = self.loaded.name
+
+    @property
+    def is_plane(self) -> bool:
+        """Whether the points are in the plane."""
+        return self.loaded.kind == "plane"
+
+    def describe(self) -> dict[str, Any]:
+        """What config.json says of it."""
+        return self.loaded.describe()
+
+    def __str__(self) -> str:
+        points = self.loaded.points
+        return (
+            f"{self.name}: {len(points)} points of shape {points.shape[1:]}, {self.loaded.source}"
+        )
+
+    def sampler(self) -> go.Samples:
+        """Draws batches of it."""
+        return go.Samples(jnp.asarray(self.scaled.points))
+
+    def networks(
+        self, latent_size: int, widths: go.Players[int, int], depth: int, key: PRNGKeyArray
+    ) -> go.Players:
+        """Fresh networks; a generator of images ends in tanh, because images are in [-1, 1]."""
+        key_x, key_y = jax.random.split(key)
+        shape, bounded = self.scaled.points.shape[1:], self.scaled.kind == "image"
+        generator = mlp_generator(
+            latent_size, shape, width=widths.x, depth=depth, bounded=bounded, key=key_x
+        )
+        return go.Players(generator, mlp_critic(shape, width=widths.y, depth=depth, key=key_y))
+
+
+def resolve_sizes(args: Any, data: TrainingData) -> Any:
+    """The flags with the sizes that depend on the data filled in."""
+    return dataclasses.replace(
+        args,
+        latent_size=args.latent_size or (2 if data.is_plane else 32),
+        eval_size=min(args.eval_size, len(data.loaded.points) // 2),
+    )
+
+
+class Judge:
+    """Compares samples from fixed latents with fixed data, and draws them.
+
+    The exact W1 between two disjoint batches of data is the floor: what a perfect generator would
+    be measured at with so few points.
+
+    - `latents`: shape `(n, latent_size)`: as many points are compared.
+    - `numbers`: what the players themselves say of the same points.
+    - `score`, `score_label`: what the plane is coloured by.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        data: TrainingData,
+        latents: Array,
+        seed: int,
+        numbers: Numbers,
+        score: Score = go.critic_scores,
+        score_label: str = "critic f(x)",
+    ):
+        points, n = data.scaled.points, len(latents)
+        order = np.random.default_rng(seed).permutation(len(points))
+        real, other = (points[order[i * n :][:n]] for i in (0, 1))
+        self.folder, self.data, self.latents, self.numbers = folder, data, latents, numbers
+        self.real, self._flat = jnp.asarray(real), real.reshape(n, -1)
+        self.w1_floor = _exact_w1(self._flat, other.reshape(n, -1))
+        self.pictures = Pictures(folder, data.scaled, real, score, score_label)
+
+    def __call__(self, players: go.Players, round: int) -> dict[str, Any]:
+        """The players' own numbers, and in the data's units:
+
+        - `w1_exact`, `w1_floor`: by optimal transport.
+        """
+        fake = generated(players.x, self.latents)
+        numbers = self.numbers(players, self.real, fake)
+        points = np.asarray(fake)
+        finite = bool(np.isfinite(points).all())
+        w1 = _exact_w1(self._flat, points.reshape(len(points), -1)) if finite else float("nan")
+        numbers |= {"w1_exact": w1, "w1_floor": self.w1_floor}
+        self.pictures.samples(points, players.y, round, numbers)
+        return numbers
+
+    def write_generated(self, players: go.Players) -> None:
+        """Writes generated.npy, in the units of the data as they came."""
+        points = np.asarray(generated(players.x, self.latents))
+        scaling: Scaling | None = self.data.scaling
+        np.save(self.folder.path / "generated.npy", scaling.undo(points) if scaling else points)
+
+
+def _exact_w1(left: np.ndarray, right: np.ndarray) -> float:
+    return float(theory.optimal_transport(left, right, p=1.0).distance)

@@ -1,0 +1,78 @@
+"""A trained GAN from its run folder: the game, the players, and what they began as."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+import gameopt as go
+from recipes import _checkpoint, _cli, gan, wgan
+from recipes._errors import UserError
+
+RECIPES: dict[str, Any] = {"wgan": wgan, "gan": gan}
+
+
+class Trained(NamedTuple):
+    """A GAN as a run left it.
+
+    - `game`: the minibatch game, with batches of the size that was asked for.
+    - `players`, `first`: those of the checkpoint of `round`, and those of round 0.
+    - `skipped`: a line for each newer checkpoint that was not sound.
+    """
+
+    recipe: str
+    data: str
+    game: go.AbstractGame
+    players: go.Players
+    first: go.Players
+    round: int
+    skipped: list[str]
+
+
+def load_trained(run: Path, round: int | None, batch_size: int) -> Trained:
+    """The newest sound checkpoint of a run, or that of `round`, and its game.
+
+    **Raises:** `UserError` if the folder is no run of a GAN, if its data are not there or have
+    changed, or if there is no sound checkpoint.
+    """
+    config = _read_config(run)
+    recipe, where = config["recipe"], str(run / "config.json")
+    module = RECIPES[recipe]
+    args = _cli.args_from_json(module.Args, config["args"], where)
+    args, data = module.resolve(dataclasses.replace(args, batch_size=batch_size))
+    _check_data(run, config, data.describe())
+    if not (run / "checkpoints").is_dir():
+        raise UserError(f"{run} has no checkpoints yet, so no players to certify.")
+    game, first = module.set_up(args, data)
+    state = module.make_solver(args).init(game, first, jax.random.key(args.seed))
+    (players, _), at, skipped = _checkpoint.load(run / "checkpoints", (first, state), round)
+    return Trained(recipe, args.data, game, players, first, at, skipped)
+
+
+def _read_config(run: Path) -> dict[str, Any]:
+    path = run / "config.json"
+    if not run.is_dir():
+        raise UserError(f"{run}: there is no such folder; give the folder of a run.")
+    if not path.is_file():
+        raise UserError(f"{run} has no config.json, so it is no run.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        recipe, args = config["recipe"], config["args"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no configuration of a run: {error}") from error
+    if recipe not in RECIPES or not isinstance(args, dict):
+        known = " and ".join(f"recipes.{name}" for name in RECIPES)
+        raise UserError(f"{run} is a run of recipes.{recipe}; only runs of {known} have GANs.")
+    return config
+
+
+def _check_data(run: Path, config: dict[str, Any], now: dict[str, Any]) -> None:
+    """Exact densities have no checksum: there the name is all."""
+    before = config.get("data", {}).get("sha256")
+    if before != now.get("sha256"):
+        raise UserError(
+            f"{run} was trained on other data: {now['name']} has the checksum "
+            f"{now.get('sha256')} now, and {before} in its config.json."
+        )
