@@ -76,6 +76,7 @@ def test_w1_of_normals_is_the_mean_of_a_folded_normal(laws):
     area = sum(
         scipy.integrate.quad(lambda t: abs(p.cdf(t) - q.cdf(t)), lo, hi, epsabs=1e-11)[0]
         for lo, hi in itertools.pairwise(edges)
+        if hi - lo > 1e-9
     )
     np.testing.assert_allclose(closed, area, rtol=1e-6, atol=1e-8)
     quantile = lambda mean, std: theory.Normal(mean, std).quantile
