@@ -141,8 +141,9 @@ def test_the_closed_form_of_mmd_by_quadrature():
     difference = jnp.exp(laws[0].log_prob(rule.nodes)) - jnp.exp(laws[1].log_prob(rule.nodes))
     signed = rule.weights * difference
     gram = jax.vmap(lambda u: jax.vmap(lambda v: kernel(u, v))(rule.nodes))(rule.nodes)
-    moments = [jnp.array([0.2]), jnp.eye(1), jnp.array([-0.5]), 0.36 * jnp.eye(1)]
-    closed = theory.mmd2_gaussian(*moments, 0.7)
+    closed = theory.mmd2_gaussian(
+        jnp.array([0.2]), jnp.eye(1), jnp.array([-0.5]), 0.36 * jnp.eye(1), 0.7
+    )
     np.testing.assert_allclose(closed, signed @ gram @ signed, rtol=1e-9)
     point = jnp.zeros((1, 1))
     apart = theory.mmd2_gaussian(jnp.zeros(1), point, jnp.array([1.5]), point, 0.7)
