@@ -21,6 +21,34 @@ from theory.divergences import (
     tv_discrete as tv_discrete,
 )
 from theory.drift import drift_matrix as drift_matrix, round_matrix as round_matrix
+from theory.duality import (
+    Critic as Critic,
+    DualityCheck as DualityCheck,
+    Potentials as Potentials,
+    c_transform as c_transform,
+    check_duality as check_duality,
+    dual_potentials as dual_potentials,
+    kantorovich_rubinstein as kantorovich_rubinstein,
+    lipschitz_extension as lipschitz_extension,
+)
+from theory.entropic import (
+    EntropicPlan as EntropicPlan,
+    entropic_gaussian as entropic_gaussian,
+    sinkhorn as sinkhorn,
+    sinkhorn_divergence as sinkhorn_divergence,
+)
+from theory.f_divergences import (
+    F_DIVERGENCES as F_DIVERGENCES,
+    FDivergence as FDivergence,
+    f_divergence_density as f_divergence_density,
+    f_divergence_discrete as f_divergence_discrete,
+    f_divergence_samples as f_divergence_samples,
+)
+from theory.f_gan import (
+    dual_value as dual_value,
+    dual_value_samples as dual_value_samples,
+    optimal_critic as optimal_critic,
+)
 from theory.families import (
     AbstractLocationScale as AbstractLocationScale,
     Exponential as Exponential,
@@ -28,6 +56,11 @@ from theory.families import (
     Logistic as Logistic,
     Normal as Normal,
     Uniform as Uniform,
+)
+from theory.frechet import (
+    FrechetDistance as FrechetDistance,
+    frechet_bias as frechet_bias,
+    frechet_distance as frechet_distance,
 )
 from theory.gan import (
     GeneratorGradients as GeneratorGradients,
@@ -38,6 +71,63 @@ from theory.gan import (
     optimal_logit as optimal_logit,
     value_at_optimal_discriminator as value_at_optimal_discriminator,
     value_from_js as value_from_js,
+)
+from theory.gan_proof import (
+    first_variation as first_variation,
+    lotus as lotus,
+    pointwise_curvature as pointwise_curvature,
+    pointwise_maximiser as pointwise_maximiser,
+    pointwise_value as pointwise_value,
+    pushforward_log_prob as pushforward_log_prob,
+    saturation_bound as saturation_bound,
+    saturation_curve as saturation_curve,
+    second_variation as second_variation,
+    value_gap as value_gap,
+)
+from theory.gaussian_divergences import (
+    chi2_gaussian as chi2_gaussian,
+    squared_hellinger_gaussian as squared_hellinger_gaussian,
+)
+from theory.kernel_distances import (
+    gaussian_kernel as gaussian_kernel,
+    mmd2_gaussian as mmd2_gaussian,
+    mmd2_unbiased as mmd2_unbiased,
+    polynomial_kernel as polynomial_kernel,
+)
+from theory.linear_critics import (
+    LinearCritic as LinearCritic,
+    clipped_linear_critic as clipped_linear_critic,
+    lipschitz_linear_critic as lipschitz_linear_critic,
+    penalised_linear_critic as penalised_linear_critic,
+)
+from theory.lipschitz import (
+    PowerIteration as PowerIteration,
+    circular_convolution_norm as circular_convolution_norm,
+    dense_norm as dense_norm,
+    local_lower_bound as local_lower_bound,
+    network_upper_bound as network_upper_bound,
+    power_iteration as power_iteration,
+    power_iteration_rate as power_iteration_rate,
+    power_iteration_value as power_iteration_value,
+    quotient_lower_bound as quotient_lower_bound,
+)
+from theory.mixture_divergences import (
+    Integral as Integral,
+    mixture_divergence as mixture_divergence,
+    mixture_quadrature as mixture_quadrature,
+)
+from theory.modes import (
+    ModeCoverage as ModeCoverage,
+    high_quality_share as high_quality_share,
+    mode_coverage as mode_coverage,
+    occupancy as occupancy,
+)
+from theory.neighbours import (
+    PRDC as PRDC,
+    equal_laws_coverage as equal_laws_coverage,
+    memorised_share as memorised_share,
+    nearest_neighbour_ratios as nearest_neighbour_ratios,
+    prdc as prdc,
 )
 from theory.parallel_lines import (
     ParallelLine as ParallelLine,
@@ -56,8 +146,15 @@ from theory.plans import (
 )
 from theory.quadrature import (
     Quadrature as Quadrature,
+    piecewise_quadrature as piecewise_quadrature,
     product_quadrature as product_quadrature,
     quadrature as quadrature,
+)
+from theory.sliced import (
+    slice_directions as slice_directions,
+    sliced_shift_factor as sliced_shift_factor,
+    sliced_wasserstein as sliced_wasserstein,
+    sliced_wasserstein2_isotropic as sliced_wasserstein2_isotropic,
 )
 from theory.stability import (
     BILINEAR_RATES as BILINEAR_RATES,

@@ -1,9 +1,9 @@
 """What several rooms of theory share: number types, 0 times infinity, means with their errors."""
 
+import math
 from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 Scalar: TypeAlias = Float[Array, ""]
@@ -21,7 +21,9 @@ class Estimate(NamedTuple):
 def mean_estimate(values: Float[Array, " n"]) -> Estimate:
     """The mean of independent values and its standard error, NaN for a single one."""
     count = values.size
-    error = jnp.std(values, ddof=1) / np.sqrt(count) if count > 1 else jnp.full((), jnp.nan)
+    if count < 2:
+        return Estimate(jnp.mean(values), jnp.full((), jnp.nan, values.dtype))
+    error = jnp.std(values, ddof=1) / math.sqrt(count)
     return Estimate(jnp.mean(values), error)
 
 
@@ -31,3 +33,9 @@ def zero_times(
     """p * log ratio, with 0 * anything = 0, safe to differentiate."""
     positive = probability > 0
     return jnp.where(positive, probability * jnp.where(positive, log_ratio, 0), 0)
+
+
+def log_or_minus_inf(probability: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The logarithm, with -inf at 0, safe to differentiate."""
+    positive = probability > 0
+    return jnp.where(positive, jnp.log(jnp.where(positive, probability, 1)), -jnp.inf)

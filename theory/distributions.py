@@ -45,7 +45,9 @@ class GaussianMixture(AbstractDistribution):
         r"""$\log w_k N(x; \mu_k, \Sigma_k)$ for every component, shape `(k,)`."""
 
         def component(mean, root):
-            white = jax.scipy.linalg.solve_triangular(root, x - mean, lower=True)
+            # The inverse does not depend on x: mapped over points, it is still taken once.
+            identity = jnp.eye(x.size, dtype=root.dtype)
+            white = jax.scipy.linalg.solve_triangular(root, identity, lower=True) @ (x - mean)
             half_log_det = jnp.sum(jnp.log(jnp.diagonal(root)))
             return -0.5 * (white @ white + x.size * jnp.log(2 * jnp.pi)) - half_log_det
 

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Estimate, Number, Scalar, mean_estimate, zero_times
-
-
-def _log(probability: Float[Array, "..."]) -> Float[Array, "..."]:
-    positive = probability > 0
-    return jnp.where(positive, jnp.log(jnp.where(positive, probability, 1)), -jnp.inf)
+from theory._numeric import (
+    Estimate,
+    Number,
+    Scalar,
+    log_or_minus_inf,
+    mean_estimate,
+    zero_times,
+)
 
 
 def kl_density(
@@ -78,12 +80,12 @@ def kl_discrete(p: Float[Array, " k"], q: Float[Array, " k"]) -> Scalar:
 
     **Returns:** shape `()`; infinite where $q = 0 < p$.
     """
-    return kl_density(_log(p), _log(q), jnp.ones_like(p))
+    return kl_density(log_or_minus_inf(p), log_or_minus_inf(q), jnp.ones_like(p))
 
 
 def js_discrete(p: Float[Array, " k"], q: Float[Array, " k"]) -> Scalar:
     """The Jensen-Shannon divergence of two probability vectors, in nats, at most log 2."""
-    return js_density(_log(p), _log(q), jnp.ones_like(p))
+    return js_density(log_or_minus_inf(p), log_or_minus_inf(q), jnp.ones_like(p))
 
 
 def tv_discrete(p: Float[Array, " k"], q: Float[Array, " k"]) -> Scalar:

@@ -59,13 +59,9 @@ def optimal_transport(
 
     if p < 1:
         raise ValueError(f"W_p is a distance for p >= 1 only, got p = {p}.")
-    left, right = _cloud(x, "x"), _cloud(y, "y")
-    if left.shape[1] != right.shape[1]:
-        raise ValueError(
-            f"x and y must have points of one shape, got {np.shape(x)[1:]} and {np.shape(y)[1:]}."
-        )
-    a = _cloud_weights(x_weights, len(left), "x_weights")
-    b = _cloud_weights(y_weights, len(right), "y_weights")
+    left, right = clouds_of_one_shape(x, y)
+    a = cloud_weights(x_weights, len(left), "x_weights")
+    b = cloud_weights(y_weights, len(right), "y_weights")
     # Not ot.dist, which expands the square and so loses half the digits of small distances.
     costs = scipy.spatial.distance.cdist(left, right) ** p
     # A million points a side would be needed for this many pivots not to be enough.
@@ -73,6 +69,16 @@ def optimal_transport(
     if log["result_code"] != 1:
         raise RuntimeError(f"the transport solver did not end at an optimum: {log['warning']}")
     return TransportPlan(plan, float(np.sum(plan * costs) ** (1.0 / p)), costs)
+
+
+def clouds_of_one_shape(x: ArrayInput, y: ArrayInput) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 of shapes `(n, d)` and `(m, d)`, or a `ValueError` that says why not."""
+    left, right = _cloud(x, "x"), _cloud(y, "y")
+    if left.shape[1] != right.shape[1]:
+        raise ValueError(
+            f"x and y must have points of one shape, got {np.shape(x)[1:]} and {np.shape(y)[1:]}."
+        )
+    return left, right
 
 
 def _cloud(points: ArrayInput, name: str) -> np.ndarray:
@@ -84,7 +90,8 @@ def _cloud(points: ArrayInput, name: str) -> np.ndarray:
     return array.reshape(len(array), -1)
 
 
-def _cloud_weights(weights: ArrayInput | None, count: int, name: str) -> np.ndarray:
+def cloud_weights(weights: ArrayInput | None, count: int, name: str) -> np.ndarray:
+    """Weights of one sum, equal if left out, or a `ValueError` that says why not."""
     if weights is None:
         return np.full(count, 1.0 / count)
     array = np.asarray(weights, np.float64)

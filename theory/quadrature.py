@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from theory._numeric import ArrayInput
+
 
 class Quadrature(NamedTuple):
     """Nodes `(k,)` on the line or `(k, d)` in space, and their weights `(k,)`."""
@@ -37,3 +39,22 @@ def product_quadrature(*rules: Quadrature) -> Quadrature:
     for factor in weights[1:]:
         product = product * factor
     return Quadrature(nodes, product.ravel())
+
+
+def piecewise_quadrature(edges: ArrayInput, num: int) -> Quadrature:
+    """Gauss-Legendre nodes on each interval between neighbours of `edges`, `num` on each.
+
+    **Arguments:**
+
+    - `edges`: increasing, shape `(k + 1,)`: put them where the integrand has corners or changes
+      its scale.
+
+    **Raises:** `ValueError` for fewer than two edges, or edges that do not increase.
+    """
+    ends = np.asarray(edges, float)
+    if ends.ndim != 1 or ends.size < 2 or not (np.diff(ends) > 0).all():
+        raise ValueError("edges must be at least two numbers that increase.")
+    nodes, weights = legendre(num)
+    half = np.diff(ends)[:, None] / 2
+    places = ends[:-1, None] + half * (nodes + 1)[None, :]
+    return Quadrature(jnp.asarray(places.ravel()), jnp.asarray((half * weights[None, :]).ravel()))

@@ -1,0 +1,140 @@
+"""Exact transport and nearest-neighbour metrics: `theory` beside scipy, POT and plain NumPy.
+
+    python benchmarks/theory_speed.py
+
+W1 between clouds in the plane: the network simplex behind `theory.optimal_transport`, POT called
+directly, and scipy's assignment solver; all are exact, and the script ends with status 1 if they
+differ by more than 1e-9. W1 on the line: `theory.wasserstein_1d` beside scipy's. Precision, recall,
+density and coverage: `theory.prdc` beside NumPy with whole distance matrices and `partition`, both
+in float32. Timed in turn in one run, so that a drift of the machine's speed meets all; ratios are
+of medians, with the range of the pairwise ratios.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import ot
+import scipy.optimize
+import scipy.spatial.distance
+import scipy.stats
+
+import theory
+
+
+def plane(n):
+    """Exact W1 between n points a side, three ways; each returns the distance."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 2)), rng.normal(size=(n, 2)) + 1.0
+    pot: Any = ot  # its types are unions of all that it may return
+    cost = lambda: scipy.spatial.distance.cdist(x, y)
+
+    def with_scipy():
+        costs = cost()
+        rows, columns = scipy.optimize.linear_sum_assignment(costs)
+        return costs[rows, columns].mean()
+
+    return {
+        "theory.wasserstein": lambda: theory.wasserstein(x, y),
+        "POT, ot.emd2": lambda: pot.emd2([], [], cost(), numItermax=100_000_000),
+        "scipy, assignment": with_scipy,
+    }
+
+
+def line(n):
+    """W1 between n points a side on the line, with weights; in float64."""
+    rng = np.random.default_rng(1)
+    x, y, a, b = rng.normal(size=n), rng.normal(size=n) + 0.5, rng.random(n), rng.random(n)
+    arrays = [jnp.asarray(values) for values in (x, y, a, b)]
+    distance = jax.jit(theory.wasserstein_1d)
+    return {
+        "theory.wasserstein_1d": lambda: float(distance(*arrays)),
+        "scipy.stats": lambda: float(scipy.stats.wasserstein_distance(x, y, a, b)),
+    }
+
+
+def numpy_prdc(real, fake, k):
+    """The definitions, with three whole distance matrices by expansion, in float32."""
+
+    def distances(x, y):
+        squares = (x**2).sum(1)[:, None] - 2 * (x @ y.T) + (y**2).sum(1)[None]
+        return np.maximum(squares, 0)
+
+    def radii(cloud):
+        return np.partition(distances(cloud, cloud), k, axis=1)[:, k]
+
+    across, radii_real, radii_fake = distances(real, fake), radii(real), radii(fake)
+    inside = across < radii_real[:, None]
+    return np.array(
+        [
+            inside.any(axis=0).mean(),
+            (across < radii_fake[None]).any(axis=1).mean(),
+            inside.sum(axis=0).mean() / k,
+            inside.any(axis=1).mean(),
+        ]
+    )
+
+
+def neighbours(n, d):
+    """PRDC of n points a side in d dimensions, k = 5, in float32."""
+    rng = np.random.default_rng(2)
+    real, fake = (rng.normal(size=(n, d)).astype(np.float32) for _ in range(2))
+    ours_real, ours_fake = jnp.asarray(real), jnp.asarray(fake)
+    return {
+        "theory.prdc": lambda: np.array([float(v) for v in theory.prdc(ours_real, ours_fake, 5)]),
+        "NumPy, whole matrices": lambda: numpy_prdc(real, fake, 5),
+    }
+
+
+def race(title, contestants, repeats, tolerance):
+    """Prints the table; says whether all results agree."""
+    results = {name: np.asarray(run()) for name, run in contestants.items()}  # compiles, warms
+    first = next(iter(results.values()))
+    agree = all(np.allclose(value, first, atol=tolerance, rtol=0) for value in results.values())
+    seconds = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, run in contestants.items():
+            begin = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - begin)
+    ours = next(iter(seconds.values()))
+    print(f"{title}{'' if agree else '   RESULTS DIFFER'}")
+    for name, theirs in seconds.items():
+        ratio = statistics.median(theirs) / statistics.median(ours)
+        pairs = sorted(b / a for a, b in zip(ours, theirs, strict=True))
+        spread = f"({pairs[len(pairs) // 10]:.2f} to {pairs[-1 - len(pairs) // 10]:.2f})"
+        print(f"  {name:24} {1e3 * statistics.median(theirs):9.2f} ms {ratio:8.2f} {spread}")
+    return agree
+
+
+def main():
+    parser = argparse.ArgumentParser(description="theory's exact numbers against its peers")
+    parser.add_argument("--repeats", type=int, default=15, help="timed runs of each")
+    repeats = parser.parse_args().repeats
+    print("median time, and how many times theory's it is (range of one repeat's)")
+    agree = [neighbours_race(2000, 64, repeats), neighbours_race(5000, 784, max(repeats // 3, 1))]
+    with jax.enable_x64(True):
+        agree += [
+            race(f"W1 in the plane, {n} points a side", plane(n), repeats, 1e-9)
+            for n in (200, 1000)
+        ]
+        agree += [
+            race(f"W1 on the line, {n} points a side", line(n), repeats, 1e-9)
+            for n in (1000, 100_000)
+        ]
+    sys.exit(0 if all(agree) else 1)
+
+
+def neighbours_race(n, d, repeats):
+    # A float32 distance can fall to either side of a radius: a few points in thousands.
+    title = f"precision, recall, density, coverage, {n} points a side in {d} dimensions"
+    return race(title, neighbours(n, d), repeats, 1e-2)
+
+
+if __name__ == "__main__":
+    main()

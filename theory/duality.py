@@ -1,0 +1,186 @@
+"""Kantorovich's dual: potentials, complementary slackness, c-transforms, Lipschitz critics."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+import scipy.sparse
+import scipy.spatial
+from jaxtyping import Array, Float
+
+from theory._numeric import ArrayInput
+from theory.plans import TransportPlan, cloud_weights, clouds_of_one_shape
+
+
+class Potentials(NamedTuple):
+    r"""Dual potentials $\varphi_i + \psi_j \le c_{ij}$ of a transport problem, and their value.
+
+    - `source`: $\varphi$, shape `(n,)`. `target`: $\psi$, shape `(m,)`. A constant may be moved
+      from one to the other: `source` has the mean 0 under the source's weights.
+    - `value`: $\sum_i a_i\varphi_i + \sum_j b_j\psi_j$, in units of the cost.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    value: float
+
+
+class DualityCheck(NamedTuple):
+    """What an optimal pair of plan and potentials must satisfy; all are 0 up to rounding.
+
+    - `gap`: the plan's cost less the potentials' value.
+    - `infeasibility`: by how much the potentials pass the cost, at most.
+    - `slackness`: the largest mass times slack: mass moves only where the constraint is tight.
+    """
+
+    gap: float
+    infeasibility: float
+    slackness: float
+
+
+class Critic(NamedTuple):
+    r"""An optimal 1-Lipschitz critic between two clouds, by its values at their points.
+
+    - `value`: $\sum_i a_i f(x_i) - \sum_j b_j f(y_j) = W_1$.
+    - `on_x`, `on_y`: $f$ at the points, shapes `(n,)` and `(m,)`, up to a constant.
+    """
+
+    value: float
+    on_x: np.ndarray
+    on_y: np.ndarray
+
+
+def dual_potentials(
+    costs: ArrayInput, x_weights: ArrayInput | None = None, y_weights: ArrayInput | None = None
+) -> Potentials:
+    r"""Optimal potentials of the transport problem with any costs, by a linear programme.
+
+    $$\max_{\varphi, \psi} \sum a_i\varphi_i + \sum b_j\psi_j
+      \quad\text{with}\quad \varphi_i + \psi_j \le c_{ij}$$
+
+    Solved by HiGHS on the host, apart from `optimal_transport` and its network simplex; for some
+    hundreds of points a side.
+
+    **Arguments:**
+
+    - `costs`: shape `(n, m)`, finite; `optimal_transport(...).costs`, for instance.
+    - `x_weights`, `y_weights`: not negative, normalised here; equal if left out.
+
+    **Raises:** `ValueError` for costs that are no finite matrix, or wrong weights; `RuntimeError`
+    if the solver does not end at an optimum.
+
+    !!! cite "Source"
+
+        Villani (2003), Topics in Optimal Transportation, theorem 1.3.
+    """
+    matrix = np.asarray(costs, np.float64)
+    if matrix.ndim != 2 or matrix.size == 0 or not np.isfinite(matrix).all():
+        raise ValueError("costs must be a finite matrix with at least one entry.")
+    n, m = matrix.shape
+    a, b = cloud_weights(x_weights, n, "x_weights"), cloud_weights(y_weights, m, "y_weights")
+    rows = scipy.sparse.kron(scipy.sparse.identity(n), np.ones((m, 1)))
+    columns = scipy.sparse.kron(np.ones((n, 1)), scipy.sparse.identity(m))
+    bound = scipy.sparse.hstack([rows, columns], format="csr")
+    solution = _maximise(np.concatenate([a, b]), bound, matrix.ravel())
+    source, target = solution[:n], solution[n:]
+    shift = a @ source
+    return Potentials(source - shift, target + shift, float(a @ source + b @ target))
+
+
+def _maximise(gains: np.ndarray, bound: Any, limits: np.ndarray) -> np.ndarray:
+    result = scipy.optimize.linprog(-gains, A_ub=bound, b_ub=limits, bounds=(None, None))
+    if result.status != 0:
+        raise RuntimeError(f"the linear programme did not end at an optimum: {result.message}")
+    return result.x
+
+
+def check_duality(plan: TransportPlan, potentials: Potentials) -> DualityCheck:
+    """Do a plan and potentials prove each other optimal? See `DualityCheck`.
+
+    !!! cite "Source"
+
+        Peyré & Cuturi (2019), Computational Optimal Transport, proposition 3.3.
+    """
+    slack = plan.costs - potentials.source[:, None] - potentials.target[None, :]
+    return DualityCheck(
+        float(np.sum(plan.plan * plan.costs) - potentials.value),
+        float(max(-slack.min(), 0.0)),
+        float(np.max(plan.plan * np.abs(slack))),
+    )
+
+
+def kantorovich_rubinstein(
+    x: ArrayInput,
+    y: ArrayInput,
+    x_weights: ArrayInput | None = None,
+    y_weights: ArrayInput | None = None,
+) -> Critic:
+    r"""$W_1 = \sup_{\mathrm{Lip}(f)\le1}\mathbb{E}_x f - \mathbb{E}_y f$, as a linear programme.
+
+    The unknowns are the values of $f$ at all points of both clouds, each pair of points a
+    constraint: `lipschitz_extension` carries them to all of space with the same constant.
+
+    **Arguments:** those of `optimal_transport`; for some hundreds of points in all.
+
+    **Raises:** as `optimal_transport`.
+
+    !!! cite "Source"
+
+        Villani (2003), Topics in Optimal Transportation, theorem 1.14.
+    """
+    left, right = clouds_of_one_shape(x, y)
+    a = cloud_weights(x_weights, len(left), "x_weights")
+    b = cloud_weights(y_weights, len(right), "y_weights")
+    points = np.concatenate([left, right])
+    count = len(points)
+    first, second = np.nonzero(~np.eye(count, dtype=bool))
+    pairs = np.arange(len(first))
+    entry = lambda column, value: scipy.sparse.csr_matrix(
+        (np.full(len(pairs), value), (pairs, column)), shape=(len(pairs), count)
+    )
+    distances = scipy.spatial.distance.cdist(points, points)[first, second]
+    gains = np.concatenate([a, -b])
+    values = _maximise(gains, entry(first, 1.0) + entry(second, -1.0), distances)
+    return Critic(float(gains @ values), values[: len(left)], values[len(left) :])
+
+
+def c_transform(potential: Float[Array, " n"], costs: Float[Array, "n m"]) -> Float[Array, " m"]:
+    r"""$\varphi^c_j = \min_i c_{ij} - \varphi_i$: the largest partner that a potential may have.
+
+    **Arguments:**
+
+    - `potential`: shape `(n,)`. `costs`: shape `(n, m)`.
+
+    **Returns:** shape `(m,)`, in units of the cost. Taken thrice it is what it is taken once.
+
+    !!! cite "Source"
+
+        Villani (2003), Topics in Optimal Transportation, section 2.4.
+    """
+    return jnp.min(costs - potential[:, None], axis=0)
+
+
+def lipschitz_extension(
+    values: Float[Array, " n"],
+    points: Float[Array, "n d"],
+    at: Float[Array, "m d"],
+    constant: float = 1.0,
+) -> Float[Array, " m"]:
+    r"""$f(z) = \min_i f(x_i) + L\|z - x_i\|$: an $L$-Lipschitz function through given values.
+
+    **Arguments:**
+
+    - `values`, `points`: $f(x_i)$ and $x_i$, shapes `(n,)` and `(n, d)`; themselves $L$-Lipschitz,
+      or else `values` are not met.
+    - `at`: where to evaluate, shape `(m, d)`. `constant`: $L$.
+
+    !!! cite "Source"
+
+        McShane (1934), Bulletin of the American Mathematical Society 40(12), theorem 1.
+    """
+    offsets = at[None, :, :] - points[:, None, :]
+    squares = jnp.sum(offsets**2, axis=2)
+    apart = squares > 0  # the root's derivative at 0 is infinite
+    distances = jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
+    return jnp.min(values[:, None] + constant * distances, axis=0)

@@ -1,0 +1,92 @@
+r"""Linear critics $f(x) = w^\top x$ in closed form: the unit ball, weight clipping, the penalty.
+
+Such a critic sees nothing but $\delta = \mu_{\text{real}} - \mu_{\text{fake}}$, and shows already
+how the ways of holding it back differ.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from theory._numeric import Number, Scalar
+
+
+class LinearCritic(NamedTuple):
+    r"""An optimal linear critic.
+
+    - `weights`: $w^*$, shape `(d,)`. `slope`: $\|w^*\|$, its Lipschitz constant.
+    - `estimate`: $w^{*\top}\delta$, what it reports as the distance.
+    - `objective`: the estimate less the penalty, if there is one.
+    """
+
+    weights: Float[Array, " d"]
+    slope: Scalar
+    estimate: Scalar
+    objective: Scalar
+
+
+def _unit(delta: Float[Array, " d"]) -> tuple[Float[Array, " d"], Scalar]:
+    """Direction and length; the first axis for a vector of length 0."""
+    square = jnp.sum(delta**2)
+    length = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+    axis = jnp.zeros_like(delta).at[0].set(1.0)
+    return jnp.where(square > 0, delta / jnp.where(square > 0, length, 1), axis), length
+
+
+def lipschitz_linear_critic(delta: Float[Array, " d"]) -> LinearCritic:
+    r"""The best with $\|w\| \le 1$: $w^* = \delta/\|\delta\|$, with the estimate $\|\delta\|$.
+
+    For two laws that are shifts of each other this is $W_1$ itself. If $\delta = 0$ every unit
+    vector is as good; the first axis is given.
+    """
+    direction, length = _unit(delta)
+    return LinearCritic(direction, jnp.ones_like(length), length, length)
+
+
+def clipped_linear_critic(delta: Float[Array, " d"], clip: Number) -> LinearCritic:
+    r"""The best with $\|w\|_\infty \le c$: $w^* = c\operatorname{sign}\delta$: all at the bound.
+
+    The estimate is $c\|\delta\|_1$: between $c\|\delta\|$ and $c\sqrt d\|\delta\|$, it depends on
+    the axes and not on the distance alone.
+
+    **Arguments:**
+
+    - `delta`: difference of means, shape `(d,)`; where it is 0 any weight is optimal, and 0 given.
+    - `clip`: $c > 0$.
+
+    !!! cite "Source"
+
+        Gulrajani et al. (2017), arXiv:1704.00028, section 3, for weights pushed to the bounds.
+    """
+    weights = clip * jnp.sign(delta)
+    estimate = clip * jnp.sum(jnp.abs(delta))
+    return LinearCritic(weights, jnp.sqrt(jnp.sum(weights**2)), estimate, estimate)
+
+
+def penalised_linear_critic(
+    delta: Float[Array, " d"], penalty_weight: Number, target: Number = 1.0
+) -> LinearCritic:
+    r"""The maximum of $w^\top\delta - \lambda(\|w\| - g_0)^2$.
+
+    Along $\delta$, with $\|w^*\| = g_0 + \|\delta\|/2\lambda$: a penalty is no constraint, and the
+    critic passes the slope $g_0$ by its pull over $2\lambda$. The estimate is
+    $g_0\|\delta\| + \|\delta\|^2/2\lambda$, the objective $g_0\|\delta\| + \|\delta\|^2/4\lambda$.
+    As the slope is never below $g_0$, the one-sided penalty has the same maximum.
+
+    **Arguments:**
+
+    - `delta`: difference of means, shape `(d,)`; if it is 0 every direction is as good, and the
+      first axis is given.
+    - `penalty_weight`: $\lambda > 0$. `target`: $g_0$, 1 for Wasserstein critics.
+
+    !!! cite "Source"
+
+        Gulrajani et al. (2017), arXiv:1704.00028, equation 3, maximised over linear critics.
+    """
+    direction, length = _unit(delta)
+    excess = length / (2 * penalty_weight)
+    slope = target + excess
+    return LinearCritic(
+        slope * direction, slope, slope * length, slope * length - penalty_weight * excess**2
+    )

@@ -1,0 +1,198 @@
+"""Lipschitz constants of layers exactly, of networks from above and from below.
+
+Arrays and plain functions in, so that it shares nothing with what it judges: `gameopt` bounds its
+own Equinox networks by the product of layers' norms and by dense Jacobians at given points; here
+are the exact norms of circular convolutions, a second bound from above, bounds from below that
+build no Jacobian, and how fast the power iteration behind spectral normalisation converges.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from theory._numeric import Scalar
+
+
+class PowerIteration(NamedTuple):
+    """Estimates of a largest singular value, each from below, and the last direction.
+
+    - `values`: after 0, 1, 2, ... iterations, shape `(iterations + 1,)`; they never fall.
+    - `vector`: the last right singular vector found, of the shape of the start, of norm 1.
+    """
+
+    values: Float[Array, " k"]
+    vector: Float[Array, "..."]
+
+
+def dense_norm(weight: Float[Array, "out in"]) -> Scalar:
+    r"""$\|W\|_2$: the largest singular value, the Lipschitz constant of $x \mapsto Wx + b$."""
+    return jnp.linalg.norm(weight, ord=2)
+
+
+def circular_convolution_norm(
+    kernel: Float[Array, "out in *window"], size: Sequence[int], stride: int = 1
+) -> Scalar:
+    r"""The exact norm of a convolution with circular padding, from the Fourier transform.
+
+    The transform turns it into one matrix $\hat K(\omega)$ of shape `(out, in)` for each frequency,
+    whose largest singular value is the norm. A stride of $s$ folds the $s^d$ frequencies with one
+    alias into one matrix, divided by $s^{d/2}$. Zero padding is a circular convolution on a larger
+    torus with rows and columns left out: with `size` grown by the window less 1 this bounds it.
+
+    **Arguments:**
+
+    - `kernel`: shape `(out, in, *window)`, no window larger than `size`; as in `lax.conv`.
+    - `size`: of the images without their channels, each a multiple of `stride`.
+    - `stride`: the same along every axis.
+
+    **Returns:** shape `()`, in units of output per unit of input.
+
+    **Raises:** `ValueError` if sizes and windows do not fit.
+
+    !!! cite "Source"
+
+        Sedghi, Gupta & Long (2019), arXiv:1805.10408, theorem 6.
+    """
+    window, d = kernel.shape[2:], len(size)
+    if len(window) != d or any(w > n for w, n in zip(window, size, strict=True)):
+        raise ValueError(f"a window of {window} does not fit into images of {tuple(size)}.")
+    if any(n % stride for n in size):
+        raise ValueError(f"sizes must be multiples of the stride {stride}, got {tuple(size)}.")
+    symbols = jnp.fft.fftn(kernel, s=tuple(size), axes=tuple(range(2, 2 + d)))
+    # Axis by axis a frequency is (alias, remainder): n = stride * (n / stride).
+    folded = symbols.reshape(*kernel.shape[:2], *(f for n in size for f in (stride, n // stride)))
+    aliases, rest = range(2, 2 + 2 * d, 2), range(3, 3 + 2 * d, 2)
+    matrices = jnp.transpose(folded, (*rest, 0, 1, *aliases))
+    matrices = matrices.reshape(-1, kernel.shape[0], kernel.shape[1] * stride**d)
+    return jnp.max(jnp.linalg.norm(matrices, ord=2, axis=(1, 2))) / stride ** (d / 2)
+
+
+def power_iteration(
+    linear: Callable[[Float[Array, "..."]], Float[Array, "..."]],
+    start: Float[Array, "..."],
+    iterations: int,
+) -> PowerIteration:
+    r"""$v \leftarrow A^\top Av/\|\cdot\|$ for a linear map given as a function, and $\|Av\|$.
+
+    **Arguments:**
+
+    - `linear`: linear, from arrays of one shape to arrays of one shape; its transpose is found by
+      differentiation.
+    - `start`: not 0; it must not be orthogonal to the largest singular vector.
+
+    !!! cite "Source"
+
+        Golub & Van Loan (2013), Matrix Computations, section 8.2.1, for $A^\top A$.
+    """
+    transpose = jax.linear_transpose(linear, start)
+    size = lambda v: jnp.sqrt(jnp.sum(v**2))
+    first = start / size(start)
+
+    def iterate(v, _):
+        (w,) = transpose(linear(v))
+        length = size(w)
+        new = jnp.where(length > 0, w / jnp.where(length > 0, length, 1), v)
+        return new, size(linear(new))
+
+    vector, values = jax.lax.scan(iterate, first, None, length=iterations)
+    return PowerIteration(jnp.concatenate([size(linear(first))[None], values]), vector)
+
+
+def power_iteration_rate(singular_values: Float[Array, " k"]) -> Scalar:
+    r"""$(\sigma_2/\sigma_1)^2$, by which an iteration shrinks $\tan\angle(v, v_1)$.
+
+    The error of the *value* is of second order in that angle, and so shrinks by its square. 1 if
+    the largest two are equal: the value converges then all the same. 0 for a single one.
+    """
+    if singular_values.size < 2:
+        return jnp.zeros((), singular_values.dtype)
+    largest, second = jax.lax.top_k(singular_values, 2)[0]
+    return jnp.where(largest > 0, second / jnp.where(largest > 0, largest, 1), 1.0) ** 2
+
+
+def power_iteration_value(
+    singular_values: Float[Array, " k"], coefficients: Float[Array, " k"], iterations: int
+) -> Scalar:
+    r"""What power iteration says after $t$ iterations, in closed form:
+    $\sqrt{\sum_i c_i^2\sigma_i^{4t+2} / \sum_i c_i^2\sigma_i^{4t}}$.
+
+    **Arguments:**
+
+    - `singular_values`: $\sigma$, shape `(k,)`, one of them positive.
+    - `coefficients`: $c$, the start in the basis of right singular vectors, shape `(k,)`.
+    """
+    ratios = singular_values / jnp.max(singular_values)
+    weights = coefficients**2 * ratios ** (4 * iterations)
+    return jnp.sqrt(jnp.sum(weights * singular_values**2) / jnp.sum(weights))
+
+
+def network_upper_bound(
+    weights: Sequence[Float[Array, "_ _"]], slopes: Sequence[float] | None = None
+) -> Scalar:
+    r"""An upper bound for dense layers with activations between them: the smaller of two.
+
+    $\prod_l\|W_l\|_2$, and $\big\|\,|W_L|\cdots|W_1|\,\big\|_2$ with entries made positive, which
+    bounds every Jacobian $W_LD_{L-1}\cdots D_1W_1$ entry by entry. Neither is always the smaller.
+
+    **Arguments:**
+
+    - `weights`: $W_1, \dots, W_L$, in the order in which they act, each of shape `(out, in)`.
+    - `slopes`: the largest absolute slope of each of the $L - 1$ activations; 1 if left out (ReLU,
+      tanh, ...).
+
+    **Returns:** shape `()`, in units of output per unit of input (Euclidean norms).
+
+    **Raises:** `ValueError` for another number of slopes than of gaps between layers.
+
+    !!! cite "Source"
+
+        Szegedy et al. (2014), arXiv:1312.6199, section 4.3; Combettes & Pesquet (2020),
+        arXiv:1903.01014, section 5, for matrices of absolute values.
+    """
+    if slopes is not None and len(slopes) != len(weights) - 1:
+        raise ValueError(f"{len(weights)} layers have {len(weights) - 1} activations between them.")
+    product, positive = dense_norm(weights[0]), jnp.abs(weights[0])
+    for weight in weights[1:]:
+        product, positive = product * dense_norm(weight), jnp.abs(weight) @ positive
+    scale = float(np.prod([abs(slope) for slope in slopes or ()]))
+    return scale * jnp.minimum(product, dense_norm(positive))
+
+
+def quotient_lower_bound(values: Float[Array, "n *out"], points: Float[Array, "n *in"]) -> Scalar:
+    r"""$\max_{i,j}\|f(x_i) - f(x_j)\|/\|x_i - x_j\|$: the steepest chord between given points.
+
+    Needs values only, no derivative. Points that coincide are passed over; 0 if all do.
+
+    **Arguments:** `values`: $f$ at the points, shape `(n, *out)`. `points`: shape `(n, *in)`.
+    """
+    gap = lambda v: jnp.sum((v[:, None, :] - v[None, :, :]) ** 2, axis=2)
+    rises, runs = gap(values.reshape(len(values), -1)), gap(points.reshape(len(points), -1))
+    squares = jnp.where(runs > 0, rises / jnp.where(runs > 0, runs, 1), 0)
+    return jnp.sqrt(jnp.max(squares))
+
+
+def local_lower_bound(
+    function: Callable[[Float[Array, "..."]], Float[Array, "..."]],
+    points: Float[Array, "n *shape"],
+    starts: Float[Array, "n *shape"],
+    iterations: int = 20,
+) -> Float[Array, " n"]:
+    r"""$\|Df(x_i)\|_2$ from below by power iteration with products only, for any network's size.
+
+    **Arguments:**
+
+    - `function`: of one point of shape `shape`. `points`: shape `(n, *shape)`.
+    - `starts`: directions to begin with, random ones say, of the same shape.
+
+    **Returns:** shape `(n,)`; their maximum is a lower bound of the Lipschitz constant.
+    """
+
+    def at(point, start):
+        push = lambda v: jax.jvp(function, (point,), (v,))[1]
+        return power_iteration(push, start, iterations).values[-1]
+
+    return jax.vmap(at)(points, starts)
