@@ -105,6 +105,7 @@ def test_a_run_is_certified_and_otherwise_left_alone(trained, float32):
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_an_earlier_round_in_float64(tmp_path, trained, float32):
     """The noise of products is that of the precision, and the numbers are those of round 4."""
     flags: dict[str, Any] = {"round": 4, "precision": "float64", **QUICK}
