@@ -30,8 +30,15 @@ def answer(flag):
     return None if flag is None else ("yes" if flag else "no")
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", sorted(go.TOY_GAMES))
+def toys():
+    """Every toy densely; by Krylov spaces some, the others with the slow tests."""
+    quick = ("forsaken", "jin_no_minimax", "tandem", "wang_g1")
+    for name in sorted(go.TOY_GAMES):
+        yield name, "dense"
+        yield pytest.param(name, "krylov", marks=() if name in quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "method"), toys())
 def test_published_verdicts_of_every_toy_game(name, method):
     """At every critical point. On a line of equilibria the Jacobian is singular, which no product
     can tell from slightly attracting: there it says degenerate, and of attraction nothing. Krylov

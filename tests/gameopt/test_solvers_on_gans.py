@@ -42,7 +42,13 @@ def players():
     return jax.tree.map(narrow, made)
 
 
-@pytest.mark.parametrize("name", NAMES)
+QUICK = ("consensus", "cgd", "extra_adam", "follow_the_ridge", "lookahead_adam_reset", "unrolled")
+"""One of each kind; the others are left to the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in NAMES]
+)
 def test_a_gan_is_a_game_like_any_other(name):
     """WGAN-GP, whose penalty makes it general-sum: three rounds stay finite and keep the networks'
     structure; the same key is the same play, another is another."""

@@ -31,7 +31,10 @@ def trained():
     return go.over(game, jax.random.split(keys[3], 4)), end
 
 
-@pytest.mark.parametrize("which", ["hessian_x", "hessian_y", "symmetric", "jacobian"])
+@pytest.mark.parametrize(
+    "which",
+    ["hessian_x", "hessian_y", "jacobian", pytest.param("symmetric", marks=pytest.mark.slow)],
+)
 def test_krylov_finds_the_extreme_eigenvalues(which):
     """Within 1e-5 of themselves, and bounds that hold and are near."""
     game, players = trained()

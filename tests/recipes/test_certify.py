@@ -136,7 +136,13 @@ def test_a_gan_on_an_exact_density_is_certified(tmp_path, float32, monkeypatch):
     assert result.players.method == "dense"
 
 
-@pytest.mark.parametrize("name", sorted(go.TOY_GAMES))
+def some_toys(quick=("forsaken", "jin_no_minimax", "tandem")):
+    """Every toy, of which most are left to the slow tests."""
+    slow = lambda name: () if name in quick else pytest.mark.slow
+    return [pytest.param(name, marks=slow(name)) for name in sorted(go.TOY_GAMES)]
+
+
+@pytest.mark.parametrize("name", some_toys())
 def test_toys_are_what_was_published(tmp_path, float32, name):
     """Every known critical point is found from many starts, and no verdict is contradicted."""
     result = certify.run(certify.Args(game=name, out=tmp_path / "run"))

@@ -25,8 +25,15 @@ def quick_saturation(monkeypatch):
     monkeypatch.setattr(gan, "measure_saturation", lambda key: measure_saturation(key, rounds=2))
 
 
-@pytest.mark.parametrize("data", ["two_normals", "ring"])
-@pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
+@pytest.mark.parametrize(
+    ("data", "loss"),
+    [
+        ("two_normals", "minimax"),
+        ("ring", "non_saturating"),
+        pytest.param("two_normals", "non_saturating", marks=pytest.mark.slow),
+        pytest.param("ring", "minimax", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_stays_within_its_bounds(tmp_path, float32, quick_saturation, data, loss):
     """-log 4 <= V(D*, G) <= 0, V(D, G) <= V(D*, G), 0 <= JS <= log 2; and it resumes."""
     result = gan.run(dataclasses.replace(SMALL, data=data, loss=loss, out=tmp_path / "run"))
