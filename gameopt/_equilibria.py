@@ -59,8 +59,9 @@ def classify(
       are judged; one number or a `Players`, `None` for no judgement.
     - `tol`: the largest stationarity that counts as 0; the square root of the machine precision if
       left out (1.5e-8 in float64, 3.5e-4 in float32).
-    - `num_matvecs`: products in each Krylov space; two for each own Hessian's and Schur
-      complement's, four for the Jacobian and alternating rounds, two more for unequal step sizes.
+    - `num_matvecs`: products in each Krylov space. There is one space for each own Hessian and each
+      Schur complement, two (one transposed) for the Jacobian, two for alternating rounds, and two
+      for simultaneous rounds if the step sizes differ.
     - `schur_products`: the most products with second derivatives for each Schur complement, which
       is computed only if the opponent's own Hessian is proved to be positive definite.
     - `vectors`: whether to return the eigenvectors of the smallest eigenvalues of the Hessians.
