@@ -29,18 +29,27 @@ from gameopt._games.finite_sum import (
     over as over,
 )
 from gameopt._games.gan import (
+    BATCH_AXIS as BATCH_AXIS,
     AbstractGAN as AbstractGAN,
     Batch as Batch,
-    MinimaxGAN as MinimaxGAN,
-    NonSaturatingGAN as NonSaturatingGAN,
     NormalLatent as NormalLatent,
     Samples as Samples,
-    WassersteinGAN as WassersteinGAN,
+    generated as generated,
 )
 from gameopt._games.gan_losses import (
+    hinge_value as hinge_value,
+    least_squares_generator_loss as least_squares_generator_loss,
+    least_squares_value as least_squares_value,
     minimax_value as minimax_value,
     non_saturating_generator_loss as non_saturating_generator_loss,
     wasserstein_value as wasserstein_value,
+)
+from gameopt._games.gan_variants import (
+    HingeGAN as HingeGAN,
+    LeastSquaresGAN as LeastSquaresGAN,
+    MinimaxGAN as MinimaxGAN,
+    NonSaturatingGAN as NonSaturatingGAN,
+    WassersteinGAN as WassersteinGAN,
 )
 from gameopt._games.iterated_prisoners_dilemma import (
     IteratedGame as IteratedGame,

@@ -10,11 +10,8 @@ from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
 
-
-@eqx.filter_jit
-def generated(generator: Any, latents: Array) -> Array:
-    """The generator at every latent, shape `(n, *shape)`."""
-    return jax.vmap(generator)(latents)
+generated = eqx.filter_jit(go.generated)
+"""The generator at every latent, shape `(n, *shape)`, compiled."""
 
 
 @eqx.filter_jit

@@ -1,4 +1,4 @@
-"""GANs as games, over any generator and any critic."""
+"""A GAN as a game, over any generator and any critic: what is drawn, generated and judged."""
 
 import abc
 from collections.abc import Callable
@@ -10,11 +10,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from gameopt._games.base import AbstractGame, zero_sum_losses_and_field
-from gameopt._games.gan_losses import (
-    minimax_value,
-    non_saturating_generator_loss,
-    wasserstein_value,
-)
 from gameopt._keys import require_key
 from gameopt._penalties import GradientPenalty, critic_scores
 from gameopt._types import Key, Players, Scalar
@@ -54,7 +49,8 @@ class NormalLatent(eqx.Module):
 class Batch(eqx.Module):
     """One sample of a GAN's data and noise.
 
-    - `real`: shape `(n, *shape)`. `latents`: shape `(n, *latent_shape)`.
+    - `real`: shape `(n, *shape)`. `latents`: shape `(n, *latent_shape)`. Both have an axis of the
+      packing behind n where there is one.
     - `key`: what is left for the penalty to draw with.
     """
 
@@ -63,16 +59,34 @@ class Batch(eqx.Module):
     key: PRNGKeyArray
 
 
+BATCH_AXIS = "batch"
+"""The name of the axis over which generators are mapped."""
+
+
+def generated(
+    generator: Callable[[Array], Array], latents: Float[Array, "n *latent"]
+) -> Float[Array, "n *shape"]:
+    """The generator at every latent: it takes one of shape `latent` and gives one of `shape`.
+
+    The axis over which it is mapped is named `batch`, so that a layer may normalise over it.
+    """
+    return jax.vmap(generator, axis_name=BATCH_AXIS)(latents)
+
+
 class AbstractGAN(AbstractGame):
     r"""A generator $G$ (`players.x`) against a discriminator or critic $D$ (`players.y`).
 
     Both take *one* point and are mapped over the batch here: $G$ a latent, $D$ a data point, giving
-    one number (a logit, or a score). Any callable pytree will do.
+    one number (a logit, or a score). Any callable pytree will do. See `generated` for generators
+    that couple the batch.
 
     - `data`, `latent`: draw batches, `(key, n) -> (n, *shape)`: `Samples(points)`,
       `NormalLatent((64,))`, or a distribution's own method.
     - `batch_size`: how many of each a move sees.
     - `penalty`: added to the critic's loss, or `None`.
+    - `packing`: how many points the critic judges at once; above 1 it takes `packing` of them,
+      shape `(packing, *shape)`, all data or all generated, and a batch is so many packs
+      (Lin et al. 2018, arXiv:1712.04086).
 
     The penalty belongs to the critic alone, so that with one the game is not zero-sum.
     """
@@ -81,6 +95,7 @@ class AbstractGAN(AbstractGame):
     latent: Sampler
     batch_size: int = eqx.field(static=True)
     penalty: GradientPenalty | None = None
+    packing: int = eqx.field(static=True, default=1)
 
     zero_sum: ClassVar[bool] = True
     value_name: ClassVar[str] = "value"
@@ -88,6 +103,8 @@ class AbstractGAN(AbstractGame):
     def __check_init__(self):
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}.")
+        if self.packing < 1:
+            raise ValueError(f"packing must be at least 1, got {self.packing}.")
 
     @abc.abstractmethod
     def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
@@ -105,15 +122,22 @@ class AbstractGAN(AbstractGame):
         """The batch that `key` stands for."""
         key = require_key(key, self)
         key_data, key_latent, key_penalty = jax.random.split(key, 3)
-        real = self.data(key_data, self.batch_size)
-        latents = self.latent(key_latent, self.batch_size)
+        real = self._packs(self.data(key_data, self.batch_size * self.packing))
+        latents = self._packs(self.latent(key_latent, self.batch_size * self.packing))
         if jnp.issubdtype(latents.dtype, jnp.floating):
             latents = latents.astype(real.dtype)
         return Batch(real, latents, key_penalty)
 
+    def _packs(self, points: Float[Array, "nm ..."]) -> Float[Array, "n ..."]:
+        if self.packing == 1:
+            return points
+        return points.reshape(-1, self.packing, *points.shape[1:])
+
     def generate(self, players: Players, latents: Float[Array, "n *latent"]) -> Array:
-        """The generator at every latent: shape `(n, *shape)`."""
-        return jax.vmap(players.x)(latents)
+        """The generator at every latent of a batch: shape `(n, *shape)`, packed as it is."""
+        if self.packing > 1:
+            latents = latents.reshape(-1, *latents.shape[2:])
+        return self._packs(generated(players.x, latents))
 
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
         return self.losses_on(players, self.draw(key))
@@ -166,57 +190,3 @@ class _OnBatch(AbstractGame):
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
         del key
         return self.game.losses_on(players, self.batch)
-
-
-class MinimaxGAN(AbstractGAN):
-    """The zero-sum GAN: the generator minimises what the discriminator maximises, and saturates.
-
-    !!! cite "Source"
-
-        Goodfellow et al. (2014), arXiv:1406.2661, equation 1.
-    """
-
-    def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        return minimax_value(real, fake)
-
-    def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        return minimax_value(real, fake)
-
-
-class NonSaturatingGAN(AbstractGAN):
-    r"""The generator minimises $-\mathbb{E}\log D(G(z))$: the game is not zero-sum.
-
-    !!! cite "Source"
-
-        Goodfellow et al. (2014), arXiv:1406.2661, the end of section 3.
-    """
-
-    zero_sum: ClassVar[bool] = False
-
-    def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        return minimax_value(real, fake)
-
-    def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        del real
-        return non_saturating_generator_loss(fake)
-
-
-class WassersteinGAN(AbstractGAN):
-    r"""The value is $\mathbb{E} f(x) - \mathbb{E} f(G(z))$: $W_1$ estimated, for 1-Lipschitz $f$.
-
-    What keeps $f$ Lipschitz is a `penalty`, or a set: `constrained(game, y=clip_weights(0.01))`.
-    The losses of x are the estimate itself, without the penalty.
-
-    !!! cite "Source"
-
-        Arjovsky, Chintala & Bottou (2017), arXiv:1701.07875; with a penalty, Gulrajani et al.
-        (2017), arXiv:1704.00028, algorithm 1.
-    """
-
-    value_name: ClassVar[str] = "wasserstein_estimate"
-
-    def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        return wasserstein_value(real, fake)
-
-    def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        return wasserstein_value(real, fake)

@@ -34,6 +34,38 @@ def non_saturating_generator_loss(fake: Float[Array, " m"]) -> Scalar:
     return jnp.mean(jax.nn.softplus(-fake))
 
 
+def least_squares_value(
+    real: Float[Array, " n"], fake: Float[Array, " m"], real_target: float, fake_target: float
+) -> Scalar:
+    r"""$-\tfrac12\mathbb{E}(\mathrm{real}-b)^2 - \tfrac12\mathbb{E}(\mathrm{fake}-a)^2$, at most 0.
+
+    **Arguments:** the discriminator's values, shapes `(n,)` and `(m,)`; what they should be, $b$
+    and $a$. The best are $(b\,p_d + a\,p_g)/(p_d + p_g)$.
+
+    !!! cite "Source"
+
+        Mao et al. (2017), arXiv:1611.04076, equations 2 and 4.
+    """
+    return -(jnp.mean((real - real_target) ** 2) + jnp.mean((fake - fake_target) ** 2)) / 2
+
+
+def least_squares_generator_loss(fake: Float[Array, " m"], target: float) -> Scalar:
+    r"""$\tfrac12\mathbb{E}(\mathrm{fake} - c)^2$, at least 0 (Mao et al. 2017, equation 2)."""
+    return jnp.mean((fake - target) ** 2) / 2
+
+
+def hinge_value(real: Float[Array, " n"], fake: Float[Array, " m"]) -> Scalar:
+    r"""$-\mathbb{E}\max(0, 1 - \mathrm{real}) - \mathbb{E}\max(0, 1 + \mathrm{fake})$: at most 0.
+
+    At the best discriminator, the sign of $p_d - p_g$, it is $-2(1 - \mathrm{TV})$.
+
+    !!! cite "Source"
+
+        Lim & Ye (2017), arXiv:1705.02894, equations 9-10.
+    """
+    return -jnp.mean(jax.nn.relu(1 - real)) - jnp.mean(jax.nn.relu(1 + fake))
+
+
 def wasserstein_value(real: Float[Array, " n"], fake: Float[Array, " m"]) -> Scalar:
     r"""$\mathbb{E} f(\mathrm{real}) - \mathbb{E} f(\mathrm{fake})$, in the data's units.
 

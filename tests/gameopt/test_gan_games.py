@@ -10,7 +10,13 @@ import pytest
 import gameopt as go
 from models import mlp_critic, mlp_generator
 
-GANS = {"minimax": go.MinimaxGAN, "non_saturating": go.NonSaturatingGAN, "wgan": go.WassersteinGAN}
+GANS = {
+    "minimax": go.MinimaxGAN,
+    "non_saturating": go.NonSaturatingGAN,
+    "least_squares": go.LeastSquaresGAN,
+    "hinge": go.HingeGAN,
+    "wgan": go.WassersteinGAN,
+}
 each_gan = pytest.mark.parametrize("name", sorted(GANS))
 logits = pytest.mark.parametrize("logit", [-800.0, -50.0, -1.0, 0.0, 1.0, 50.0, 800.0])
 
@@ -56,7 +62,8 @@ def test_minimax_saturates_where_the_discriminator_wins_and_non_saturating_does_
 def test_the_names_mean_what_they_say():
     """Minimax and Wasserstein are zero-sum, non-saturating is not; a penalty ends zero-sum."""
     key = jax.random.key(1)
-    for name, zero_sum in [("minimax", True), ("wgan", True), ("non_saturating", False)]:
+    for name in GANS:
+        zero_sum = name in ("minimax", "wgan")
         game, players = make(name)
         losses = game.losses(players, key)
         assert bool(losses.x == -losses.y) == zero_sum
