@@ -4,6 +4,7 @@ import math
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from models.layers import BatchNorm, Linear, Maxout
@@ -15,17 +16,20 @@ class NormalisedGenerator(eqx.Module):
     """`depth` times linear without bias, batch normalisation, ReLU; and then linear.
 
     - `layers`, `norms`: `depth` of each. `last`: the last one. `out_shape`: static.
+    - `bounded`: whether tanh ends it; static.
     """
 
     layers: tuple[Linear, ...]
     norms: tuple[BatchNorm, ...]
     last: Linear
     out_shape: tuple[int, ...] = eqx.field(static=True)
+    bounded: bool = eqx.field(static=True)
 
     def __call__(self, z: Float[Array, " latent"]) -> Float[Array, "*out_shape"]:
         for layer, norm in zip(self.layers, self.norms, strict=True):
             z = jax.nn.relu(norm(layer(z)))
-        return self.last(z).reshape(self.out_shape)
+        x = self.last(z).reshape(self.out_shape)
+        return jnp.tanh(x) if self.bounded else x
 
 
 class MaxoutCritic(eqx.Module):
@@ -51,12 +55,14 @@ def normalised_generator(
     width: int = 400,
     depth: int = 4,
     key: PRNGKeyArray,
+    bounded: bool = False,
     deviation: float = INIT_DEVIATION,
 ) -> NormalisedGenerator:
     """A generator with batch normalisation: latents of `(latent_size,)` to points of `shape`.
 
     **Arguments:**
 
+    - `bounded`: ends it with tanh, for data in [-1, 1] such as images.
     - `deviation`: of the normal law that the weights begin with.
 
     !!! cite "Source"
@@ -69,7 +75,7 @@ def normalised_generator(
     layers = [Linear(n, width, init, k, bias=False) for n, k in zip(sizes, keys[:-1], strict=False)]
     last = Linear(sizes[-1], math.prod(shape), init, keys[-1])
     return NormalisedGenerator(
-        tuple(layers), tuple(BatchNorm(width) for _ in layers), last, tuple(shape)
+        tuple(layers), tuple(BatchNorm(width) for _ in layers), last, tuple(shape), bounded
     )
 
 

@@ -16,6 +16,7 @@ from recipes._errors import UserError
 from recipes._run import RunFolder
 
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
+Record = Callable[[go.Moment], dict[str, jax.Array]]
 
 
 def record_losses(now: go.Moment) -> dict[str, jax.Array]:
@@ -42,6 +43,8 @@ def train(
     log_every: int,
     shown: dict[str, str],
     probe: Callable[[go.Players, int], dict[str, Any] | None] = lambda players, round: None,
+    record: Record = record_losses,
+    may_diverge: bool = False,
 ) -> tuple[go.Players, float]:
     """Plays to round `steps`, in chunks of `eval_every` rounds.
 
@@ -51,13 +54,18 @@ def train(
 
     **Arguments:**
 
-    - `evaluate`: `(players, round) -> numbers`; draws its pictures itself.
+    - `evaluate`: `(players, round) -> numbers`, of players as the solver evaluates them; draws its
+      pictures itself.
     - `shown`: which of its numbers the progress bar shows, and by what name.
     - `probe`: called after an evaluation; what it returns is a line of its own.
+    - `record`: what a training line holds.
+    - `may_diverge`: go on although players are not finite: of many, some may be.
 
-    **Returns:** the players at the end, and rounds per second without compilation and evaluation.
+    **Returns:** the players at the end, as the solver evaluates them, and rounds per second without
+    compilation and evaluation.
 
-    **Raises:** `UserError` if the players stop being finite; the checkpoints before that are kept.
+    **Raises:** `UserError` if the players stop being finite, unless they may; the checkpoints
+    before that are kept.
     """
     state, start = solver.init(game, players, key), 0
     if folder.resumed:
@@ -67,7 +75,7 @@ def train(
         folder.cut_metrics(start)
         print(f"resumed at round {start}", file=sys.stderr)
     else:
-        _look(folder, evaluate, probe, players, 0)
+        _look(folder, evaluate, probe, solver.evaluate(players, state), 0)
     speeds: list[tuple[int, float]] = []
     with tqdm(total=steps, initial=start, unit=" rounds", mininterval=0, smoothing=0.5) as bar:
         while start < steps:
@@ -81,7 +89,7 @@ def train(
                 key=key,
                 state=state,
                 start=start,
-                record=record_losses,
+                record=record,
                 every=min(log_every, length),
             )
             players, state = last.players, last.state
@@ -89,16 +97,17 @@ def train(
             speeds.append((length, time.perf_counter() - begin))
             start += length
             folder.append_metrics(_lines(last.records))
-            _check_finite(players, start)
-            measured = _look(folder, evaluate, probe, players, start)
+            if not may_diverge:
+                _check_finite(players, start)
+            measured = _look(folder, evaluate, probe, solver.evaluate(players, state), start)
             folder.save_checkpoint(start, (players, state))
-            numbers = {label: f"{measured[name]:.4g}" for name, label in shown.items()}
+            numbers = {label: f"{np.mean(measured[name]):.4g}" for name, label in shown.items()}
             bar.set_postfix(numbers, refresh=False)
             bar.update(length)
     # The first chunk compiled; where there is no other, it has to do.
     timed = speeds[1:] or speeds
     rate = sum(n for n, _ in timed) / sum(s for _, s in timed) if timed else float("nan")
-    return players, rate
+    return solver.evaluate(players, state), rate
 
 
 def _look(folder: RunFolder, evaluate: Evaluate, probe, players, round: int) -> dict[str, Any]:

@@ -1,0 +1,287 @@
+"""Why GANs lose modes: published methods and solvers on data whose modes are known.
+
+    python -m recipes.modes                                # a minute: the ring, some of each
+    python -m recipes.modes --preset cpu                   # an hour on two cores: PacGAN's table
+    python -m recipes.modes --preset paper                 # its exact protocol, for a GPU
+    python -m recipes.modes --data grid --methods non_saturating pacgan2 --solvers
+    python -m recipes.modes --data stacked                 # three real digits: 1000 modes
+    python -m recipes.modes --resume RUN --data ring grid  # goes on, or adds to a table
+
+Each of --methods is played by the solver that it was published with; each of --solvers plays each
+of --varied. Every play has the same number of gradients, and all its seeds are one compiled
+program. Networks and optimizers are PacGAN's; what a preset reduces is in config.json.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from recipes import _cli
+from recipes._classifier import CACHE, trained_classifier
+from recipes._data import load_labelled
+from recipes._errors import UserError
+from recipes._mode_data import DATA, LAWS, ModeData, mixture, stacked
+from recipes._mode_methods import METHODS
+from recipes._mode_pictures import draw_images, draw_occupancy, draw_samples, draw_scores
+from recipes._mode_play import (
+    SHOWN,
+    SIMULTANEOUS,
+    NetworkArgs,
+    PlayArgs,
+    Setting,
+    history_of,
+    kept_samples,
+    play_setting,
+)
+from recipes._mode_solvers import MODE_SOLVERS
+from recipes._mode_tables import REAL_DATA, Line, line_of, write_csv, write_markdown
+from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._solver_registry import check_names
+
+MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
+PAPER = NetworkArgs(generator_width=400, generator_depth=4, critic_width=200, critic_depth=3)
+SMALL = NetworkArgs(generator_width=64, critic_width=32)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preset:
+    """What the flags are if they are not given."""
+
+    data: tuple[str, ...]
+    methods: tuple[str, ...]
+    solvers: tuple[str, ...]
+    play: PlayArgs
+
+
+PRESETS: dict[str, Preset] = {
+    "smoke": Preset(
+        data=("ring",),
+        methods=("non_saturating", "pacgan2", "wgan_gp"),
+        solvers=("simultaneous", "alternating", "extragradient"),
+        play=PlayArgs(steps=4000, seeds=3, moments=20, network=SMALL),
+    ),
+    "cpu": Preset(
+        data=("ring", "grid"),
+        methods=tuple(METHODS),
+        solvers=tuple(MODE_SOLVERS),
+        play=PlayArgs(),
+    ),
+    "paper": Preset(
+        data=("ring", "grid"),
+        methods=tuple(METHODS),
+        solvers=tuple(MODE_SOLVERS),
+        play=PlayArgs(
+            steps=400_000,
+            seeds=10,
+            learning_rate=1e-4,
+            decay=False,
+            clip=0.01,
+            moments=100,
+            network=PAPER,
+        ),
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args(FolderArgs):
+    """Reproduce and measure the loss of modes."""
+
+    preset: Literal["smoke", "cpu", "paper"] = "smoke"
+    """Where the flags that are not given come from: a minute, an hour on two cores, or the
+    published protocol, which is for a GPU."""
+    data: tuple[str, ...] | None = None
+    """ring (8 Gaussians), grid (25), stacked (three real digits as channels: 1000 modes)."""
+    methods: tuple[str, ...] | None = None
+    """Which GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
+    pacgan3 pacgan4 unrolled. Each is played by the solver that it was published with."""
+    solvers: tuple[str, ...] | None = None
+    """Which solvers play --varied, of: simultaneous alternating five_critic_steps extragradient
+    past_extragradient optimistic lookahead lookahead_alternating ema consensus sga unrolled. None
+    if the flag stands alone."""
+    varied: tuple[str, ...] = ("non_saturating",)
+    """The methods that each of --solvers plays."""
+    digits: Literal["digits", "mnist"] = "digits"
+    """What stacked images are made of: scikit-learn's 8x8, or MNIST's files in --data-dir."""
+    data_dir: Path | None = None
+    """Folder with the four IDX files of mnist, gzipped or not."""
+    steps: int | None = None
+    """Rounds of simultaneous play; every other solver may take as many gradients."""
+    seeds: int | None = None
+    """Networks and minibatches that each setting is tried on, at once."""
+    learning_rate: float | None = None
+    """Adam's step size at the beginning; RMSprop has half of it."""
+    decay: bool | None = None
+    """Let step sizes fall to 0 along a line."""
+    batch_size: int | None = None
+    """Points, or packs of them, that a step sees."""
+    clip: float | None = None
+    """Bound of a clipped critic's weights."""
+    moments: int | None = None
+    """How often the samples are judged."""
+    network: NetworkArgs | None = None
+    """The networks, which all methods share."""
+
+
+PLAYED = tuple(field.name for field in dataclasses.fields(PlayArgs))
+
+
+def resolve(args: Args) -> Args:
+    """The flags with those of the preset filled in.
+
+    **Raises:** `UserError` for flags that cannot work.
+    """
+    preset = PRESETS[args.preset]
+    given = lambda name, default: default if getattr(args, name) is None else getattr(args, name)
+    names = {name: given(name, getattr(preset, name)) for name in ("data", "methods", "solvers")}
+    play = {name: given(name, getattr(preset.play, name)) for name in PLAYED}
+    args = dataclasses.replace(args, **names, **play)
+    check(args)
+    return args
+
+
+def check(args: Args) -> None:
+    """Raises a `UserError` for a flag that cannot work."""
+    assert args.data is not None
+    assert args.methods is not None
+    assert args.solvers is not None
+    check_names("--data", args.data, DATA)
+    if args.methods:
+        check_names("--methods", args.methods, tuple(METHODS))
+    if args.solvers:
+        check_names("--solvers", args.solvers, tuple(MODE_SOLVERS))
+        check_names("--varied", args.varied, tuple(METHODS))
+    if not args.methods and not args.solvers:
+        raise UserError("--methods and --solvers are both empty; name at least one of either.")
+    for name in ("steps", "seeds", "batch_size", "moments"):
+        if getattr(args, name) < 1:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
+    for name in ("learning_rate", "clip"):
+        if not 0 < getattr(args, name) < float("inf"):
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag} must be positive, got {getattr(args, name)}.")
+    for name, value in dataclasses.asdict(args.network or NetworkArgs()).items():
+        if value < 1:
+            flag = "--network." + name.replace("_", "-")
+            raise UserError(f"{flag} must be at least 1, got {value}.")
+
+
+def play_args(args: Args) -> PlayArgs:
+    """What a setting is played with, from resolved flags."""
+    return PlayArgs(**{name: getattr(args, name) for name in PLAYED})
+
+
+def settings_of(args: Args) -> tuple[list[Setting], list[Setting]]:
+    """The settings of the methods' table, and those of the solvers' tables."""
+    data, solvers = args.data or (), args.solvers or ()
+    methods = [Setting(d, m, METHODS[m].solver) for d in data for m in args.methods or ()]
+    varied = [Setting(d, m, s) for d in data for m in args.varied for s in solvers]
+    return list(dict.fromkeys(methods)), list(dict.fromkeys(varied))
+
+
+def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
+    """The data that the flags name; a classifier is trained if the modes are digits.
+
+    **Raises:** `UserError` if files are not there or not sound.
+    """
+    found: dict[str, ModeData] = {}
+    images = load_labelled(args.digits, args.data_dir) if "stacked" in (args.data or ()) else None
+    for name in args.data or ():
+        if name in LAWS:
+            key = jax.random.fold_in(jax.random.key(args.seed), DATA.index(name))
+            found[name] = mixture(name, key)
+        elif images is not None:
+            train, held_out, classes = images
+            classifier, accuracy = trained_classifier(train, held_out, classes, cache=cache)
+            print(f"stacked {args.digits}: classifier right about {100 * accuracy:.1f} % held out")
+            found[name] = stacked(train, classifier, held_out)
+    return found
+
+
+def real_line(data: ModeData, key: jax.Array, seeds: int) -> Line:
+    """What as many fresh real points score, which no generator can be expected to pass."""
+    keys = jax.random.split(key, max(seeds, 3))
+    coverage = jax.lax.map(lambda key: data.judge(data.fresh(key, data.samples)), keys)
+    last = {name: np.asarray(value) for name, value in coverage._asdict().items()}
+    setting = {"data": data.name, "method": REAL_DATA, "solver": REAL_DATA}
+    return line_of(setting, [last], data.modes)
+
+
+def run(args: Args) -> Result:
+    """Plays all settings that the folder does not have yet, writes tables and pictures.
+
+    **Returns:** the lines of the tables as `players`, and the summary.
+
+    **Raises:** `UserError` for flags that cannot work, before anything is compiled.
+    """
+    begin = time.perf_counter()
+    args = resolve(args)
+    if "stacked" in (args.data or ()):
+        load_labelled(args.digits, args.data_dir)  # its faults come before the folder
+    folder = open_run("modes", args, MAY_CHANGE_ON_RESUME)
+    print(f"writing to {folder.path}", flush=True)
+    folder.write_config("modes", args, {"names": list(args.data or ())})
+    data = load_data(args)
+    methods, varied = settings_of(args)
+    play = play_args(args)
+    every = list(dict.fromkeys([*methods, *varied]))
+    key_play, key_real = jax.random.split(jax.random.key(args.seed))
+    lines: dict[Setting, Line] = {}
+    for index, setting in enumerate(every):
+        print(f"{index + 1} of {len(every)}: {setting}", flush=True)
+        history = play_setting(setting, data[setting.data], play, key_play, folder)
+        lines[setting] = line_of(setting._asdict(), history, data[setting.data].modes)
+    real = [real_line(entry, key_real, play.seeds) for entry in data.values()]
+    of = lambda settings: [lines[setting] for setting in settings]
+    budget = play.steps * SIMULTANEOUS
+    write_markdown(of(methods), of(varied), real, data, budget, folder.path / "table.md")
+    write_csv([*real, *lines.values()], folder.path / "table.csv")
+    draw(folder, every, data, budget, key_real)
+    print((folder.path / "table.md").read_text())
+    summary: dict[str, Any] = {
+        "recipe": "modes",
+        "preset": args.preset,
+        "settings": len(every),
+        "gradients": budget,
+        "modes": {str(setting): line["captured"] for setting, line in lines.items()},
+        "seconds": round(time.perf_counter() - begin, 1),
+        "folder": str(folder.path),
+    }
+    write_json(folder.path / "summary.json", summary)
+    return Result(list(lines.values()), folder.path, summary)
+
+
+def draw(
+    folder: RunFolder,
+    settings: list[Setting],
+    data: dict[str, ModeData],
+    budget: int,
+    key: jax.Array,
+) -> None:
+    """Draws samples, occupancy and scores of each data set."""
+    for name, entry in data.items():
+        mine = [setting for setting in settings if setting.data == name]
+        parts = {setting: folder.path / setting.folder for setting in mine}
+        kept = {setting: kept_samples(path) for setting, path in parts.items()}
+        histories = {setting: history_of(path) for setting, path in parts.items()}
+        real = np.asarray(entry.fresh(key, SHOWN))
+        if entry.is_plane:
+            draw_samples(kept, real, folder.path / f"samples_{name}.png")
+            draw_occupancy(histories, entry.modes, folder.path / f"occupancy_{name}.png")
+        else:
+            draw_images(kept, real, folder.path / f"samples_{name}.png")
+        draw_scores(histories, entry, budget, folder.path / f"scores_{name}.png")
+
+
+def main() -> None:
+    """Parses the flags and runs."""
+    _cli.main(Args, run)
+
+
+if __name__ == "__main__":
+    main()
