@@ -1,6 +1,5 @@
 """One setting of recipes.modes: all its seeds in one compiled program, and what came of them."""
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,42 +26,40 @@ DONE = "done.json"
 SIMULTANEOUS = MODE_SOLVERS["simultaneous"].gradients
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkArgs:
-    """The networks, which all methods share: those of PacGAN at another width."""
+class Networks(NamedTuple):
+    """The networks, which all methods share: those of PacGAN at another size.
 
-    generator_width: int = 128
-    """Units of a hidden layer of the generator, each batch-normalised. 400 in the paper."""
-    generator_depth: int = 3
-    """Hidden layers of the generator. 4 in the paper."""
-    critic_width: int = 64
-    """Maxout units of a hidden layer of the discriminator. 200 in the paper."""
-    critic_depth: int = 2
-    """Hidden layers of the discriminator. 3 in the paper."""
-    pieces: int = 5
-    """Pieces of a maxout unit."""
+    - `generator_width`, `generator_depth`: units, batch-normalised, of so many hidden layers.
+    - `critic_width`, `critic_depth`, `pieces`: maxout units of so many pieces, and layers.
+    """
+
+    generator_width: int
+    generator_depth: int
+    critic_width: int
+    critic_depth: int
+    pieces: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PlayArgs:
-    """How long and with which step sizes every setting is played."""
+class Play(NamedTuple):
+    """How long, and with which step sizes, every setting is played.
 
-    steps: int = 20_000
-    """Rounds of simultaneous play; every other solver may take as many gradients."""
-    seeds: int = 5
-    """Networks and minibatches that each setting is tried on, all in one compiled call."""
-    learning_rate: float = 1e-3
-    """Adam's step size at the beginning; RMSprop has half of it. 1e-4 in the papers."""
-    decay: bool = True
-    """Let step sizes fall to 0 along a line. Not in the papers, which play longer."""
-    batch_size: int = 100
-    """Points, or packs of them, that a step sees."""
-    clip: float = 0.05
-    """Bound of a clipped critic's weights. 0.01 in the paper, for larger networks."""
-    moments: int = 25
-    """How often the samples are judged, at equal distances."""
-    network: NetworkArgs = NetworkArgs()
-    """The networks."""
+    - `steps`: rounds of simultaneous play; every other solver may take as many gradients.
+    - `seeds`: networks and minibatches, all in one compiled call.
+    - `learning_rate`, `decay`: Adam's step size at first, and whether it falls to 0 along a line.
+    - `batch_size`: points, or packs of them, that a step sees. `clip`: of a clipped critic.
+    - `unroll_rate`: step size of the imagined steps of unrolled play.
+    - `moments`: how often the samples are judged, at equal distances.
+    """
+
+    steps: int
+    seeds: int
+    learning_rate: float
+    decay: bool
+    batch_size: int
+    clip: float
+    unroll_rate: float
+    moments: int
+    networks: Networks
 
 
 class Setting(NamedTuple):
@@ -81,14 +78,14 @@ class Setting(NamedTuple):
         return "-".join(self)
 
 
-def rounds_of(setting: Setting, args: PlayArgs) -> tuple[int, int]:
+def rounds_of(setting: Setting, args: Play) -> tuple[int, int]:
     """Rounds, and those between two moments: as many gradients as `steps` simultaneous rounds."""
     gradients = MODE_SOLVERS[setting.solver].gradients
     between = max(1, args.steps * SIMULTANEOUS // (gradients * args.moments))
     return between * args.moments, between
 
 
-def make_solver(setting: Setting, args: PlayArgs) -> go.AbstractSolver:
+def make_solver(setting: Setting, args: Play) -> go.AbstractSolver:
     """The setting's solver of all seeds, with the method's optimizers."""
     method, entry = METHODS[setting.method], MODE_SOLVERS[setting.solver]
     rounds, _ = rounds_of(setting, args)
@@ -100,12 +97,12 @@ def make_solver(setting: Setting, args: PlayArgs) -> go.AbstractSolver:
         return make_optimizer(method, schedule)
 
     optimizers = go.Players(optimizer(entry.updates.x), optimizer(entry.updates.y))
-    return AcrossSeeds(entry.make(optimizers, args.learning_rate), args.seeds)
+    return AcrossSeeds(entry.make(optimizers, args.unroll_rate), args.seeds)
 
 
-def make_players(method: Method, data: ModeData, args: PlayArgs, key: PRNGKeyArray) -> go.Players:
+def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) -> go.Players:
     """Fresh networks, with a first axis of seeds; the same seed the same generator."""
-    sizes = args.network
+    sizes = args.networks
     pack = (method.packing,) if method.packing > 1 else ()
 
     @eqx.filter_vmap
@@ -152,7 +149,7 @@ def record_losses(now: go.Moment) -> dict[str, jax.Array]:
 
 
 def play_setting(
-    setting: Setting, data: ModeData, args: PlayArgs, key: PRNGKeyArray, folder: RunFolder
+    setting: Setting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
 ) -> list[dict[str, Any]]:
     """Plays a setting in its part of the folder, or goes on with it, or reads what came of it.
 

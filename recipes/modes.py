@@ -15,7 +15,7 @@ program. Networks and optimizers are PacGAN's; what a preset reduces is in confi
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -30,8 +30,8 @@ from recipes._mode_pictures import draw_images, draw_occupancy, draw_samples, dr
 from recipes._mode_play import (
     SHOWN,
     SIMULTANEOUS,
-    NetworkArgs,
-    PlayArgs,
+    Networks,
+    Play,
     Setting,
     history_of,
     kept_samples,
@@ -43,48 +43,66 @@ from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._solver_registry import check_names
 
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
-PAPER = NetworkArgs(generator_width=400, generator_depth=4, critic_width=200, critic_depth=3)
-SMALL = NetworkArgs(generator_width=64, critic_width=32)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Preset:
+class Preset(NamedTuple):
     """What the flags are if they are not given."""
 
     data: tuple[str, ...]
     methods: tuple[str, ...]
     solvers: tuple[str, ...]
-    play: PlayArgs
+    play: Play
 
+
+PAPER = Play(
+    steps=400_000,
+    seeds=10,
+    learning_rate=1e-4,
+    decay=False,
+    batch_size=100,
+    clip=0.01,
+    unroll_rate=0.1,
+    moments=100,
+    networks=Networks(400, 4, 200, 3, pieces=5),
+)
+CPU = PAPER._replace(
+    steps=12_000,
+    seeds=4,
+    learning_rate=1e-3,
+    decay=True,
+    clip=0.05,
+    moments=25,
+    networks=Networks(128, 3, 64, 2, pieces=5),
+)
+SMOKE = CPU._replace(steps=4000, seeds=3, moments=20, networks=Networks(64, 3, 32, 2, pieces=5))
+ALL = (tuple(METHODS), tuple(MODE_SOLVERS))
 
 PRESETS: dict[str, Preset] = {
     "smoke": Preset(
-        data=("ring",),
-        methods=("non_saturating", "pacgan2", "wgan_gp"),
-        solvers=("simultaneous", "alternating", "extragradient"),
-        play=PlayArgs(steps=4000, seeds=3, moments=20, network=SMALL),
+        ("ring",),
+        ("non_saturating", "pacgan2", "wgan_gp"),
+        ("simultaneous", "alternating", "extragradient"),
+        SMOKE,
     ),
-    "cpu": Preset(
-        data=("ring", "grid"),
-        methods=tuple(METHODS),
-        solvers=tuple(MODE_SOLVERS),
-        play=PlayArgs(),
-    ),
-    "paper": Preset(
-        data=("ring", "grid"),
-        methods=tuple(METHODS),
-        solvers=tuple(MODE_SOLVERS),
-        play=PlayArgs(
-            steps=400_000,
-            seeds=10,
-            learning_rate=1e-4,
-            decay=False,
-            clip=0.01,
-            moments=100,
-            network=PAPER,
-        ),
-    ),
+    "cpu": Preset(("ring", "grid"), *ALL, CPU),
+    "paper": Preset(("ring", "grid"), *ALL, PAPER),
 }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """The networks, which all methods share; what is left out is the preset's."""
+
+    generator_width: int | None = None
+    """Units of a hidden layer of the generator, batch-normalised. smoke 64, cpu 128, paper 400."""
+    generator_depth: int | None = None
+    """Hidden layers of the generator. smoke and cpu 3, paper 4."""
+    critic_width: int | None = None
+    """Maxout units of a hidden layer of the discriminator. smoke 32, cpu 64, paper 200."""
+    critic_depth: int | None = None
+    """Hidden layers of the discriminator. smoke and cpu 2, paper 3."""
+    pieces: int | None = None
+    """Pieces of a maxout unit. 5."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,24 +128,27 @@ class Args(FolderArgs):
     data_dir: Path | None = None
     """Folder with the four IDX files of mnist, gzipped or not."""
     steps: int | None = None
-    """Rounds of simultaneous play; every other solver may take as many gradients."""
+    """Rounds of simultaneous play; every other solver may take as many gradients. smoke 4000, cpu
+    12 000, paper 400 000."""
     seeds: int | None = None
-    """Networks and minibatches that each setting is tried on, at once."""
+    """Networks and minibatches that each setting is tried on, at once. smoke 3, cpu 4, paper 10."""
     learning_rate: float | None = None
-    """Adam's step size at the beginning; RMSprop has half of it."""
+    """Adam's step size at the beginning; RMSprop has half of it. smoke and cpu 1e-3, paper 1e-4."""
     decay: bool | None = None
-    """Let step sizes fall to 0 along a line."""
+    """Let step sizes fall to 0 along a line. smoke and cpu do, paper does not."""
     batch_size: int | None = None
-    """Points, or packs of them, that a step sees."""
+    """Points, or packs of them, that a step sees. 100."""
     clip: float | None = None
-    """Bound of a clipped critic's weights."""
+    """Bound of a clipped critic's weights. smoke and cpu 0.05, paper 0.01."""
+    unroll_rate: float | None = None
+    """Step size of the five imagined steps of unrolled play, which are plain. 0.1."""
     moments: int | None = None
-    """How often the samples are judged."""
-    network: NetworkArgs | None = None
-    """The networks, which all methods share."""
+    """How often the samples are judged. smoke 20, cpu 25, paper 100."""
+    network: NetworkArgs = NetworkArgs()
+    """The networks' sizes."""
 
 
-PLAYED = tuple(field.name for field in dataclasses.fields(PlayArgs))
+PLAYED = tuple(name for name in Play._fields if name != "networks")
 
 
 def resolve(args: Args) -> Args:
@@ -136,12 +157,17 @@ def resolve(args: Args) -> Args:
     **Raises:** `UserError` for flags that cannot work.
     """
     preset = PRESETS[args.preset]
-    given = lambda name, default: default if getattr(args, name) is None else getattr(args, name)
-    names = {name: given(name, getattr(preset, name)) for name in ("data", "methods", "solvers")}
-    play = {name: given(name, getattr(preset.play, name)) for name in PLAYED}
-    args = dataclasses.replace(args, **names, **play)
+    names = ("data", "methods", "solvers")
+    network = _filled(args.network, preset.play.networks, Networks._fields)
+    args = dataclasses.replace(args, network=network)
+    args = _filled(_filled(args, preset, names), preset.play, PLAYED)
     check(args)
     return args
+
+
+def _filled(args: Any, defaults: Any, names: tuple[str, ...]) -> Any:
+    missing = {name: getattr(defaults, name) for name in names if getattr(args, name) is None}
+    return dataclasses.replace(args, **missing)
 
 
 def check(args: Args) -> None:
@@ -161,19 +187,20 @@ def check(args: Args) -> None:
         if getattr(args, name) < 1:
             flag = "--" + name.replace("_", "-")
             raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
-    for name in ("learning_rate", "clip"):
+    for name in ("learning_rate", "clip", "unroll_rate"):
         if not 0 < getattr(args, name) < float("inf"):
             flag = "--" + name.replace("_", "-")
             raise UserError(f"{flag} must be positive, got {getattr(args, name)}.")
-    for name, value in dataclasses.asdict(args.network or NetworkArgs()).items():
+    for name, value in dataclasses.asdict(args.network).items():
         if value < 1:
             flag = "--network." + name.replace("_", "-")
             raise UserError(f"{flag} must be at least 1, got {value}.")
 
 
-def play_args(args: Args) -> PlayArgs:
+def play_of(args: Args) -> Play:
     """What a setting is played with, from resolved flags."""
-    return PlayArgs(**{name: getattr(args, name) for name in PLAYED})
+    networks = Networks(**dataclasses.asdict(args.network))
+    return Play(**{name: getattr(args, name) for name in PLAYED}, networks=networks)
 
 
 def settings_of(args: Args) -> tuple[list[Setting], list[Setting]]:
@@ -228,7 +255,7 @@ def run(args: Args) -> Result:
     folder.write_config("modes", args, {"names": list(args.data or ())})
     data = load_data(args)
     methods, varied = settings_of(args)
-    play = play_args(args)
+    play = play_of(args)
     every = list(dict.fromkeys([*methods, *varied]))
     key_play, key_real = jax.random.split(jax.random.key(args.seed))
     lines: dict[Setting, Line] = {}
