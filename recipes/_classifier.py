@@ -1,6 +1,8 @@
 """A small classifier trained here, on the images that samples are compared with."""
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +74,7 @@ def trained_classifier(
     if found is None:
         points, labels = jnp.asarray(train.points), jnp.asarray(train.labels)
         found = _train(classifier, points, labels, key_train, rounds)
-        _checkpoint.save(folder, rounds, found)
+        _keep(folder, rounds, found)
     predicted = jax.jit(lambda c, x: jnp.argmax(jax.vmap(c)(x), axis=1))(found, held_out.points)
     return Trained(found, float(np.mean(np.asarray(predicted) == held_out.labels)))
 
@@ -86,6 +88,17 @@ def _cached(folder: Path, like: Classifier) -> Classifier | None:
         return _checkpoint.load(folder, like)[0]
     except UserError:
         return None
+
+
+def _keep(folder: Path, rounds: int, classifier: Classifier) -> None:
+    """Under a name of its own first: two runs may train the same one at the same time."""
+    mine = folder.with_name(f".{folder.name}-{os.getpid()}")
+    _checkpoint.save(mine, rounds, classifier)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        mine.rename(folder)
+    except OSError:  # the other one was faster
+        shutil.rmtree(mine)
 
 
 @eqx.filter_jit

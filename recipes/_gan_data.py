@@ -17,9 +17,15 @@ from recipes._certificates import ProbeArgs
 from recipes._critics import generated
 from recipes._data import NAMES, Dataset, Scaling, load, standardized
 from recipes._errors import UserError
+from recipes._features import features_of
 from recipes._run import RunFolder
 from recipes._sample_pictures import Pictures, Score
+from recipes._sample_report import headline, sample_report, write_report
 
+FEWEST = 3
+"""So many points have metrics."""
+MOST_REST = 10_000
+"""So many other training points are searched for nearest neighbours."""
 Numbers = Callable[[go.Players, Array, Array], dict[str, Any]]
 """`(players, real, fake) -> numbers`, on batches of shape `(n, *shape)`."""
 
@@ -130,6 +136,7 @@ class Judge:
         points, n = data.scaled.points, len(latents)
         order = np.random.default_rng(seed).permutation(len(points))
         real, other = (points[order[i * n :][:n]] for i in (0, 1))
+        self.other, self.rest = jnp.asarray(other), jnp.asarray(points[order[2 * n :][:MOST_REST]])
         self.folder, self.data, self.latents, self.numbers = folder, data, latents, numbers
         self.real, self._flat = jnp.asarray(real), real.reshape(n, -1)
         self.w1_floor = _exact_w1(self._flat, other.reshape(n, -1))
@@ -149,11 +156,22 @@ class Judge:
         self.pictures.samples(points, players.y, round, numbers)
         return numbers
 
-    def write_generated(self, players: go.Players) -> None:
-        """Writes generated.npy, in the units of the data as they came."""
-        points = np.asarray(generated(players.x, self.latents))
+    def write_generated(self, players: go.Players) -> dict[str, float]:
+        """Writes generated.npy, in the units of the data as they came, and metrics.md.
+
+        **Returns:** the Fréchet distance in the last of the features, and that of real points;
+        nothing, and no metrics.md, for too few points.
+        """
+        points = generated(players.x, self.latents)
         scaling: Scaling | None = self.data.scaling
-        np.save(self.folder.path / "generated.npy", scaling.undo(points) if scaling else points)
+        raw = np.asarray(points)
+        np.save(self.folder.path / "generated.npy", scaling.undo(raw) if scaling else raw)
+        if len(raw) < FEWEST:
+            return {}
+        maps = features_of(self.data.scaled)
+        report = sample_report(self.real, self.other, points, self.rest, maps)
+        write_report(report, self.folder.path / "metrics.md")
+        return headline(report)
 
 
 def _exact_w1(left: np.ndarray, right: np.ndarray) -> float:

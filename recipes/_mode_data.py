@@ -49,7 +49,7 @@ class StackedJudge(eqx.Module):
     whose three digits it is sure of.
     """
 
-    classifier: Classifier
+    classifier: Callable[[Float[Array, "h w"]], Float[Array, "10"]]
 
     def __call__(self, points: Float[Array, "n h w 3"]) -> theory.ModeCoverage:
         channels = jnp.moveaxis(points, -1, 1).reshape(-1, *points.shape[1:3])

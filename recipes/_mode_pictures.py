@@ -121,7 +121,8 @@ def draw_scores(
             values = np.array([line[name] for line in history], float)
             values = np.nan_to_num(values, nan=np.log(data.modes) if name == "reverse_kl" else 0)
             at = np.linspace(0, budget, len(values))
-            mean, error = values.mean(axis=1), values.std(axis=1) / np.sqrt(values.shape[1])
+            count = values.shape[1]
+            mean, error = values.mean(axis=1), values.std(axis=1) / np.sqrt(max(count - 1, 1))
             color = f"C{index % 10}"
             label = _title(setting).replace("\n", ", ")
             axis.plot(at, mean, style, color=color, label=label, lw=1.4)

@@ -46,7 +46,7 @@ MODE_SOLVERS: dict[str, ModeSolver] = {
         lambda o, _: _alternating(o, FASTER_CRITIC), 1 + FASTER_CRITIC, go.Players(1, FASTER_CRITIC)
     ),
     "extragradient": ModeSolver(lambda o, _: go.Extragradient(o), 4, go.Players(2, 2)),
-    "past_extragradient": ModeSolver(lambda o, _: go.PastExtragradient(o), 2, go.Players(2, 2)),
+    "past_extragradient": ModeSolver(lambda o, _: go.PastExtragradient(o), 2),
     "optimistic": ModeSolver(lambda o, _: go.Optimistic(o), 2),
     "lookahead": ModeSolver(lambda o, _: _lookahead(go.Simultaneous(o)), 2 * LOOKAHEAD_STEPS, FIVE),
     "lookahead_alternating": ModeSolver(
@@ -76,7 +76,7 @@ class AcrossSeeds(go.AbstractSolver):
         axes = tuple(jax.tree.map(eqx.if_array(0), arg) for arg in args)
         return eqx.filter_vmap(function, in_axes=axes, axis_size=self.seeds)(*args)
 
-    def _keys(self, key: go.Key) -> go.Key:
+    def _keys(self, key: go.Key) -> jax.Array:
         assert key is not None
         return jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.arange(self.seeds))
 

@@ -191,17 +191,16 @@ def run(args: Args) -> Result:
         shown=shown,
         probe=Probe(folder, game, players, args, args.batch_size),
     )
-    names = draw(args, folder, players, judge)
+    names = draw(args, folder, judge)
     head: dict[str, Any] = {"data": args.data, "loss": args.loss, "penalty": args.penalty}
+    head |= judge.write_generated(players) if isinstance(judge, Judge) else {}
     head["minus_log_4"] = MINUS_LOG_4
     summary = write_summary(folder, "gan", head, rate, time.perf_counter() - begin)
     print("pictures: " + ", ".join(str(folder.path / f"{name}.png") for name in names))
     return Result(players, folder.path, summary)
 
 
-def draw(
-    args: Args, folder: RunFolder, players: go.Players, judge: DensityJudge | Judge
-) -> list[str]:
+def draw(args: Args, folder: RunFolder, judge: DensityJudge | Judge) -> list[str]:
     """Draws what stands at the end of a run, and returns the pictures' names."""
     lines, curves = folder.read_metrics(), folder.path / "curves.png"
     names = ["over_time", "curves"]
@@ -211,7 +210,6 @@ def draw(
         draw_curves(lines, curves)
         names.append("saturation")
     else:
-        judge.write_generated(players)
         draw_data_curves(lines, curves)
     over_time(folder.path / "samples", folder.path / "over_time.png", most=4)
     return names

@@ -183,6 +183,8 @@ def check(args: Args) -> None:
         check_names("--varied", args.varied, tuple(METHODS))
     if not args.methods and not args.solvers:
         raise UserError("--methods and --solvers are both empty; name at least one of either.")
+    if "stacked" in args.data and args.digits == "mnist" and args.data_dir is None:
+        raise UserError("--digits mnist needs --data-dir, the folder of its four IDX files.")
     for name in ("steps", "seeds", "batch_size", "moments"):
         if getattr(args, name) < 1:
             flag = "--" + name.replace("_", "-")
@@ -268,7 +270,8 @@ def run(args: Args) -> Result:
     budget = play.steps * SIMULTANEOUS
     write_markdown(of(methods), of(varied), real, data, budget, folder.path / "table.md")
     write_csv([*real, *lines.values()], folder.path / "table.csv")
-    draw(folder, every, data, budget, key_real)
+    for kind, settings in (("methods", methods), ("solvers", varied)):
+        draw(folder, kind, settings, data, budget, key_real)
     print((folder.path / "table.md").read_text())
     summary: dict[str, Any] = {
         "recipe": "modes",
@@ -285,24 +288,28 @@ def run(args: Args) -> Result:
 
 def draw(
     folder: RunFolder,
+    kind: str,
     settings: list[Setting],
     data: dict[str, ModeData],
     budget: int,
     key: jax.Array,
 ) -> None:
-    """Draws samples, occupancy and scores of each data set."""
+    """Draws samples, occupancy and scores of the settings of one kind on each data set."""
     for name, entry in data.items():
         mine = [setting for setting in settings if setting.data == name]
+        if not mine:
+            continue
+        path_of = lambda what, name=name: folder.path / f"{what}_{name}_{kind}.png"
         parts = {setting: folder.path / setting.folder for setting in mine}
         kept = {setting: kept_samples(path) for setting, path in parts.items()}
         histories = {setting: history_of(path) for setting, path in parts.items()}
         real = np.asarray(entry.fresh(key, SHOWN))
         if entry.is_plane:
-            draw_samples(kept, real, folder.path / f"samples_{name}.png")
-            draw_occupancy(histories, entry.modes, folder.path / f"occupancy_{name}.png")
+            draw_samples(kept, real, path_of("samples"))
+            draw_occupancy(histories, entry.modes, path_of("occupancy"))
         else:
-            draw_images(kept, real, folder.path / f"samples_{name}.png")
-        draw_scores(histories, entry, budget, folder.path / f"scores_{name}.png")
+            draw_images(kept, real, path_of("samples"))
+        draw_scores(histories, entry, budget, path_of("scores"))
 
 
 def main() -> None:

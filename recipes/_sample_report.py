@@ -1,0 +1,87 @@
+"""The metrics of two samples in one table, with real data against real data beside them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+import theory
+from recipes._features import Features
+
+NEIGHBOURS = 5
+DIRECTIONS = 128
+Numbers = dict[str, float]
+
+
+class SampleReport(NamedTuple):
+    """The metrics of generated points, and of as many other real points, against real ones.
+
+    - `generated`, `real`: by name. `size`: points on each side.
+    """
+
+    generated: Numbers
+    real: Numbers
+    size: int
+
+
+def sample_report(
+    real: Float[Array, "n *shape"],
+    other: Float[Array, "n *shape"],
+    generated: Float[Array, "n *shape"],
+    rest: Float[Array, "m *shape"],
+    features: Mapping[str, Features],
+) -> SampleReport:
+    """Compares `generated` with `real`, and `other`, of the same law, with `real`.
+
+    **Arguments:**
+
+    - `real`, `other`: disjoint batches of data. `rest`: data outside of both, for memorisation.
+    - `features`: maps by name; every metric is taken in the space of each.
+    """
+
+    def numbers_of(points: Float[Array, "n *shape"]) -> Numbers:
+        found: Numbers = {}
+        for name, to in features.items():
+            metrics = _compare(to(real), to(points))
+            found |= {f"{metric}, {name}": value for metric, value in metrics.items()}
+        if len(rest) > 1:
+            flat = points.reshape(len(points), -1)
+            ratios = theory.nearest_neighbour_ratios(flat, rest.reshape(len(rest), -1))
+            found["nearest-neighbour ratio"] = float(jnp.mean(ratios))
+        return found
+
+    return SampleReport(numbers_of(generated), numbers_of(other), len(real))
+
+
+def _compare(real: Float[Array, "n d"], points: Float[Array, "n d"]) -> Numbers:
+    kid = theory.mmd2_unbiased(real, points)
+    along = theory.slice_directions(jax.random.key(0), DIRECTIONS, real.shape[1])
+    overlap = theory.prdc(real, points, min(NEIGHBOURS, len(real) - 1))
+    return {
+        "Fréchet distance": float(theory.frechet_distance(real, points).distance),
+        "KID (unbiased)": float(kid.value),
+        "sliced W2": float(theory.sliced_wasserstein(real, points, along).value),
+        **{name: float(value) for name, value in overlap._asdict().items()},
+    }
+
+
+def write_report(report: SampleReport, path: Path) -> None:
+    """A Markdown table: a row for each metric, generated points beside real ones."""
+    rows = [["metric", "generated", "real"], ["---"] * 3]
+    for name, value in report.generated.items():
+        rows.append([name, f"{value:.4g}", f"{report.real[name]:.4g}"])
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    path.write_text(
+        f"Generated points, and other real points, against {report.size} real ones. A ratio near 0 "
+        f"is a copy of a training point; density is 1 for equal laws.\n\n{table}"
+    )
+
+
+def headline(report: SampleReport) -> dict[str, Any]:
+    """The Fréchet distances of the last features, for a summary."""
+    name = [name for name in report.generated if name.startswith("Fréchet")][-1]
+    key = "frechet_" + name.split(", ")[1].replace(" ", "_")
+    return {key: report.generated[name], f"{key}_of_real": report.real[name]}
