@@ -92,8 +92,12 @@ def _draw_plan(axis: Any, found: Clouds, x, y, names: tuple[str, str]) -> None:
         colors="0.45",
     )
     axis.add_collection(lines)
-    axis.scatter(*x.T, s=14, color=REAL, label=f"--cloud {Path(names[0]).name}", zorder=3, linewidths=0)
-    axis.scatter(*y.T, s=14, color=FAKE, label=f"--other {Path(names[1]).name}", zorder=3, linewidths=0)
+    axis.scatter(
+        *x.T, s=14, color=REAL, label=f"--cloud {Path(names[0]).name}", zorder=3, linewidths=0
+    )
+    axis.scatter(
+        *y.T, s=14, color=FAKE, label=f"--other {Path(names[1]).name}", zorder=3, linewidths=0
+    )
     axis.set_title(f"optimal plan, $W_{found.p}$ = {found.plan.distance:.4g}")
     axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.11), ncols=2)
 
