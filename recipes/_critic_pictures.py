@@ -58,11 +58,7 @@ def _contours(surfaces: dict[str, np.ndarray], limits: Any, real, fake, path: Pa
         axis.scatter(*fake.T, s=5, color=FAKE, linewidths=0)
         axis.set_title(title, fontsize=10)
         axis.set_aspect("equal")
-    for axis in axes.flat[len(surfaces) :]:
-        axis.axis("off")
-        axis.scatter([], [], color=REAL, label="data")
-        axis.scatter([], [], color=FAKE, label="generated")
-        axis.legend(loc="center", title="brighter: the critic takes it for data")
+    _legend_in_the_rest(axes, len(surfaces), "o", "brighter: the critic takes it for data")
     figure.tight_layout()
     save(figure, path)
 
@@ -76,13 +72,18 @@ def _curves(surfaces: dict[str, np.ndarray], xs: np.ndarray, real, fake, path: P
             axis.plot(points[:, 0], heights, "|", color=color, transform=axis.get_xaxis_transform())
         axis.set_title(title, fontsize=10)
         axis.set(xlabel="x", ylabel="f(x)")
-    for axis in axes.flat[len(surfaces) :]:
-        axis.axis("off")
-        axis.plot([], [], "|", color=REAL, label="data")
-        axis.plot([], [], "|", color=FAKE, label="generated")
-        axis.legend(loc="center")
+    _legend_in_the_rest(axes, len(surfaces), "|", "higher: the critic takes it for data")
     figure.tight_layout()
     save(figure, path)
+
+
+def _legend_in_the_rest(axes: np.ndarray, taken: int, marker: str, title: str) -> None:
+    for axis in axes.flat[taken:]:
+        axis.axis("off")
+    free = axes.flat[-1]  # one is always free: there are four ways, and the exact critic
+    free.plot([], [], marker, color=REAL, label="data")
+    free.plot([], [], marker, color=FAKE, label="generated")
+    free.legend(loc="center", title=title)
 
 
 def draw_histograms(found: dict[str, Trained], clip: float, path: Path) -> None:

@@ -16,7 +16,7 @@ compared with D* and its value with -log 4 + 2 JS.
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -59,6 +59,9 @@ class Args(FolderArgs):
     """Deviation of the noise that makes the generator's points of the data's."""
     shift: float = 0.0
     """How far the generator's points are moved along the first axis."""
+    ways: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
+    """What holds the Wasserstein critics back, one critic each: weight clipping, two-sided or
+    one-sided gradient penalty, spectral normalisation."""
     points: int = 200
     """Points of either law that the critics are trained and judged on, 2 to 300."""
     rounds: int = 1500
@@ -82,7 +85,8 @@ class Args(FolderArgs):
     deep_rounds: int = 300
     """Steps of each of them."""
     deep_clips: tuple[float, ...] = (1.0, 0.2, 0.05, 0.01)
-    """Bounds of the deep clipped critics, all trained in one compiled call."""
+    """Bounds of the deep clipped critics, all trained in one compiled call; none for no deep
+    critics."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Result:
 
     critics: dict[str, Trained]
     exact: Exact
-    depths: Depths
+    depths: Depths | None
     discriminator: Discriminator | None
     folder: Path
     summary: dict[str, Any]
@@ -114,8 +118,10 @@ def check(args: Args) -> None:
         raise UserError("--noise must be from 0 to 100 and --shift from -100 to 100.")
     if args.noise == 0 and args.shift == 0:
         raise UserError("--noise 0 and --shift 0 leave nothing to tell apart; set one of them.")
-    if not args.deep_clips or not all(0 < clip < float("inf") for clip in args.deep_clips):
-        raise UserError("--deep-clips must be positive numbers, at least one.")
+    if not args.ways or len(set(args.ways)) < len(args.ways):
+        raise UserError(f"--ways must be different ones of {', '.join(WAYS)}, at least one.")
+    if not all(0 < clip < float("inf") for clip in args.deep_clips):
+        raise UserError("--deep-clips must be positive numbers.")
 
 
 def _flag(name: str) -> str:
@@ -138,19 +144,20 @@ def run(args: Args) -> Result:
     exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
     critics = {}
-    for way in WAYS:
+    for way in args.ways:
         # The same start and the same batches for every way.
         critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
-    depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
+    depths = None
+    if args.deep_clips:
+        depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
+        draw_depths(depths, folder.path / "gradients.png")
     found = train_discriminator(laws, training_of(args), key_d) if laws.exact else None
     if found is not None:
         print("discriminator: " + ", ".join(f"{k} {v:.4f}" for k, v in found.numbers.items()))
+        draw_discriminator(found, np.asarray(clouds.fake), folder.path / "discriminator.png")
     draw_critics(critics, exact, clouds, folder.path / "critics.png")
     draw_histograms(critics, args.clip, folder.path / "histograms.png")
-    draw_depths(depths, folder.path / "gradients.png")
-    if found is not None:
-        draw_discriminator(found, np.asarray(clouds.fake), folder.path / "discriminator.png")
     summary = summarise(args, critics, exact, depths, found)
     summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
     write_metrics(folder, summary)
@@ -186,7 +193,7 @@ def summarise(
     args: Args,
     critics: dict[str, Trained],
     exact: Exact,
-    depths: Depths,
+    depths: Depths | None,
     found: Discriminator | None,
 ) -> dict[str, Any]:
     """The numbers of the last line.
@@ -194,16 +201,17 @@ def summarise(
     `gradient_spread`: the largest norm over layers by the smallest, for each deep critic; null
     where it passes every number.
     """
+    labels, norms = ([], np.ones((0, 1))) if depths is None else depths
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = depths.norms.max(axis=1) / depths.norms.min(axis=1)
+        spread = norms.max(axis=1) / norms.min(axis=1)
     return {
         "recipe": "critic",
         "data": args.data,
         "w1": exact.w1,
         "w1_dual": exact.critic.value,
         "critics": numbers_of(critics, exact),
-        "gradient_norms": dict(zip(depths.labels, depths.norms.tolist(), strict=True)),
-        "gradient_spread": dict(zip(depths.labels, spread.tolist(), strict=True)),
+        "gradient_norms": dict(zip(labels, norms.tolist(), strict=True)),
+        "gradient_spread": dict(zip(labels, spread.tolist(), strict=True)),
         "discriminator": None if found is None else found.numbers,
     }
 

@@ -25,6 +25,26 @@ def studied(tmp_path, **flags):
     return critic.run(critic.Args(out=tmp_path / "run", **{**SMALL, **flags}))
 
 
+def test_one_way_alone(tmp_path, float32):
+    """Spectral normalisation between a normal and its shift by 2, whose critic is linear.
+
+    1-Lipschitz by its weights, so that it never passes W1; 300 rounds bring it three quarters there.
+    """
+    few = {"ways": ("sn",), "deep_clips": (), "depth": 1}
+    result = studied(tmp_path, data="normal", shift=2.0, noise=0.0, **few)
+    numbers = result.critics["sn"].numbers
+    np.testing.assert_allclose(numbers["lipschitz_bound"], 1.0, rtol=1e-3)
+    assert 0.75 * result.exact.w1 < numbers["estimate"] <= result.exact.w1 * (1 + 1e-4)
+    assert result.depths is None
+    assert result.discriminator is not None
+    value = result.discriminator.numbers
+    assert -np.log(4) < value["value"] <= value["value_at_optimum"] + 1e-5
+    for name in ("critics", "histograms", "discriminator"):
+        assert (result.folder / f"{name}.png").stat().st_size > 1000
+    assert not (result.folder / "gradients.png").exists()
+
+
+@pytest.mark.slow
 def test_a_line_with_exact_densities(tmp_path, float32):
     """Two normals, the generator shifted by 2: W1 of the samples by quantiles, D below its bound.
 
@@ -52,6 +72,7 @@ def test_a_line_with_exact_densities(tmp_path, float32):
     assert kinds == ["critic"] * 4 + ["deep_critic"] * 3 + ["discriminator"]
     for name in ("critics", "histograms", "gradients", "discriminator"):
         assert (result.folder / f"{name}.png").stat().st_size > 1000
+    assert result.depths is not None
     assert result.depths.norms.shape == (3, 4)
     np.testing.assert_array_equal(result.depths.norms[:, -1], 1.0)
     # A bound of 0.05 with 8 units: at most 0.05 * 8 from layer to layer.
@@ -121,7 +142,9 @@ def test_clouds_of_points_are_disjoint_halves(tmp_path):
         ({"noise": float("nan")}, "--noise must be from 0"),
         ({"clip": -1.0}, "--clip must be positive"),
         ({"deep_depth": 0}, "--deep-depth must be at least 1"),
-        ({"deep_clips": ()}, "--deep-clips must be positive"),
+        ({"deep_clips": (0.0,)}, "--deep-clips must be positive"),
+        ({"ways": ()}, "--ways must be different ones of clip, gp, lp, sn"),
+        ({"ways": ("gp", "gp")}, "--ways must be different"),
         ({"seed": -1}, "--seed must be 0 or more"),
     ],
 )
