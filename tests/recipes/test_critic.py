@@ -28,7 +28,7 @@ def studied(tmp_path, **flags):
 def test_one_way_alone(tmp_path, float32):
     """Spectral normalisation between a normal and its shift by 2, whose critic is linear.
 
-    1-Lipschitz by its weights, so that it never passes W1; 300 rounds bring it three quarters there.
+    1-Lipschitz by its weights, and so never above W1; 300 rounds bring it three quarters there.
     """
     few = {"ways": ("sn",), "deep_clips": (), "depth": 1}
     result = studied(tmp_path, data="normal", shift=2.0, noise=0.0, **few)
