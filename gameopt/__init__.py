@@ -23,6 +23,12 @@ from gameopt._games.base import (
 from gameopt._games.bilinear import Bilinear as Bilinear
 from gameopt._games.critical_points import CriticalPoint as CriticalPoint
 from gameopt._games.dirac_gan import DIRAC_GAN_VARIANTS as DIRAC_GAN_VARIANTS, DiracGAN as DiracGAN
+from gameopt._games.f_gan import (
+    FGAN as FGAN,
+    FGAN_DUALS as FGAN_DUALS,
+    FGANDual as FGANDual,
+    f_gan_value as f_gan_value,
+)
 from gameopt._games.finite_sum import (
     AbstractFiniteSumGame as AbstractFiniteSumGame,
     StochasticBilinear as StochasticBilinear,

@@ -9,3 +9,4 @@ from models.pacgan import (
     maxout_critic as maxout_critic,
     normalised_generator as normalised_generator,
 )
+from models.spectral import SpectralLinear as SpectralLinear, operator_norm as operator_norm

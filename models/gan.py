@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from models.layers import Linear
 from models.mlp import MLP
+from models.spectral import SpectralLinear
 
 
 def mlp_generator(
@@ -42,6 +44,10 @@ def mlp_critic(
     depth: int,
     key: PRNGKeyArray,
     activation: Callable = jax.nn.relu,
+    layer: type[Linear] | type[SpectralLinear] = Linear,
 ) -> MLP:
-    """A fully connected critic or discriminator: a point of `shape` to a score or logit."""
-    return MLP(shape, (), width=width, depth=depth, key=key, activation=activation)
+    """A fully connected critic or discriminator: a point of `shape` to a score or logit.
+
+    Made of `SpectralLinear` layers it is 1-Lipschitz.
+    """
+    return MLP(shape, (), width=width, depth=depth, key=key, activation=activation, layer=layer)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound, product_of_bounds
 from models.layers import Linear
+from models.spectral import SpectralLinear
 
 
 class MLP(eqx.Module):
@@ -18,7 +19,7 @@ class MLP(eqx.Module):
     - `layers`: `depth + 1` of them. `activation`, `output_activation`: of `jax.nn`, static.
     """
 
-    layers: tuple[Linear, ...]
+    layers: tuple[Linear | SpectralLinear, ...]
     activation: Callable = eqx.field(static=True)
     output_activation: Callable = eqx.field(static=True)
     out_shape: tuple[int, ...] = eqx.field(static=True)
@@ -34,15 +35,19 @@ class MLP(eqx.Module):
         activation: Callable = jax.nn.relu,
         output_activation: Callable = jax.nn.identity,
         init: Initializer | None = None,
+        layer: type[Linear] | type[SpectralLinear] = Linear,
     ):
-        """A network with `depth` hidden layers of `width` units; `init` defaults to He's."""
+        """A network with `depth` hidden layers of `width` units; `init` defaults to He's.
+
+        `layer`: what it is made of; of `SpectralLinear` it is 1-Lipschitz.
+        """
         if width < 1 or depth < 0:
             raise ValueError(f"MLP needs width >= 1 and depth >= 0, got {width} and {depth}.")
         init = jax.nn.initializers.he_uniform() if init is None else init
         sizes = [math.prod(in_shape), *[width] * depth, math.prod(out_shape)]
         keys = jax.random.split(key, depth + 1)
         pairs = zip(sizes[:-1], sizes[1:], keys, strict=True)
-        self.layers = tuple(Linear(n, m, init, k) for n, m, k in pairs)
+        self.layers = tuple(layer(n, m, init, k) for n, m, k in pairs)
         self.activation = activation
         self.output_activation = output_activation
         self.out_shape = tuple(out_shape)

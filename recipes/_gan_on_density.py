@@ -56,6 +56,33 @@ class TrainingDensity:
         return go.Players(network(shape, shape, key=key_x), network(shape, (), key=key_y))
 
 
+def against_optimum(
+    log_p_data: jax.Array, log_p_gen: jax.Array, logits: jax.Array
+) -> tuple[dict[str, float], jax.Array, np.ndarray]:
+    """A discriminator's numbers (see `DensityJudge`), D*, and which cells are populated.
+
+    **Arguments:** log masses of the cells and, last, of what is outside, shape `(k + 1,)`; the
+    discriminator's logits there.
+
+    **Returns:** D* of shape `(k + 1,)`; populated of shape `(k,)`.
+    """
+    ones = jnp.ones_like(logits)
+    best = theory.optimal_discriminator(log_p_data, log_p_gen)
+    mixture = 0.5 * (jnp.exp(log_p_data) + jnp.exp(log_p_gen))
+    populated = np.asarray(mixture[:-1] >= 0.01 * jnp.max(mixture[:-1]))
+    error = np.asarray(jnp.abs(jax.nn.sigmoid(logits) - best))
+    value = theory.discriminator_value(log_p_data, log_p_gen, logits, ones)
+    js = theory.js_density(log_p_data, log_p_gen, ones)
+    numbers = {
+        "value": float(value),
+        "value_at_optimum": float(theory.value_from_js(js)),
+        "js": float(js),
+        "d_error_max": float(error[:-1][populated].max()),
+        "d_error_mean": float(np.sum(np.asarray(mixture) * error)),
+    }
+    return numbers, best, populated
+
+
 class DensityJudge:
     """Compares players with the optimum on a grid of cells, and draws what it saw."""
 
@@ -78,20 +105,7 @@ class DensityJudge:
         scores = go.critic_scores(players.y, jnp.asarray(self.cells.centres))
         # Outside of the cells there is no data, and D's answer there is taken from the edge.
         logits = jnp.append(scores, jnp.min(scores))
-        ones = jnp.ones_like(logits)
-        best = theory.optimal_discriminator(self.log_p_data, log_p_gen)
-        mixture = 0.5 * (jnp.exp(self.log_p_data) + jnp.exp(log_p_gen))
-        populated = np.asarray(mixture[:-1] >= 0.01 * jnp.max(mixture[:-1]))
-        error = np.asarray(jnp.abs(jax.nn.sigmoid(logits) - best))
-        value = theory.discriminator_value(self.log_p_data, log_p_gen, logits, ones)
-        js = theory.js_density(self.log_p_data, log_p_gen, ones)
-        numbers = {
-            "value": float(value),
-            "value_at_optimum": float(theory.value_from_js(js)),
-            "js": float(js),
-            "d_error_max": float(error[:-1][populated].max()),
-            "d_error_mean": float(np.sum(np.asarray(mixture) * error)),
-        }
+        numbers, best, populated = against_optimum(self.log_p_data, log_p_gen, logits)
         path = self.folder.path / "samples" / f"{round:08d}.png"
         self._draw(points, log_p_gen, logits, best, populated, path, round, numbers)
         return numbers

@@ -21,13 +21,14 @@ def draw_line(
     best: np.ndarray,
     path: Path,
     title: str,
+    p_gen_label: str = "$p_g$, pushed from 100 000 latents",
 ) -> None:
     """On the line: both densities, and D against D* where there is anything to tell apart."""
     xs = cells.centres[:, 0]
     populated = p_data + p_gen > 1e-3
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(6.4, 6.0), sharex=True)
     upper.fill_between(xs, p_data, color=REAL, alpha=0.35, label="$p_d$, exact")
-    upper.plot(xs, p_gen, color=FAKE, lw=1.2, label="$p_g$, pushed from 100 000 latents")
+    upper.plot(xs, p_gen, color=FAKE, lw=1.2, label=p_gen_label)
     upper.set(ylabel="density", title=title)
     lower.plot(xs, d, color=REAL, label="D, learned")
     shown = np.where(populated, best, np.nan)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import PRNGKeyArray
 
 import gameopt as go
@@ -14,6 +13,7 @@ import theory
 from models import MLP
 from recipes import _plots
 from recipes._plots import FAKE, REAL, Curve, Panel
+from recipes._trained_critics import train_critic
 
 BATCH = 512
 
@@ -35,19 +35,15 @@ def measure_saturation(key: PRNGKeyArray, rounds: int = 600) -> Saturation:
     """Trains one discriminator for each shift, all of them in one compiled call."""
     normal, exact_shifts = theory.Normal(0.0, 1.0), jnp.linspace(0.0, 8.0, 33)
     rule = theory.quadrature(-9.0, 9.0, 200)
-    exact = jax.vmap(
-        lambda shift: theory.generator_gradients(
-            normal.log_prob, normal.log_prob, shift, jnp.zeros(()), rule
-        )
-    )(exact_shifts)
+    exact = theory.saturation_curve(normal.log_prob, normal.log_prob, exact_shifts, rule)
     learned = jax.jit(jax.vmap(lambda shift: _learned(shift, key, rounds)))(exact_shifts)
     return Saturation(
         *(
             np.asarray(values)
             for values in (
                 exact_shifts,
-                exact.minimax[:, 0],
-                exact.non_saturating[:, 0],
+                exact.minimax,
+                exact.non_saturating,
                 learned[:, 0],
                 learned[:, 1],
             )
@@ -61,13 +57,11 @@ def _learned(shift: jax.Array, key: PRNGKeyArray, rounds: int) -> jax.Array:
     network = MLP((), (), width=32, depth=2, activation=jnp.tanh, key=key_network)
     normal = lambda key, n: jax.random.normal(key, (n,))
     generator = jax.tree_util.Partial(jnp.add, shift)
-    solver = go.Simultaneous(
-        go.Players(None, optax.adam(optax.cosine_decay_schedule(1e-2, rounds)))
-    )
     games = [make(normal, normal, BATCH) for make in (go.MinimaxGAN, go.NonSaturatingGAN)]
-    last = go.rollout(games[0], solver, go.Players(generator, network), rounds, key=key_play)
+    start = go.Players(generator, network)
+    players = train_critic(games[0], start, rounds, 1e-2, key_play)
     keys = jax.random.split(key_judge, 8)
-    fields = [jax.vmap(lambda k, g=g: go.field(g, last.players, k).x)(keys) for g in games]
+    fields = [jax.vmap(lambda k, g=g: go.field(g, players, k).x)(keys) for g in games]
     return jnp.stack([jnp.mean(jax.tree.leaves(field)[0]) for field in fields])
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from recipes._data._builtin import digits, grid, ring, swiss_roll
+from recipes._data._csv import load_csv as load_csv
 from recipes._data._dataset import Dataset as Dataset, check_labels, check_points, kind_of
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx

@@ -1,0 +1,237 @@
+"""Critics alone: a fixed generator, critics trained to the end, all of it held against theory.
+
+    python -m recipes.critic                           # a ring and the ring with noise; a minute
+    python -m recipes.critic --data swiss_roll --noise 0.3
+    python -m recipes.critic --data two_normals --shift 1 --noise 0.5
+    python -m recipes.critic --deep-clips 1 0.3 0.1 0.03 0.01 --deep-depth 20
+
+The generator is the data, shifted and with noise, as in figure 1 of the WGAN-GP paper. Wasserstein
+critics are held back by clipping, a two-sided or a one-sided gradient penalty, or spectral
+normalisation, and compared with the exact W1 and the exact critic on the same points. Slopes on the
+lines of the optimal coupling are 1 at the optimum. Clipping pushes weights to its bounds, and in
+deep critics gradients vanish or explode with it. Where both densities are known, a discriminator is
+compared with D* and its value with -log 4 + 2 JS.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from recipes import _cli
+from recipes._critic_pictures import (
+    draw_critics,
+    draw_depths,
+    draw_discriminator,
+    draw_histograms,
+)
+from recipes._critic_studies import (
+    WAYS,
+    Depths,
+    Discriminator,
+    Exact,
+    Trained,
+    Training,
+    exact_dual,
+    measure_depths,
+    numbers_of,
+    train_discriminator,
+    train_way,
+)
+from recipes._errors import UserError
+from recipes._fixed_laws import FixedLaws
+from recipes._run import FolderArgs, RunFolder, open_run, write_json
+
+MOST_POINTS = 300
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args(FolderArgs):
+    """Train critics against a generator that stands still, and measure them by theory."""
+
+    data: str = "ring"
+    """Exact densities: normal, two_normals, three_normals on the line, ring, grid in the plane. Or
+    points in the plane: swiss_roll, or a .npy, .npz or .csv file."""
+    noise: float = 1.0
+    """Deviation of the noise that makes the generator's points of the data's."""
+    shift: float = 0.0
+    """How far the generator's points are moved along the first axis."""
+    ways: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
+    """What holds the Wasserstein critics back, one critic each: weight clipping, two-sided or
+    one-sided gradient penalty, spectral normalisation."""
+    points: int = 200
+    """Points of either law that the critics are trained and judged on, 2 to 300."""
+    rounds: int = 1500
+    """Steps of every critic."""
+    batch_size: int = 128
+    """Points of either law that a step sees."""
+    width: int = 64
+    """Units in a hidden layer."""
+    depth: int = 3
+    """Hidden layers of the Wasserstein critics."""
+    learning_rate: float = 3e-3
+    """Step size that every critic begins with; it falls to 0."""
+    clip: float = 0.1
+    """Bound of the clipped critic's weights."""
+    penalty_weight: float = 10.0
+    """Lambda of both penalties."""
+    deep_depth: int = 12
+    """Hidden layers of the critics whose gradients are followed from layer to layer."""
+    deep_width: int = 32
+    """Units in each of them."""
+    deep_rounds: int = 300
+    """Steps of each of them."""
+    deep_clips: tuple[float, ...] = (1.0, 0.2, 0.05, 0.01)
+    """Bounds of the deep clipped critics, all trained in one compiled call; none for no deep
+    critics."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was trained and what it was held against, the folder, the numbers of the last line."""
+
+    critics: dict[str, Trained]
+    exact: Exact
+    depths: Depths | None
+    discriminator: Discriminator | None
+    folder: Path
+    summary: dict[str, Any]
+
+
+def check(args: Args) -> None:
+    """Raises a `UserError` for a flag that cannot work."""
+    counts = ("rounds", "batch_size", "width", "depth", "deep_depth", "deep_width", "deep_rounds")
+    for name in counts:
+        if getattr(args, name) < 1:
+            raise UserError(f"{_flag(name)} must be at least 1, got {getattr(args, name)}.")
+    for name in ("learning_rate", "clip", "penalty_weight"):
+        if not 0 < getattr(args, name) < float("inf"):
+            raise UserError(f"{_flag(name)} must be positive, got {getattr(args, name)}.")
+    if not 2 <= args.points <= MOST_POINTS:
+        raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
+    if args.seed < 0:
+        raise UserError(f"--seed must be 0 or more, got {args.seed}.")
+    if not 0 <= args.noise < 100 or not abs(args.shift) < 100:
+        raise UserError("--noise must be from 0 to 100 and --shift from -100 to 100.")
+    if args.noise == 0 and args.shift == 0:
+        raise UserError("--noise 0 and --shift 0 leave nothing to tell apart; set one of them.")
+    if not args.ways or len(set(args.ways)) < len(args.ways):
+        raise UserError(f"--ways must be different ones of {', '.join(WAYS)}, at least one.")
+    if not all(0 < clip < float("inf") for clip in args.deep_clips):
+        raise UserError("--deep-clips must be positive numbers.")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def run(args: Args) -> Result:
+    """Trains, measures, draws, and returns all of it with the summary.
+
+    **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
+    """
+    begin = time.perf_counter()
+    check(args)
+    laws = FixedLaws(args.data, args.noise, args.shift, args.points, args.seed)
+    folder = open_run("critic", args, None)
+    print(f"writing to {folder.path}", flush=True)
+    folder.write_config("critic", args, laws.describe())
+    key_clouds, key_critics, key_deep, key_d = jax.random.split(jax.random.key(args.seed), 4)
+    clouds = laws.clouds(key_clouds)
+    exact = exact_dual(clouds)
+    print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
+    critics = {}
+    for way in args.ways:
+        # The same start and the same batches for every way.
+        critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
+        say(way, critics[way].numbers)
+    depths = None
+    if args.deep_clips:
+        depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
+        draw_depths(depths, folder.path / "gradients.png")
+    found = train_discriminator(laws, training_of(args), key_d) if laws.exact else None
+    if found is not None:
+        print("discriminator: " + ", ".join(f"{k} {v:.4f}" for k, v in found.numbers.items()))
+        draw_discriminator(found, np.asarray(clouds.fake), folder.path / "discriminator.png")
+    draw_critics(critics, exact, clouds, folder.path / "critics.png")
+    draw_histograms(critics, args.clip, folder.path / "histograms.png")
+    summary = summarise(args, critics, exact, depths, found)
+    summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
+    write_metrics(folder, summary)
+    write_json(folder.path / "summary.json", summary)
+    print(f"pictures: {folder.path}/*.png")
+    return Result(critics, exact, depths, found, folder.path, summary)
+
+
+def training_of(args: Args) -> Training:
+    """How the critics of usual depth are trained."""
+    return Training(
+        args.rounds, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
+        args.penalty_weight,
+    )  # fmt: skip
+
+
+def deep_training_of(args: Args) -> Training:
+    """How the deep critics are trained; a smaller step, because depth multiplies steps."""
+    return training_of(args)._replace(
+        rounds=args.deep_rounds,
+        width=args.deep_width,
+        depth=args.deep_depth,
+        learning_rate=args.learning_rate / 3,
+    )
+
+
+def say(way: str, numbers: dict[str, float]) -> None:
+    """Prints one critic's numbers."""
+    print(f"{WAYS[way]}: " + ", ".join(f"{k} {v:.4g}" for k, v in numbers.items()), flush=True)
+
+
+def summarise(
+    args: Args,
+    critics: dict[str, Trained],
+    exact: Exact,
+    depths: Depths | None,
+    found: Discriminator | None,
+) -> dict[str, Any]:
+    """The numbers of the last line.
+
+    `gradient_spread`: the largest norm over layers by the smallest, for each deep critic; null
+    where it passes every number.
+    """
+    labels, norms = ([], np.ones((0, 1))) if depths is None else depths
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = norms.max(axis=1) / norms.min(axis=1)
+    return {
+        "recipe": "critic",
+        "data": args.data,
+        "w1": exact.w1,
+        "w1_dual": exact.critic.value,
+        "critics": numbers_of(critics, exact),
+        "gradient_norms": dict(zip(labels, norms.tolist(), strict=True)),
+        "gradient_spread": dict(zip(labels, spread.tolist(), strict=True)),
+        "discriminator": None if found is None else found.numbers,
+    }
+
+
+def write_metrics(folder: RunFolder, summary: dict[str, Any]) -> None:
+    """One line for each critic, each deep critic, and the discriminator."""
+    lines = [{"kind": "critic", "way": way} | n for way, n in summary["critics"].items()]
+    lines += [
+        {"kind": "deep_critic", "label": label, "gradient_norms": norms}
+        for label, norms in summary["gradient_norms"].items()
+    ]
+    if summary["discriminator"] is not None:
+        lines.append({"kind": "discriminator"} | summary["discriminator"])
+    folder.append_metrics(lines)
+
+
+def main() -> None:
+    """Parses the flags and runs."""
+    _cli.main(Args, run)
+
+
+if __name__ == "__main__":
+    main()
