@@ -9,3 +9,9 @@ from models.pacgan import (
     maxout_critic as maxout_critic,
     normalised_generator as normalised_generator,
 )
+from models.tabular import (
+    ConditionalLatent as ConditionalLatent,
+    TabularGenerator as TabularGenerator,
+    gumbel_softmax as gumbel_softmax,
+    tabular_generator as tabular_generator,
+)
