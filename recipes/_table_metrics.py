@@ -35,6 +35,9 @@ class Memorisation(NamedTuple):
         return (self.share - float(self.null.value)) / float(self.null.standard_error)
 
 
+_column_w1 = jax.jit(jax.vmap(theory.wasserstein_1d, in_axes=1))
+
+
 def marginal_distances(features: Encoding, real: Table, fake: Table) -> np.ndarray:
     """One for each column, shape `(len(columns),)`.
 
@@ -45,8 +48,7 @@ def marginal_distances(features: Encoding, real: Table, fake: Table) -> np.ndarr
     count = len(features.scales)
     vectors = [jnp.asarray(features.encode(table)[:, :count]) for table in (real, fake)]
     if count:
-        w1 = jax.vmap(theory.wasserstein_1d, in_axes=1)
-        found[real.continuous] = np.asarray(w1(*vectors))
+        found[real.continuous] = np.asarray(_column_w1(*vectors))
     for place, size in zip(real.categorical, features.categories, strict=True):
         shares = [_shares(table.values[:, place], size) for table in (real, fake)]
         found[place] = float(theory.tv_discrete(*shares))

@@ -146,7 +146,8 @@ def quantile_classes(name: str, values: np.ndarray, bins: int) -> tuple[Column, 
 
     **Returns:** the label's column, and its classes, int32 of shape `(n,)`.
     """
-    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    # Edges that are values, so that no class is empty.
+    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
     edges = edges[edges > values.min()]
     labels = np.searchsorted(edges, values, side="right").astype(np.int32)
     texts = [f"{edge:.6g}" for edge in edges]

@@ -56,12 +56,3 @@ def test_labels_are_drawn_by_their_frequencies():
     expected = np.asarray([1, 2, 5]) / 8
     errors = np.sqrt(expected * (1 - expected) / n)
     assert np.all(np.abs(labels.mean(axis=0) - expected) < 4.5 * errors)
-
-
-def test_a_penalty_of_rows_mixes_no_samples():
-    """The critic's gradient at a row does not depend on the others: so its penalty is a mean."""
-    rows = go.generated(generator(), LATENT(jax.random.key(4), 6))
-    critic = lambda row: jnp.sum(jnp.sin(row)) * row[0]
-    together = go.squared_gradient_norms(critic, rows)
-    alone = jnp.concatenate([go.squared_gradient_norms(critic, row[None]) for row in rows])
-    np.testing.assert_allclose(together, alone, rtol=1e-12)

@@ -165,54 +165,46 @@ def test_points_and_rows_are_inverse(float32):
     assert np.all((made.values >= low) & (made.values <= high))
 
 
-def test_a_run_leaves_everything_it_should(tmp_path, float32):
-    """Files, pictures that are not blank, a summary with the report's numbers, a CSV to read."""
-    result = tabular.run(small(tmp_path))
-    folder = tmp_path / "run"
-    config = json.loads((folder / "config.json").read_text())
-    assert config["data"]["sha256"] == _data.load_table("diabetes", 3).checksum()
-    names = ("marginals", "correlations", "curves", "over_time", "samples/00000020")
-    for name in names:
-        image = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
-        assert image.std() > 5, f"{name} is not blank"
-    assert json.loads((folder / "summary.json").read_text()) == _cli.finite(result.summary)
-    assert {"random_forest", "random_forest_real", "w1_exact"} <= result.summary.keys()
-    report = (folder / "report.md").read_text()
-    assert "| bmi | W1 |" in report
-    assert "| sex | TV |" in report
-    table = _data.load_csv(folder / "generated.csv", _data.Roles("progression"))
-    original = _data.load_table("diabetes", 3)
-    assert [c.name for c in table.columns] == [c.name for c in original.columns]
-    assert table.categorical.tolist() == original.categorical.tolist()
-    train, _ = _data.hold_out_rows(original, 0)
-    assert sorted(table.counts()) == sorted(train.counts())
-    again = small(tmp_path, "again", csv=folder / "generated.csv", label="progression", steps=10)
-    assert tabular.run(again).summary["rounds"] == 10
+def test_a_run_leaves_everything_and_goes_on_to_the_same_bits(tmp_path, float32):
+    """20 rounds at once; or 10, a stop, and 10 more: players, metrics and rows alike.
 
-
-def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
-    """20 rounds at once; or 10, a stop, and 10 more: players, metrics and rows alike."""
-    whole = tabular.run(small(tmp_path, "whole"))
-    tabular.run(small(tmp_path, "parts", steps=10))
+    With another file under the same name it does not go on, and nothing is lost.
+    """
+    path = tmp_path / "t.csv"
+    _data.write_csv(known_law(60, 0), path)
+    of_file = {"csv": path, "label": "y"}
+    whole = tabular.run(small(tmp_path, "whole", **of_file))
+    check_folder(whole, _data.load_csv(path, _data.Roles("y")))
+    tabular.run(small(tmp_path, "parts", steps=10, **of_file))
     parsed = _cli.parse(tabular.Args, ["--resume", str(tmp_path / "parts"), "--steps", "20"])
     resumed = tabular.run(parsed)
     chex.assert_trees_all_equal(go.playable(resumed.players), go.playable(whole.players))
+    _data.write_csv(known_law(60, 1), path)
+    with pytest.raises(UserError, match=r"began with other data than .*t\.csv"):
+        tabular.run(parsed)
     for name in ("metrics.jsonl", "generated.csv", "report.md"):
         texts = [(tmp_path / run / name).read_text() for run in ("whole", "parts")]
         assert texts[0] == texts[1], name
 
 
-def test_a_run_does_not_go_on_with_another_file(tmp_path, float32):
-    """A cell of the CSV file has changed since: refused, and nothing is lost."""
-    path = tmp_path / "t.csv"
-    _data.write_csv(known_law(60, 0), path)
-    tabular.run(small(tmp_path, csv=path, label="y", steps=10))
-    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
-    _data.write_csv(known_law(60, 1), path)
-    parsed = _cli.parse(tabular.Args, ["--resume", str(tmp_path / "run"), "--steps", "20"])
-    with pytest.raises(UserError, match=r"began with other data than .*t\.csv"):
-        tabular.run(parsed)
-    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
+def check_folder(result, table):
+    """Pictures that are not blank, a summary with the report's numbers, rows to be read again."""
+    folder = result.folder
+    config = json.loads((folder / "config.json").read_text())
+    assert config["data"]["sha256"] == table.checksum()
+    for name in ("marginals", "correlations", "curves", "over_time", "samples/00000020"):
+        image = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
+        assert image.std() > 5, f"{name} is not blank"
+    assert json.loads((folder / "summary.json").read_text()) == _cli.finite(result.summary)
+    assert {"random_forest", "random_forest_real", "w1_exact"} <= result.summary.keys()
+    report = (folder / "report.md").read_text()
+    assert "| a | W1 |" in report
+    assert "| c | TV |" in report
+    generated = _data.load_csv(folder / "generated.csv", _data.Roles("y"))
+    assert [column.name for column in generated.columns] == ["a", "b", "c"]
+    assert generated.label == table.label
+    train, _ = _data.hold_out_rows(table, 0)
+    np.testing.assert_array_equal(generated.counts(), train.counts())
 
 
 @pytest.mark.parametrize("name", sorted(WRONG))
