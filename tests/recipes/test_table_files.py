@@ -1,6 +1,7 @@
 """Tables: what is bundled, CSV files and every way in which one can be wrong, codes and back."""
 
 import csv
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,12 +46,13 @@ def same_table(left, right):
 
 def test_bundled_tables_are_scikit_learns():
     """Their numbers, labels and names; the sex of diabetes is a category, its target cut in 3."""
-    wine, loaded = _data.load_table("wine", 3), sklearn.datasets.load_wine()
+    loaded: Any = sklearn.datasets.load_wine()
+    raw: Any = sklearn.datasets.load_diabetes(scaled=False)
+    wine, diabetes = (_data.load_table(name, 3) for name in ("wine", "diabetes"))
     np.testing.assert_array_equal(wine.values, loaded.data)
     np.testing.assert_array_equal(wine.labels, loaded.target)
     assert [column.name for column in wine.columns] == list(loaded.feature_names)
     assert _data.load_table("breast_cancer", 3).label.categories == ("malignant", "benign")
-    diabetes, raw = _data.load_table("diabetes", 3), sklearn.datasets.load_diabetes(scaled=False)
     assert [diabetes.columns[i].name for i in diabetes.categorical] == ["sex"]
     assert diabetes.columns[1].texts(diabetes.values[:, 1]) == [f"{s:.0f}" for s in raw.data[:, 1]]
     counts = diabetes.counts()
