@@ -10,3 +10,9 @@ from models.pacgan import (
     normalised_generator as normalised_generator,
 )
 from models.spectral import SpectralLinear as SpectralLinear, operator_norm as operator_norm
+from models.tabular import (
+    ConditionalLatent as ConditionalLatent,
+    TabularGenerator as TabularGenerator,
+    gumbel_softmax as gumbel_softmax,
+    tabular_generator as tabular_generator,
+)

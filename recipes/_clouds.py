@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes._data import TOYS, load, load_csv
+from recipes._data import TOYS, load, load_point_csv
 from recipes._errors import UserError
 
 CLOUDS = ("normal", *TOYS)
@@ -45,7 +45,7 @@ def _from_name(name: str, flag: str, seed: int) -> np.ndarray:
         )
     if not path.is_file():
         raise UserError(f"{flag} {name}: there is no such file.")
-    return (load_csv(path) if path.suffix.lower() == ".csv" else load(name)).points
+    return (load_point_csv(path) if path.suffix.lower() == ".csv" else load(name)).points
 
 
 def check_same_dimension(left: np.ndarray, right: np.ndarray, names: tuple[str, str]) -> None:

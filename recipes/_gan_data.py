@@ -139,7 +139,7 @@ class Judge:
         self.other, self.rest = jnp.asarray(other), jnp.asarray(points[order[2 * n :][:MOST_REST]])
         self.folder, self.data, self.latents, self.numbers = folder, data, latents, numbers
         self.real, self._flat = jnp.asarray(real), real.reshape(n, -1)
-        self.w1_floor = _exact_w1(self._flat, other.reshape(n, -1))
+        self.w1_floor = exact_w1(self._flat, other.reshape(n, -1))
         self.pictures = Pictures(folder, data.scaled, real, score, score_label)
 
     def __call__(self, players: go.Players, round: int) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class Judge:
         numbers = self.numbers(players, self.real, fake)
         points = np.asarray(fake)
         finite = bool(np.isfinite(points).all())
-        w1 = _exact_w1(self._flat, points.reshape(len(points), -1)) if finite else float("nan")
+        w1 = exact_w1(self._flat, points.reshape(len(points), -1)) if finite else float("nan")
         numbers |= {"w1_exact": w1, "w1_floor": self.w1_floor}
         self.pictures.samples(points, players.y, round, numbers)
         return numbers
@@ -174,5 +174,6 @@ class Judge:
         return headline(report)
 
 
-def _exact_w1(left: np.ndarray, right: np.ndarray) -> float:
+def exact_w1(left: np.ndarray, right: np.ndarray) -> float:
+    """W1 between two batches of as many points each, shape `(n, d)`, in the data's units."""
     return float(theory.optimal_transport(left, right, p=1.0).distance)

@@ -104,8 +104,8 @@ def write_markdown(
     seeds = max(line["seeds"] for line in lines)
     parts = [
         f"Mean ± standard error over {seeds} seeds, after {budget} gradients of a minibatch each, "
-        "a Hessian product counting as two. A mode is captured by one sample of high quality, or of "
-        "stacked digits by any; turnover is the share of samples that change their mode from one "
+        "a Hessian product counting as two. A mode is captured by one sample of high quality, and "
+        "of stacked digits by any; turnover is the share of samples that change their mode from one "
         "moment to the next, over the second half.\n"
     ]
     for name, entry in data.items():

@@ -95,6 +95,17 @@ class RunFolder:
         }
         write_json(self.path / "config.json", config)
 
+    def check_data(self, data: dict[str, Any]) -> None:
+        """Raises a `UserError` if this run goes on, and its data are others than when it began."""
+        if not self.resumed:
+            return
+        saved = json.loads((self.path / "config.json").read_text()).get("data", {})
+        if saved.get("sha256") != data["sha256"]:
+            raise UserError(
+                f"--resume {self.path}: the run began with other data than {data['source']} has "
+                "now; restore the file, or start a new run."
+            )
+
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Appends lines to metrics.jsonl; numbers that are not finite become null."""
         with (self.path / "metrics.jsonl").open("a") as file:

@@ -13,24 +13,25 @@ Columns = dict[str, list[Any]]
 ROUNDS = "round (generator steps)"
 
 
-def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def columns(rows: list[dict[str, Any]]) -> Columns:
+    """Lines of metrics.jsonl as lists by name; NaN where a line lacks one."""
     names = rows[-1].keys() if rows else ()
     return {name: [row.get(name, np.nan) for row in rows] for name in names}
 
 
 def draw_curves(lines: list[dict[str, Any]], lipschitz: str, clip: float, folder: Path) -> None:
     """Draws curves.png from the lines of metrics.jsonl."""
-    train = _columns([line for line in lines if line["kind"] == "train"])
-    held = _columns([line for line in lines if line["kind"] == "eval"])
+    train = columns([line for line in lines if line["kind"] == "train"])
+    held = columns([line for line in lines if line["kind"] == "eval"])
     # At round 0 the critic has learned nothing, so that what it says there is not drawn.
-    judged = _columns([line for line in lines if line["kind"] == "eval" and line["round"] > 0])
+    judged = columns([line for line in lines if line["kind"] == "eval" and line["round"] > 0])
     if not judged:
         return
     parts = [
         _distances(train, held, judged, lipschitz),
         _scores_panel(train),
-        _slopes(judged, lipschitz),
-        _gradients(judged),
+        slopes_panel(judged, lipschitz),
+        gradients_panel(judged),
     ]
     if lipschitz == "clip":
         curve = Curve(f"weights at ±{clip:g}", judged["round"], judged["share_at_limit"], "o-")
@@ -67,7 +68,8 @@ def _scores_panel(train: Columns) -> Panel:
     return Panel("Training batches, the penalty apart", ROUNDS, "critic's score", curves)
 
 
-def _slopes(judged: Columns, lipschitz: str) -> Panel:
+def slopes_panel(judged: Columns, lipschitz: str) -> Panel:
+    """Gradient norms of the critic, where they are penalised beside the penalty's target."""
     rounds = judged["round"]
     curves = [
         Curve("mean", rounds, judged["slope_mean"], "o-", REAL),
@@ -79,7 +81,8 @@ def _slopes(judged: Columns, lipschitz: str) -> Panel:
     return Panel(title, ROUNDS, "gradient norm", curves)
 
 
-def _gradients(judged: Columns) -> Panel:
+def gradients_panel(judged: Columns) -> Panel:
+    """Norms of the gradient of the critic's loss, a curve for each weight matrix."""
     norms = np.asarray(judged["critic_gradient_norms"], float).T
     curves = [
         Curve(f"layer {index + 1}", judged["round"], list(row), "o-")

@@ -119,8 +119,8 @@ class Args(FolderArgs):
     pacgan3 pacgan4 unrolled. Each is played by the solver that it was published with."""
     solvers: tuple[str, ...] | None = None
     """Which solvers play --varied, of: simultaneous alternating five_critic_steps extragradient
-    past_extragradient optimistic lookahead lookahead_alternating ema consensus sga unrolled. None
-    if the flag stands alone."""
+    past_extragradient optimistic lookahead lookahead_alternating ema consensus sga unrolled. If the
+    flag stands alone there are none."""
     varied: tuple[str, ...] = ("non_saturating",)
     """The methods that each of --solvers plays."""
     digits: Literal["digits", "mnist"] = "digits"

@@ -7,14 +7,28 @@ from typing import Literal
 import numpy as np
 
 from recipes._data._builtin import digits, grid, ring, swiss_roll
-from recipes._data._csv import load_csv as load_csv
+from recipes._data._builtin_tables import TABLES as TABLES
+from recipes._data._csv import Roles as Roles, load_csv as load_csv, write_csv as write_csv
 from recipes._data._dataset import Dataset as Dataset, check_labels, check_points, kind_of
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
+from recipes._data._point_csv import load_point_csv as load_point_csv
 from recipes._data._scaling import Scaling as Scaling, standardized as standardized
 from recipes._data._split import (
     check_labelled_images as check_labelled_images,
     hold_out as hold_out,
+)
+from recipes._data._table import (
+    Column as Column,
+    Table as Table,
+    check_table,
+    hold_out_rows as hold_out_rows,
+    rows_like as rows_like,
+)
+from recipes._data._table_encoding import (
+    Encoding as Encoding,
+    Scale as Scale,
+    fit_encoding as fit_encoding,
 )
 from recipes._errors import UserError
 
@@ -89,3 +103,8 @@ def _find(folder: Path, name: str) -> Path | None:
     dotted = name.replace("-idx", ".idx")
     candidates = [folder / f"{stem}{end}" for stem in (name, dotted) for end in (".gz", "")]
     return next((path for path in candidates if path.is_file()), None)
+
+
+def load_table(name: str, label_bins: int) -> Table:
+    """A bundled table, by a name of `TABLES`; `label_bins`: classes of a continuous label."""
+    return check_table(TABLES[name](label_bins))

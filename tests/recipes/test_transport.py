@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recipes import transport
-from recipes._data import load_csv
+from recipes._data import load_point_csv
 from recipes._errors import UserError
 from recipes._transport_pictures import potential_surface
 
@@ -119,12 +119,12 @@ def test_text_files_that_are_not_sound(tmp_path, text, message):
     """The line is named, as a person counts it."""
     (tmp_path / "c.csv").write_bytes(text)
     with pytest.raises(UserError, match=message):
-        load_csv(tmp_path / "c.csv")
+        load_point_csv(tmp_path / "c.csv")
 
 
 def test_a_text_file_as_spreadsheets_write_it(tmp_path):
     """A byte order mark, a line of names, line ends of two bytes, and spaces do not matter."""
     (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbfx,y\r\n1, 2\r\n\r\n-3,4e1\r\n")
-    data = load_csv(tmp_path / "c.csv")
+    data = load_point_csv(tmp_path / "c.csv")
     np.testing.assert_array_equal(data.points, [[1, 2], [-3, 40]])
     assert data.kind == "plane"
