@@ -105,8 +105,8 @@ def write_markdown(
     parts = [
         f"Mean ± standard error over {seeds} seeds, after {budget} gradients of a minibatch each, "
         "a Hessian product counting as two. A mode is captured by one sample of high quality, and "
-        "of stacked digits by any; turnover is the share of samples that change their mode from one "
-        "moment to the next, over the second half.\n"
+        "of stacked digits by any; turnover is the share of samples that change their mode from "
+        "one moment to the next, over the second half.\n"
     ]
     for name, entry in data.items():
         if entry.ceiling is not None:
