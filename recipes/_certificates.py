@@ -13,6 +13,7 @@ import gameopt as go
 from recipes import _checkpoint
 from recipes._certificate_pictures import draw_history, draw_path_angles, draw_spectra
 from recipes._errors import UserError
+from recipes._flags import check_least
 from recipes._run import CommonArgs, RunFolder
 
 VERDICTS = (
@@ -54,10 +55,7 @@ def check_probe(args: ProbeArgs) -> None:
             f"--certify-every {args.certify_every} must be a multiple of --eval-every "
             f"{args.eval_every}: a certificate is made at an evaluation."
         )
-    for name in ("certify_samples", "certify_matvecs"):
-        if getattr(args, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
+    check_least(args, 1, "certify_samples", "certify_matvecs")
 
 
 def stated_game(

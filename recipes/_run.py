@@ -20,6 +20,7 @@ from typing import Any
 from recipes import _checkpoint
 from recipes._cli import OF_THE_CALL, args_to_json, finite
 from recipes._errors import UserError
+from recipes._flags import check_least
 
 PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
 
@@ -142,11 +143,7 @@ def check_positive(args: CommonArgs, *names: str) -> None:
 
     `None` is a default that is filled in later.
     """
-    for name in (*names, "steps", "eval_every", "log_every"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {value}.")
+    check_least(args, 1, *names, "steps", "eval_every", "log_every")
 
 
 def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) -> RunFolder:

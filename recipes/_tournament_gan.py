@@ -15,7 +15,7 @@ import numpy as np
 import gameopt as go
 import theory
 from models import MLP
-from recipes._errors import UserError
+from recipes._flags import check_increasing, check_least
 from recipes._run import RunFolder
 from recipes._solver_registry import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._tournament_games import Contest, Measure
@@ -51,16 +51,10 @@ class GanArgs:
 
 def check_gan(args: GanArgs) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    least = {"budget": MOMENTS, "seeds": 3, "step_sizes": 1, "batch_size": 1, "width": 1}
-    for name, value in least.items():
-        if getattr(args, name) < value:
-            flag = "--gan." + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least {value}, got {getattr(args, name)}.")
-    if not 0 < args.smallest_step < args.largest_step < float("inf"):
-        raise UserError(
-            f"--gan.smallest-step and --gan.largest-step must be positive and increasing, got "
-            f"{args.smallest_step} and {args.largest_step}."
-        )
+    check_least(args, MOMENTS, "budget", group="gan.")
+    check_least(args, 3, "seeds", group="gan.")
+    check_least(args, 1, "step_sizes", "batch_size", "width", group="gan.")
+    check_increasing(args, "smallest_step", "largest_step", group="gan.")
 
 
 class Scores(Measure):

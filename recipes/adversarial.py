@@ -35,6 +35,7 @@ from recipes._adversary import PLANS, AdversarialGame, Plan, Windows, steepest_s
 from recipes._balls import Ball, Norm
 from recipes._data import Dataset, load_labelled
 from recipes._errors import UserError
+from recipes._flags import check_above_zero
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._robustness import Judge, numbers_of
 from recipes._run import CommonArgs, Result, RunFolder, check_positive, open_run, write_json
@@ -101,10 +102,7 @@ def check(args: Args) -> None:
         args, "inner_steps", "batch_size", "width", "depth", "attack_steps", "attack_restarts",
         "eval_size",
     )  # fmt: skip
-    for name in ("linf_radius", "l2_radius", "adversary_step"):
-        if not 0 < getattr(args, name) < float("inf"):
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be positive, got {getattr(args, name)}.")
+    check_above_zero(args, "linf_radius", "l2_radius", "adversary_step")
     if args.restart and args.solver not in ("all", "inner_steps"):
         raise UserError(f"--restart is for --solver inner_steps, and not for {args.solver}.")
     make_optimizer(args.classifier_optimizer, "classifier-optimizer")

@@ -27,6 +27,7 @@ from recipes import _cli
 from recipes._certificate_pictures import draw_densities, draw_path_angles, draw_spectra
 from recipes._certificates import FROM_START, certify, line_of, stated_game
 from recipes._errors import UserError
+from recipes._flags import check_above_zero, check_least
 from recipes._planar_games import PLANAR_GAMES
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._solver_registry import check_names
@@ -71,12 +72,8 @@ def check(args: Args) -> None:
         raise UserError("give either the folder of a run or --game and a name, and not both.")
     if args.game is not None:
         check_names("--game", (args.game,), tuple(PLANAR_GAMES))
-    for name in ("samples", "batch_size", "matvecs", "starts"):
-        if getattr(args, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
-    if args.learning_rate is not None and not 0 < args.learning_rate < float("inf"):
-        raise UserError(f"--learning-rate must be positive, got {args.learning_rate}.")
+    check_least(args, 1, "samples", "batch_size", "matvecs", "starts")
+    check_above_zero(args, "learning_rate")
     if args.run is not None and args.out is not None:
         run = args.run.resolve()
         if args.out.resolve() in (run, *run.parents):

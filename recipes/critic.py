@@ -43,6 +43,7 @@ from recipes._critic_studies import (
 )
 from recipes._errors import UserError
 from recipes._fixed_laws import FixedLaws
+from recipes._flags import check_above_zero, check_least
 from recipes._run import FolderArgs, RunFolder, open_run, write_json
 
 MOST_POINTS = 300
@@ -103,13 +104,9 @@ class Result:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    counts = ("rounds", "batch_size", "width", "depth", "deep_depth", "deep_width", "deep_rounds")
-    for name in counts:
-        if getattr(args, name) < 1:
-            raise UserError(f"{_flag(name)} must be at least 1, got {getattr(args, name)}.")
-    for name in ("learning_rate", "clip", "penalty_weight"):
-        if not 0 < getattr(args, name) < float("inf"):
-            raise UserError(f"{_flag(name)} must be positive, got {getattr(args, name)}.")
+    check_least(args, 1, "rounds", "batch_size", "width", "depth")
+    check_least(args, 1, "deep_depth", "deep_width", "deep_rounds")
+    check_above_zero(args, "learning_rate", "clip", "penalty_weight")
     if not 2 <= args.points <= MOST_POINTS:
         raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
     if args.seed < 0:
@@ -122,10 +119,6 @@ def check(args: Args) -> None:
         raise UserError(f"--ways must be different ones of {', '.join(WAYS)}, at least one.")
     if not all(0 < clip < float("inf") for clip in args.deep_clips):
         raise UserError("--deep-clips must be positive numbers.")
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def run(args: Args) -> Result:

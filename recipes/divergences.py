@@ -32,6 +32,7 @@ from recipes._divergence_curves import (
 )
 from recipes._divergence_pictures import draw_divergences
 from recipes._errors import UserError
+from recipes._flags import check_above_zero, check_least
 from recipes._run import FolderArgs, RunFolder, open_run, write_json
 
 
@@ -66,17 +67,13 @@ class Result:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    for name in ("thetas", "rounds", "batch_size", "width"):
-        if getattr(args, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
+    check_least(args, 1, "thetas", "rounds", "batch_size", "width")
     for name, low, high in (("std", 0.1, 10.0), ("reach", 0.1, 8.0)):
         if not low <= getattr(args, name) <= high:
             raise UserError(
                 f"--{name} must be from {low:g} to {high:g}, got {getattr(args, name)}."
             )
-    if not 0 < args.learning_rate < float("inf"):
-        raise UserError(f"--learning-rate must be positive, got {args.learning_rate}.")
+    check_above_zero(args, "learning_rate")
 
 
 def run(args: Args) -> Result:

@@ -24,6 +24,7 @@ from recipes import _cli
 from recipes._classifier import CACHE, trained_classifier
 from recipes._data import load_labelled
 from recipes._errors import UserError
+from recipes._flags import check_above_zero, check_least
 from recipes._mode_data import DATA, LAWS, ModeData, mixture, stacked
 from recipes._mode_methods import METHODS
 from recipes._mode_pictures import draw_images, draw_occupancy, draw_samples, draw_scores
@@ -185,18 +186,9 @@ def check(args: Args) -> None:
         raise UserError("--methods and --solvers are both empty; name at least one of either.")
     if "stacked" in args.data and args.digits == "mnist" and args.data_dir is None:
         raise UserError("--digits mnist needs --data-dir, the folder of its four IDX files.")
-    for name in ("steps", "seeds", "batch_size", "moments"):
-        if getattr(args, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
-    for name in ("learning_rate", "clip", "unroll_rate"):
-        if not 0 < getattr(args, name) < float("inf"):
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be positive, got {getattr(args, name)}.")
-    for name, value in dataclasses.asdict(args.network).items():
-        if value < 1:
-            flag = "--network." + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {value}.")
+    check_least(args, 1, "steps", "seeds", "batch_size", "moments")
+    check_above_zero(args, "learning_rate", "clip", "unroll_rate")
+    check_least(args.network, 1, *Networks._fields, group="network.")
 
 
 def play_of(args: Args) -> Play:

@@ -25,6 +25,7 @@ import theory
 from recipes import _cli
 from recipes._diagram_pictures import Cut, draw_diagram
 from recipes._errors import UserError
+from recipes._flags import check_above_zero, check_increasing, check_least
 from recipes._hyper_parameters import SECOND, Second
 from recipes._planar_games import PLANAR_GAMES, Verdict, critical_points
 from recipes._run import FolderArgs, Result, open_run, write_json
@@ -71,21 +72,14 @@ def check(args: Args) -> None:
     check_names("--solver", (args.solver,), tuple(SECOND))
     if args.second is not None:
         check_names("--second", (args.second,), tuple(SECOND[args.solver]))
-    for name, least in (("step_sizes", 2), ("second_values", 2), ("plays", 1), ("rounds", 40)):
-        if getattr(args, name) < least:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least {least}, got {getattr(args, name)}.")
-    if not 0 < args.smallest_step < args.largest_step < float("inf"):
-        raise UserError(
-            "--smallest-step and --largest-step must be positive and increasing, got "
-            f"{args.smallest_step} and {args.largest_step}."
-        )
-    if not 0 < args.radius < float("inf"):
-        raise UserError(f"--radius must be positive, got {args.radius}.")
+    check_least(args, 2, "step_sizes", "second_values")
+    check_least(args, 1, "plays")
+    check_least(args, 40, "rounds")
+    check_increasing(args, "smallest_step", "largest_step")
+    check_above_zero(args, "radius")
     if args.second_value is not None and not np.isfinite(args.second_value):
         raise UserError(f"--second-value must be finite, got {args.second_value}.")
-    if args.point < 0:
-        raise UserError(f"--point must be at least 0, got {args.point}.")
+    check_least(args, 0, "point")
 
 
 def find_point(game: go.AbstractGame, args: Args) -> Verdict:

@@ -22,6 +22,7 @@ import numpy as np
 import gameopt as go
 from recipes import _cli
 from recipes._errors import UserError
+from recipes._flags import check_above_zero, check_least
 from recipes._planar_games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
 from recipes._portrait_pictures import draw_distances, draw_portrait
 from recipes._run import FolderArgs, Result, open_run, write_json
@@ -60,13 +61,8 @@ def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
     check_names("--game", (args.game,), tuple(PLANAR_GAMES))
     check_names("--solver", (args.solver,), tuple(SOLVERS))
-    for name in ("rounds", "starts"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} must be at least 1, got {getattr(args, name)}.")
-    if not 0 < args.learning_rate < float("inf"):
-        raise UserError(f"--learning-rate must be positive, got {args.learning_rate}.")
-    if args.half_width is not None and not 0 < args.half_width < float("inf"):
-        raise UserError(f"--half-width must be positive, got {args.half_width}.")
+    check_least(args, 1, "rounds", "starts")
+    check_above_zero(args, "learning_rate", "half_width")
     if args.modified and args.solver not in MODIFIED:
         raise UserError(
             f"--modified is known for {' and '.join(MODIFIED)} play only, not for {args.solver}."

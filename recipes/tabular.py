@@ -33,6 +33,7 @@ from recipes import _cli
 from recipes._critics import critic_numbers, estimate_numbers
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
 from recipes._errors import UserError
+from recipes._flags import check_least
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import (
@@ -110,10 +111,7 @@ def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     sizes = ("batch_size", "n_critic", "latent_size", "generator_width", "critic_width", "depth")
     check_positive(args, *sizes, "eval_size")
-    for name, least in (("label_bins", 2), ("draws", 2)):
-        if getattr(args, name) < least:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least {least}, got {getattr(args, name)}.")
+    check_least(args, 2, "label_bins", "draws")
     for name in ("penalty_weight", "label_weight"):
         if not 0 <= getattr(args, name) < float("inf"):
             flag = "--" + name.replace("_", "-")

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from recipes import _cli
 from recipes._errors import UserError
+from recipes._flags import check_increasing, check_least
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._solver_registry import (
     FINITE_SUM_SOLVERS,
@@ -77,17 +78,9 @@ def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
     check_names("--games", args.games, (*GAMES, "gan", "all"))
     check_names("--solvers", args.solvers, tuple(EVERY_SOLVER))
-    for name in ("budget", "step_sizes", "starts"):
-        if getattr(args, name) < 1:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be at least 1, got {getattr(args, name)}.")
-    if args.budget < MOMENTS:
-        raise UserError(f"--budget must be at least {MOMENTS}, got {args.budget}.")
-    if not 0 < args.smallest_step < args.largest_step < float("inf"):
-        raise UserError(
-            f"--smallest-step and --largest-step must be positive and increasing, got "
-            f"{args.smallest_step} and {args.largest_step}."
-        )
+    check_least(args, 1, "step_sizes", "starts")
+    check_least(args, MOMENTS, "budget")
+    check_increasing(args, "smallest_step", "largest_step")
     if not pairs(args) and "gan" not in games_of(args):
         raise UserError(
             "none of --solvers plays any of --games: svre plays stochastic_bilinear alone, which "

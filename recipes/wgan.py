@@ -20,6 +20,7 @@ from recipes import _cli
 from recipes._certificates import Probe, check_probe
 from recipes._critics import critic_numbers, estimate_numbers, share_at_limit
 from recipes._errors import UserError
+from recipes._flags import check_above_zero
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
@@ -60,8 +61,7 @@ def check(args: Args) -> None:
     check_positive(args, "n_critic", "batch_size", "generator_width", "critic_width", "depth")
     check_positive(args, "latent_size", "eval_size")
     check_probe(args)
-    if not 0 < args.clip < float("inf"):
-        raise UserError(f"--clip must be positive, got {args.clip}.")
+    check_above_zero(args, "clip")
     if args.penalty_weight is not None and not 0 <= args.penalty_weight < float("inf"):
         raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
     if args.solver == "simultaneous" and args.n_critic != 1:

@@ -1,0 +1,42 @@
+"""Numbers that flags must be: what is wrong with one, in one line that names it."""
+
+from typing import Any
+
+from recipes._errors import UserError
+
+
+def flag_of(name: str, group: str = "") -> str:
+    """A field as it is written on the command line: `--group.batch-size`."""
+    return f"--{group}{name.replace('_', '-')}"
+
+
+def check_least(args: Any, least: int, *names: str, group: str = "") -> None:
+    """Raises a `UserError` for the first of these fields below `least`.
+
+    `None` is a default that is filled in later. `group`: of nested flags, such as `gan.`.
+    """
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise UserError(f"{flag_of(name, group)} must be at least {least}, got {value}.")
+
+
+def check_above_zero(args: Any, *names: str) -> None:
+    """Raises a `UserError` for the first of these fields that is no positive, finite number.
+
+    `None` is a default that is filled in later.
+    """
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise UserError(f"{flag_of(name)} must be positive, got {value}.")
+
+
+def check_increasing(args: Any, low: str, high: str, group: str = "") -> None:
+    """Raises a `UserError` unless these two are positive, finite, and the first is the smaller."""
+    least, most = getattr(args, low), getattr(args, high)
+    if not 0 < least < most < float("inf"):
+        raise UserError(
+            f"{flag_of(low, group)} and {flag_of(high, group)} must be positive and increasing, "
+            f"got {least} and {most}."
+        )
