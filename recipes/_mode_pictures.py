@@ -26,7 +26,9 @@ def draw_samples(kept: Mapping[Setting, Kept], real: np.ndarray, path: Path) -> 
     """A row for each setting, the first seed's samples at some moments, and real points last."""
     side = 1.25 * float(np.abs(real).max())
     size = (1.75 * (SNAPSHOTS + 1) + 1.2, 1.8 * len(kept) + 0.5)
-    figure, axes = plt.subplots(len(kept), SNAPSHOTS + 1, figsize=size, squeeze=False)
+    figure, axes = plt.subplots(
+        len(kept), SNAPSHOTS + 1, figsize=size, squeeze=False, layout="constrained"
+    )
     for row, (setting, moments) in zip(axes, kept.items(), strict=True):
         chosen = np.linspace(0, len(moments) - 1, SNAPSHOTS + 1).round().astype(int)[1:]
         for axis, index in zip(row, chosen, strict=False):
@@ -39,7 +41,6 @@ def draw_samples(kept: Mapping[Setting, Kept], real: np.ndarray, path: Path) -> 
     for axis in axes.flat:
         axis.set(xlim=(-side, side), ylim=(-side, side), aspect="equal", xticks=[], yticks=[])
     figure.suptitle(f"Samples of the first seed; axes from {-side:.2g} to {side:.2g}", fontsize=10)
-    figure.tight_layout()
     _plots.save(figure, path)
 
 
@@ -115,6 +116,7 @@ def draw_scores(
         "reverse_kl": "reverse KL",
     }
     figure, axes = plt.subplots(1, 3, figsize=(13.5, 3.9))
+    by_method = len({setting.method for setting in histories}) > 1
     for index, (setting, history) in enumerate(histories.items()):
         style = ("-", "--", ":")[index // 10 % 3]
         for axis, name in zip(axes, names, strict=True):
@@ -124,7 +126,7 @@ def draw_scores(
             count = values.shape[1]
             mean, error = values.mean(axis=1), values.std(axis=1) / np.sqrt(max(count - 1, 1))
             color = f"C{index % 10}"
-            label = _title(setting).replace("\n", ", ")
+            label = (setting.method if by_method else setting.solver).replace("_", " ")
             axis.plot(at, mean, style, color=color, label=label, lw=1.4)
             axis.fill_between(at, mean - error, mean + error, color=color, alpha=0.12, lw=0)
     null = {"captured": data.modes, "high_quality": data.ceiling, "reverse_kl": 0.0}
@@ -134,6 +136,8 @@ def draw_scores(
         axis.set(xlabel="gradients of a minibatch", ylabel=label)
         axis.grid(alpha=0.25)
     axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
-    figure.suptitle(f"{data.name}: mean and standard error over seeds", fontsize=10)
+    what = "methods" if by_method else f"solvers on {next(iter(histories)).method}"
+    title = f"{data.name}, {what}: mean and standard error over seeds"
+    figure.suptitle(title.replace("_", " "), fontsize=10)
     figure.tight_layout()
     _plots.save(figure, path)
