@@ -90,7 +90,7 @@ def write_markdown(
     solvers: Sequence[Line],
     real: Sequence[Line],
     data: dict[str, ModeData],
-    budget: int,
+    budgets: dict[str, int],
     path: Path,
 ) -> None:
     """The table of methods, and one of solvers for each method that they vary.
@@ -98,13 +98,14 @@ def write_markdown(
     **Arguments:**
 
     - `methods`, `solvers`, `real`: lines of `line_of`; those of real points have `REAL_DATA` as
-      method and solver. `budget`: gradients that each play took.
+      method and solver. `budgets`: gradients that each play took, by data.
     """
     lines = [*methods, *solvers]
     seeds = max(line["seeds"] for line in lines)
+    spent = ", ".join(f"{budget} ({name})" for name, budget in budgets.items())
     parts = [
-        f"Mean ± standard error over {seeds} seeds, after {budget} gradients of a minibatch each, "
-        "a Hessian product counting as two. A mode is captured by one sample of high quality, and "
+        f"Mean ± standard error over {seeds} seeds, after {spent} gradients of a minibatch, a "
+        "Hessian product counting as two. A mode is captured by one sample of high quality, and "
         "of stacked digits by any; turnover is the share of samples that change their mode from "
         "one moment to the next, over the second half.\n"
     ]

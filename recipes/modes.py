@@ -47,12 +47,16 @@ MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 
 
 class Preset(NamedTuple):
-    """What the flags are if they are not given."""
+    """What the flags are if they are not given.
+
+    `more_steps`: rounds on data that take more of them than `play` has.
+    """
 
     data: tuple[str, ...]
     methods: tuple[str, ...]
     solvers: tuple[str, ...]
     play: Play
+    more_steps: dict[str, int] = {}  # noqa: RUF012 - never changed
 
 
 PAPER = Play(
@@ -76,7 +80,12 @@ CPU = PAPER._replace(
     networks=Networks(128, 3, 64, 2, pieces=5),
 )
 SMOKE = CPU._replace(steps=4000, seeds=3, moments=20, networks=Networks(64, 3, 32, 2, pieces=5))
-ALL = (tuple(METHODS), tuple(MODE_SOLVERS))
+SLOW_OR_SIMILAR = ("past_extragradient", "lookahead", "consensus", "sga", "unrolled")
+# Packs of points on 25 modes are not learned in less than 36 000 rounds.
+WITHIN_AN_HOUR = (
+    tuple(name for name in METHODS if name not in ("least_squares", "hinge", "unrolled")),
+    tuple(name for name in MODE_SOLVERS if name not in SLOW_OR_SIMILAR),
+)
 
 PRESETS: dict[str, Preset] = {
     "smoke": Preset(
@@ -85,8 +94,8 @@ PRESETS: dict[str, Preset] = {
         ("simultaneous", "alternating", "extragradient"),
         SMOKE,
     ),
-    "cpu": Preset(("ring", "grid"), *ALL, CPU),
-    "paper": Preset(("ring", "grid"), *ALL, PAPER),
+    "cpu": Preset(("ring", "grid"), *WITHIN_AN_HOUR, CPU, {"grid": 36_000}),
+    "paper": Preset(("ring", "grid"), tuple(METHODS), tuple(MODE_SOLVERS), PAPER),
 }
 
 
@@ -130,7 +139,7 @@ class Args(FolderArgs):
     """Folder with the four IDX files of mnist, gzipped or not."""
     steps: int | None = None
     """Rounds of simultaneous play; every other solver may take as many gradients. smoke 4000, cpu
-    12 000, paper 400 000."""
+    12 000 and on the grid 36 000, paper 400 000."""
     seeds: int | None = None
     """Networks and minibatches that each setting is tried on, at once. smoke 3, cpu 4, paper 10."""
     learning_rate: float | None = None
@@ -149,7 +158,7 @@ class Args(FolderArgs):
     """The networks' sizes."""
 
 
-PLAYED = tuple(name for name in Play._fields if name != "networks")
+PLAYED = tuple(name for name in Play._fields if name not in ("networks", "steps"))
 
 
 def resolve(args: Args) -> Args:
@@ -191,10 +200,12 @@ def check(args: Args) -> None:
     check_least(args.network, 1, *Networks._fields, group="network.")
 
 
-def play_of(args: Args) -> Play:
-    """What a setting is played with, from resolved flags."""
+def play_of(args: Args, data: str) -> Play:
+    """What settings on some data are played with, from resolved flags."""
+    preset = PRESETS[args.preset]
+    steps = args.steps or preset.more_steps.get(data, preset.play.steps)
     networks = Networks(**dataclasses.asdict(args.network))
-    return Play(**{name: getattr(args, name) for name in PLAYED}, networks=networks)
+    return Play(steps, **{name: getattr(args, name) for name in PLAYED}, networks=networks)
 
 
 def settings_of(args: Args) -> tuple[list[Setting], list[Setting]]:
@@ -249,27 +260,28 @@ def run(args: Args) -> Result:
     folder.write_config("modes", args, {"names": list(args.data or ())})
     data = load_data(args)
     methods, varied = settings_of(args)
-    play = play_of(args)
+    plays = {name: play_of(args, name) for name in data}
     every = list(dict.fromkeys([*methods, *varied]))
     key_play, key_real = jax.random.split(jax.random.key(args.seed))
     lines: dict[Setting, Line] = {}
     for index, setting in enumerate(every):
         print(f"{index + 1} of {len(every)}: {setting}", flush=True)
+        play = plays[setting.data]
         history = play_setting(setting, data[setting.data], play, key_play, folder)
         lines[setting] = line_of(setting._asdict(), history, data[setting.data].modes)
-    real = [real_line(entry, key_real, play.seeds) for entry in data.values()]
+    real = [real_line(entry, key_real, plays[name].seeds) for name, entry in data.items()]
     of = lambda settings: [lines[setting] for setting in settings]
-    budget = play.steps * SIMULTANEOUS
-    write_markdown(of(methods), of(varied), real, data, budget, folder.path / "table.md")
+    budgets = {name: play.steps * SIMULTANEOUS for name, play in plays.items()}
+    write_markdown(of(methods), of(varied), real, data, budgets, folder.path / "table.md")
     write_csv([*real, *lines.values()], folder.path / "table.csv")
     for kind, settings in (("methods", methods), ("solvers", varied)):
-        draw(folder, kind, settings, data, budget, key_real)
+        draw(folder, kind, settings, data, budgets, key_real)
     print((folder.path / "table.md").read_text())
     summary: dict[str, Any] = {
         "recipe": "modes",
         "preset": args.preset,
         "settings": len(every),
-        "gradients": budget,
+        "gradients": budgets,
         "modes": {str(setting): line["captured"] for setting, line in lines.items()},
         "seconds": round(time.perf_counter() - begin, 1),
         "folder": str(folder.path),
@@ -283,7 +295,7 @@ def draw(
     kind: str,
     settings: list[Setting],
     data: dict[str, ModeData],
-    budget: int,
+    budgets: dict[str, int],
     key: jax.Array,
 ) -> None:
     """Draws samples, occupancy and scores of the settings of one kind on each data set."""
@@ -301,7 +313,7 @@ def draw(
             draw_occupancy(histories, entry.modes, path_of("occupancy"))
         else:
             draw_images(kept, real, path_of("samples"))
-        draw_scores(histories, entry, budget, path_of("scores"))
+        draw_scores(histories, entry, budgets[name], path_of("scores"))
 
 
 def main() -> None:

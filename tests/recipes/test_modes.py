@@ -67,7 +67,7 @@ def test_a_round_costs_what_the_table_says(name):
 @pytest.mark.parametrize("solver", ["ema", "past_extragradient"])
 def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
     """Each seed of three is the play of that seed alone, and of two the first two."""
-    play = modes.play_of(modes.resolve(TINY))._replace(seeds=3)
+    play = modes.play_of(modes.resolve(TINY), "ring")._replace(seeds=3)
     method = METHODS["non_saturating"]
     players = make_players(method, ring, play, jax.random.key(1))
     game = make_game(method, ring.sampler, 2, 8, 0.1)
@@ -97,7 +97,7 @@ def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_every_method_is_a_game_of_its_networks(name, ring):
     """Finite losses, a moving generator, packs where it packs, weights in the box if clipped."""
-    play = modes.play_of(modes.resolve(TINY))
+    play = modes.play_of(modes.resolve(TINY), "ring")
     method = METHODS[name]
     players = make_players(method, ring, play, jax.random.key(0))
     one = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, players)
@@ -225,6 +225,14 @@ def test_a_wrong_flag_is_one_line_before_anything_is_written(change, message, tm
     with pytest.raises(UserError, match=message):
         modes.run(args)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_preset_has_more_rounds_where_there_are_more_modes_unless_told():
+    """36 000 on the grid with cpu, and what --steps says for all."""
+    args = modes.resolve(modes.Args(preset="cpu"))
+    assert [modes.play_of(args, name).steps for name in ("ring", "grid")] == [12_000, 36_000]
+    told = dataclasses.replace(args, steps=7)
+    assert [modes.play_of(told, name).steps for name in ("ring", "grid")] == [7, 7]
 
 
 def test_the_paper_preset_is_the_published_protocol():
