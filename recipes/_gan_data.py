@@ -50,6 +50,8 @@ class DataArgs(ProbeArgs):
     """Hidden layers of each network."""
     eval_size: int = 512
     """Points on which the samples are compared with the data."""
+    metrics: bool = True
+    """Write metrics.md at the end: Fréchet distance, KID, precision, recall, density, coverage."""
 
 
 class TrainingData:
@@ -156,8 +158,8 @@ class Judge:
         self.pictures.samples(points, players.y, round, numbers)
         return numbers
 
-    def write_generated(self, players: go.Players) -> dict[str, float]:
-        """Writes generated.npy, in the units of the data as they came, and metrics.md.
+    def write_generated(self, players: go.Players, metrics: bool) -> dict[str, float]:
+        """Writes generated.npy, in the units of the data as they came, and metrics.md if asked to.
 
         **Returns:** the Fréchet distance in the last of the features, and that of real points;
         nothing, and no metrics.md, for too few points.
@@ -166,7 +168,7 @@ class Judge:
         scaling: Scaling | None = self.data.scaling
         raw = np.asarray(points)
         np.save(self.folder.path / "generated.npy", scaling.undo(raw) if scaling else raw)
-        if len(raw) < FEWEST:
+        if not metrics or len(raw) < FEWEST:
             return {}
         maps = features_of(self.data.scaled)
         report = sample_report(self.real, self.other, points, self.rest, maps)

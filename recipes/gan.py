@@ -193,7 +193,8 @@ def run(args: Args) -> Result:
     )
     names = draw(args, folder, judge)
     head: dict[str, Any] = {"data": args.data, "loss": args.loss, "penalty": args.penalty}
-    head |= judge.write_generated(players) if isinstance(judge, Judge) else {}
+    if isinstance(judge, Judge):
+        head |= judge.write_generated(players, args.metrics)
     head["minus_log_4"] = MINUS_LOG_4
     summary = write_summary(folder, "gan", head, rate, time.perf_counter() - begin)
     print("pictures: " + ", ".join(str(folder.path / f"{name}.png") for name in names))

@@ -158,13 +158,14 @@ def run(args: Args) -> Result:
         },
         probe=Probe(folder, game, players, args, args.batch_size),
     )
-    distances = judge.write_generated(players)
+    distances = judge.write_generated(players, args.metrics)
     draw_curves(folder.read_metrics(), args.lipschitz, args.clip, folder.path)
     over_time(folder.path / "samples", folder.path / "over_time.png")
     head = {"data": args.data, "lipschitz": args.lipschitz, **distances}
     summary = write_summary(folder, "wgan", head, rate, time.perf_counter() - begin)
     print(f"pictures: {folder.path / 'over_time.png'} and {folder.path / 'curves.png'}")
-    print(f"metrics beside those of real data: {folder.path / 'metrics.md'}")
+    if distances:
+        print(f"metrics beside those of real data: {folder.path / 'metrics.md'}")
     return Result(players, folder.path, summary)
 
 

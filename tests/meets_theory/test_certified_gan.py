@@ -50,6 +50,7 @@ def test_krylov_finds_the_extreme_eigenvalues(which):
     assert few.upper >= exact[1]
 
 
+@pytest.mark.slow
 def test_krylov_verdicts_are_never_against_dense_ones():
     """Of the curvatures and of the Jacobian; inconclusive is allowed."""
     game, players = trained()

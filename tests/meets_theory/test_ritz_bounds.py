@@ -70,8 +70,13 @@ def random_nonnormal(rng, n):
     return values + upper + rng.normal() * np.eye(n)
 
 
-@pytest.mark.parametrize("cases", [60, pytest.param(500, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("m", [10, 30])
+@pytest.mark.parametrize(
+    ("m", "cases"),
+    [
+        (10, 60),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(30, 60), (10, 500), (30, 500)]),
+    ],
+)
 def test_no_operator_has_an_eigenvalue_left_of_the_bound(m, cases):
     """Half-planes and disc, of so many non-normal operators each: three bounds of 1e-6.
 

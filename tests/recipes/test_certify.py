@@ -20,6 +20,7 @@ PROBED: dict[str, Any] = {
     "certify_samples": 32,
     "certify_matvecs": 4,
     "eval_size": 32,
+    "metrics": False,
 }
 GAN = gan.Args(data="digits", width=6, latent_size=3, **TINY, **PROBED)
 WGAN = wgan.Args(generator_width=6, critic_width=6, latent_size=3, n_critic=1, **TINY, **PROBED)
@@ -67,6 +68,7 @@ def test_a_probe_writes_certificates_and_pictures(trained):
 @pytest.mark.parametrize(
     ("recipe", "args"), [(gan, GAN), pytest.param(wgan, WGAN, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_probed_run_goes_on_to_the_same_bits(tmp_path, float32, recipe, args):
     """Stopped after 4 of 8 rounds: metrics.jsonl, certificates included, ends up the same."""
     recipe.run(dataclasses.replace(args, out=tmp_path / "whole"))

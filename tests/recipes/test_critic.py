@@ -25,6 +25,7 @@ def studied(tmp_path, **flags):
     return critic.run(critic.Args(out=tmp_path / "run", **{**SMALL, **flags}))
 
 
+@pytest.mark.slow
 def test_one_way_alone(tmp_path, float32):
     """Spectral normalisation between a normal and its shift by 2, whose critic is linear.
 

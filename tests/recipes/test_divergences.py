@@ -27,6 +27,7 @@ def test_the_exact_gaussian_curves(float32):
     assert curves.values["js"].max() < np.log(2)
 
 
+@pytest.mark.slow
 def test_learned_points_lie_on_the_curves_and_below(tmp_path, float32):
     """Five thetas, short training: W1 = |theta| and JS = log 2 for lines, KL beyond every scale.
 

@@ -16,7 +16,9 @@ from recipes._densities import DENSITIES, cells_around, data_log_masses, generat
 from recipes._errors import UserError
 from recipes._saturation import measure_saturation
 
-SMALL = gan.Args(steps=20, eval_every=10, log_every=5, batch_size=32, width=8, depth=1)
+SMALL = gan.Args(
+    steps=20, eval_every=10, log_every=5, batch_size=32, width=8, depth=1, metrics=False
+)
 
 
 @pytest.fixture

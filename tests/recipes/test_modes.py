@@ -64,7 +64,9 @@ def test_a_round_costs_what_the_table_says(name):
         assert max(counts, default=0) == 3 * getattr(entry.updates, player), (name, player)
 
 
-@pytest.mark.parametrize("solver", ["ema", "past_extragradient"])
+@pytest.mark.parametrize(
+    "solver", ["ema", pytest.param("past_extragradient", marks=pytest.mark.slow)]
+)
 def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
     """Each seed of three is the play of that seed alone, and of two the first two."""
     play = modes.play_of(modes.resolve(TINY), "ring")._replace(seeds=3)

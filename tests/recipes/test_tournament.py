@@ -167,6 +167,7 @@ def test_scores_of_samples_made_by_hand(float32):
     np.testing.assert_allclose(none["reverse_kl"], np.log(8), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_gan_run(tmp_path, float32):
     """Two solvers for a few rounds: the table beside the data's, the panel, and a resumed run."""
     small = GanArgs(budget=40, seeds=3, step_sizes=2, batch_size=8, width=4)

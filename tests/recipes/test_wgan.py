@@ -17,7 +17,7 @@ from recipes._optimizers import OptimizerArgs
 
 SMALL = wgan.Args(
     steps=40, eval_every=20, log_every=5, eval_size=64, batch_size=16, generator_width=16,
-    critic_width=16, depth=1, latent_size=4,
+    critic_width=16, depth=1, latent_size=4, metrics=False,
 )  # fmt: skip
 
 
@@ -31,8 +31,9 @@ def arrays(players):
 
 def test_a_run_leaves_everything_it_should(tmp_path, float32):
     """Configuration, metrics, pictures, checkpoints, summary; all of them readable."""
-    result = wgan.run(small(tmp_path))
+    result = wgan.run(small(tmp_path, metrics=True))
     folder = tmp_path / "run"
+    assert "| Fréchet distance, classifier |" in (folder / "metrics.md").read_text()
     assert result.folder == folder
     config = json.loads((folder / "config.json").read_text())
     assert config["args"]["penalty_weight"] == 10.0, "resolved, not None"
