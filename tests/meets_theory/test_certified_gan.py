@@ -35,6 +35,7 @@ def trained():
     "which",
     ["hessian_x", "hessian_y", "jacobian", pytest.param("symmetric", marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_krylov_finds_the_extreme_eigenvalues(which):
     """Within 1e-5 of themselves, and bounds that hold and are near."""
     game, players = trained()

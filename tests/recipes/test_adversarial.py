@@ -134,6 +134,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
         assert np.asarray(Image.open(folder / picture).convert("L")).std() > 5, picture
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
     """Half of the steps, then the rest; and a part that had no checkpoint yet begins anew."""
     args = dataclasses.replace(SMALL, solver="inner_steps", norm="l2")

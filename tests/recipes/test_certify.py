@@ -49,6 +49,7 @@ def contents(folder):
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_probe_writes_certificates_and_pictures(trained):
     """Bounds are in order, shares add up to 1, and paths lead from both earlier players."""
     lines = certificates(trained)
@@ -79,6 +80,7 @@ def test_a_probed_run_goes_on_to_the_same_bits(tmp_path, float32, recipe, args):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_a_probe_changes_nothing_of_the_training(tmp_path, float32):
     """The same rounds, without certificates."""
     plain = gan.run(dataclasses.replace(GAN, out=tmp_path / "plain", certify_every=0))
@@ -88,6 +90,7 @@ def test_a_probe_changes_nothing_of_the_training(tmp_path, float32):
     assert [line["round"] for line in certificates(tmp_path / "probed")] == [0, 8]
 
 
+@pytest.mark.slow
 def test_a_run_is_certified_and_otherwise_left_alone(trained, float32):
     """Everything is written to RUN/certificate; the numbers are those of the stated game."""
     before = contents(trained)

@@ -195,6 +195,7 @@ def test_a_run_writes_all_and_adds_settings_when_it_goes_on(tmp_path, capsys):
     assert len(lines[-1]["captured"]) == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_in_the_same_bits(tmp_path):
     """A setting cut off after two moments goes on from its checkpoint."""
     whole, cut = (dataclasses.replace(TINY, out=tmp_path / name) for name in ("whole", "cut"))
