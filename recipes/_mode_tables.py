@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recipes._means import means_with_errors
 from recipes._mode_data import ModeData
 
 Line = dict[str, Any]
@@ -45,12 +46,7 @@ def line_of(setting: dict[str, str], history: Sequence[Line], modes: int) -> Lin
     values["high_quality"] = np.nan_to_num(values["high_quality"], nan=0.0)
     if len(history) > 2:
         values["turnover"] = turnover(history)
-    line: Line = {**setting, "seeds": len(values["captured"])}
-    for name, scores in values.items():
-        line[name] = float(scores.mean())
-        count = len(scores)
-        line[f"{name}_error"] = float(scores.std(ddof=1) / math.sqrt(count)) if count > 1 else None
-    return line
+    return {**setting, "seeds": len(values["captured"]), **means_with_errors(values)}
 
 
 def write_csv(lines: Sequence[Line], path: Path) -> None:

@@ -16,6 +16,7 @@ import gameopt as go
 import theory
 from models import MLP
 from recipes._flags import check_increasing, check_least
+from recipes._means import means_with_errors
 from recipes._run import RunFolder
 from recipes._solver_registry import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._tournament_games import Contest, Measure
@@ -60,11 +61,10 @@ def check_gan(args: GanArgs) -> None:
 class Scores(Measure):
     """What samples are worth, `(n, 2)` against a law of equally likely bumps.
 
-    A sample is of high quality if it is within three deviations of a mode, and counts for that one.
-    A mode is captured by one such sample. `reverse_kl` is log K - H of the modes' frequencies among
-    the samples of high quality; log K, the worst, if there is none. `overlap` is the sum over modes
-    of min(share of all samples, 1/K): nearly 1 for data, less for each mode that is missed and each
-    sample that is of no mode.
+    `modes`, `high_quality` and `reverse_kl` are those of `theory.mode_coverage`, the last log K,
+    the worst, if no sample is of high quality. `overlap` is the sum over modes of min(share of all
+    samples that are of high quality and nearest to it, 1/K): nearly 1 for data, less for each mode
+    that is missed and each sample that is of no mode.
     """
 
     means: jax.Array
@@ -72,17 +72,13 @@ class Scores(Measure):
     latents: jax.Array
 
     def of(self, points: jax.Array) -> dict[str, jax.Array]:
-        modes = len(self.means)
-        distance = jnp.linalg.norm(points[:, None] - self.means[None], axis=-1)
-        near = (distance <= 3 * self.std) & (distance == distance.min(axis=1, keepdims=True))
-        share = jnp.mean(near, axis=0)
-        good = jnp.sum(share)
-        frequency = jnp.where(good > 0, share / jnp.where(good > 0, good, 1), jnp.eye(modes)[0])
+        modes, coverage = len(self.means), theory.mode_coverage(points, self.means, self.std)
+        share = coverage.counts.astype(points.dtype) / len(points)
         return {
             "overlap": jnp.sum(jnp.minimum(share, 1 / modes)),
-            "modes": jnp.sum(share > 0).astype(jnp.float32),
-            "high_quality": good,
-            "reverse_kl": math.log(modes) - jnp.sum(jax.scipy.special.entr(frequency)),
+            "modes": coverage.captured.astype(points.dtype),
+            "high_quality": coverage.high_quality,
+            "reverse_kl": jnp.nan_to_num(coverage.reverse_kl, nan=math.log(modes)),
         }
 
     def __call__(self, players: go.Players) -> jax.Array:
@@ -146,20 +142,11 @@ def gan_line(make: Make, contest: Contest, args: GanArgs) -> tuple[dict[str, Any
     return {
         "step_size": float(rates[best]),
         "grid_end": best in (0, len(rates) - 1),
-        **summary_of({name: np.asarray(scores[name]) for name in SCORES}),
+        **means_with_errors({name: np.asarray(scores[name]) for name in SCORES}),
         "rounds": int(np.max(np.asarray(plays.rounds)[best])),
         "seconds_with_compilation": seconds,
         "curve": curve[best].mean(axis=0).tolist(),
     }, np.asarray(points)
-
-
-def summary_of(scores: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean and standard error over seeds."""
-    numbers = {}
-    for name, values in scores.items():
-        numbers[name] = float(np.mean(values))
-        numbers[f"{name}_error"] = float(np.std(values, ddof=1) / math.sqrt(len(values)))
-    return numbers
 
 
 def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any], np.ndarray]:
@@ -169,7 +156,8 @@ def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 9), args.seeds)
     points = jax.vmap(lambda key: law.sample(key, SAMPLES))(keys)
     values = jax.vmap(scores.of)(points)
-    return summary_of({name: np.asarray(values[name]) for name in SCORES}), np.asarray(points)
+    line = means_with_errors({name: np.asarray(values[name]) for name in SCORES})
+    return line, np.asarray(points)
 
 
 def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
