@@ -101,10 +101,11 @@ class RunFolder:
         if not self.resumed:
             return
         saved = json.loads((self.path / "config.json").read_text()).get("data", {})
-        if saved.get("sha256") != data["sha256"]:
+        # Exact densities have no checksum: their name is a flag, which cannot have changed.
+        if saved.get("sha256") != data.get("sha256"):
             raise UserError(
-                f"--resume {self.path}: the run began with other data than {data['source']} has "
-                "now; restore the file, or start a new run."
+                f"--resume {self.path}: the run began with other data than "
+                f"{data.get('source', data.get('name'))} has now; restore them, or start a new run."
             )
 
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:

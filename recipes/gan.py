@@ -46,8 +46,8 @@ class Args(DataArgs):
 
     data: str = "two_normals"
     """An exact density: normal, two_normals, three_normals on the line, ring or grid in the plane.
-    Or data: digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir),
-    swiss_roll, or a .npy or .npz file."""
+    Or data: digits (scikit-learn's 8x8), mnist, fashion_mnist or cifar10 (files in --data-dir),
+    swiss_roll, a .npy or .npz file, or a folder of images."""
     loss: Literal["minimax", "non_saturating"] = "non_saturating"
     """What the generator minimises: E log(1 - D), which saturates, or -E log D."""
     penalty: Literal["none", "r1", "r2", "gp"] | None = None
@@ -168,8 +168,10 @@ def run(args: Args) -> Result:
     begin = time.perf_counter()
     args, data = resolve(args)
     folder = open_run("gan", args, MAY_CHANGE_ON_RESUME)
+    described = data.describe()
+    folder.check_data(described)
     print(f"{data}\nwriting to {folder.path}", flush=True)
-    folder.write_config("gan", args, data.describe())
+    folder.write_config("gan", args, described)
     _, key_play, _ = _keys(args)
     game, players = set_up(args, data)
     judge = make_judge(args, folder, data)

@@ -124,8 +124,10 @@ def run(args: Args) -> Result:
     begin = time.perf_counter()
     args, data = resolve(args)
     folder = open_run("wgan", args, MAY_CHANGE_ON_RESUME)
+    described = data.describe()
+    folder.check_data(described)
     print(f"{data}\nwriting to {folder.path}", flush=True)
-    folder.write_config("wgan", args, data.describe())
+    folder.write_config("wgan", args, described)
 
     _, key_play, key_latents, key_lines = _keys(args)
     game, players = set_up(args, data)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import gameopt as go
-from recipes import _cli, _data, wgan
+from recipes import _cli, _data, gan, wgan
 from recipes._errors import UserError
 from recipes._optimizers import OptimizerArgs
 
@@ -181,6 +181,31 @@ def test_a_resumed_run_is_the_same_run(tmp_path, float32, monkeypatch):
     config.write_text(config.read_text().replace('"recipe": "wgan"', '"recipe": "vae"'))
     with pytest.raises(UserError, match=r"is a run of recipes\.vae"):
         wgan.run(parsed())
+
+
+@pytest.mark.parametrize("recipe", [wgan, gan])
+def test_a_run_does_not_go_on_with_other_data(recipe, tmp_path, float32, monkeypatch, capsys):
+    """Stopped, and the file changed: status 2, one line, every byte of the folder as it was."""
+    path, run = tmp_path / "x.npy", tmp_path / "run"
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    np.save(path, points)
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        recipe.run(recipe.Args(data=str(path), batch_size=8, eval_size=8, out=run))
+    np.save(path, points + 1)
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    monkeypatch.setattr("sys.argv", [recipe.__name__, "--resume", str(run), "--steps", "4"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        recipe.main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert f"--resume {run}: the run began with other data than {path} has now" in err
+    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
 
 def test_overwrite_replaces_an_earlier_run(tmp_path, float32):
