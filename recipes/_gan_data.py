@@ -35,10 +35,11 @@ class DataArgs(ProbeArgs):
     """The flags of every GAN that is trained on a data set."""
 
     data: str = "digits"
-    """digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir), ring, grid,
-    swiss_roll, or a .npy or .npz file."""
+    """digits (scikit-learn's 8x8), mnist, fashion_mnist or cifar10 (files in --data-dir), ring,
+    grid, swiss_roll, a .npy or .npz file, or a folder of images."""
     data_dir: Path | None = None
-    """Folder with the four IDX files of mnist or fashion_mnist, gzipped or not."""
+    """Folder with the four IDX files of mnist or fashion_mnist, gzipped or not; or with the batches
+    of cifar10, binary or for Python."""
     standardize: bool = True
     """For vectors and points in the plane from a file: train on columns of mean 0 and deviation 1.
     Distances are then in deviations; generated.npy is in the file's units."""

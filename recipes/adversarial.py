@@ -49,10 +49,11 @@ class Args(CommonArgs):
     """Train classifiers against perturbations and attack them on held-out images."""
 
     data: str = "digits"
-    """digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir), or a .npz file
-    with images and labels."""
+    """digits (scikit-learn's 8x8), mnist, fashion_mnist or cifar10 (files in --data-dir), a .npz
+    file with images and labels, or a folder of images whose subfolders are the classes."""
     data_dir: Path | None = None
-    """Folder with the eight IDX files of mnist or fashion_mnist, gzipped or not."""
+    """Folder with the eight IDX files of mnist or fashion_mnist, gzipped or not; or with all six
+    batches of cifar10."""
     solver: Literal["all", "none", "simultaneous", "alternating", "inner_steps"] = "all"
     """How the game is played: both at once; the adversary first and then the classifier; the
     adversary --inner-steps times; or not at all (none), plain training. Default: all of them."""

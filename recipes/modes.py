@@ -22,7 +22,7 @@ import numpy as np
 
 from recipes import _cli
 from recipes._classifier import CACHE, trained_classifier
-from recipes._data import load_labelled
+from recipes._data import Dataset, load_labelled
 from recipes._errors import UserError
 from recipes._flags import check_above_zero, check_least
 from recipes._mode_data import DATA, LAWS, ModeData, mixture, stacked
@@ -216,13 +216,18 @@ def settings_of(args: Args) -> tuple[list[Setting], list[Setting]]:
     return list(dict.fromkeys(methods)), list(dict.fromkeys(varied))
 
 
+def digits_of(args: Args) -> tuple[Dataset, Dataset, int]:
+    """The images that stacked ones are made of, as `load_labelled` gives them."""
+    return load_labelled(args.digits, args.data_dir, flag="--digits")
+
+
 def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
     """The data that the flags name; a classifier is trained if the modes are digits.
 
     **Raises:** `UserError` if files are not there or not sound.
     """
     found: dict[str, ModeData] = {}
-    images = load_labelled(args.digits, args.data_dir) if "stacked" in (args.data or ()) else None
+    images = digits_of(args) if "stacked" in (args.data or ()) else None
     for name in args.data or ():
         if name in LAWS:
             key = jax.random.fold_in(jax.random.key(args.seed), DATA.index(name))
@@ -254,7 +259,7 @@ def run(args: Args) -> Result:
     begin = time.perf_counter()
     args = resolve(args)
     if "stacked" in (args.data or ()):
-        load_labelled(args.digits, args.data_dir)  # its faults come before the folder
+        digits_of(args)  # its faults come before the folder
     folder = open_run("modes", args, MAY_CHANGE_ON_RESUME)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("modes", args, {"names": list(args.data or ())})

@@ -8,10 +8,18 @@ import numpy as np
 
 from recipes._data._builtin import digits, grid, ring, swiss_roll
 from recipes._data._builtin_tables import TABLES as TABLES
+from recipes._data._cifar import load_cifar10
 from recipes._data._csv import Roles as Roles, load_csv as load_csv, write_csv as write_csv
-from recipes._data._dataset import Dataset as Dataset, check_labels, check_points, kind_of
+from recipes._data._dataset import (
+    Dataset as Dataset,
+    check_labels,
+    check_points,
+    image_points,
+    kind_of,
+)
 from recipes._data._files import load_array_file
 from recipes._data._idx import read_idx
+from recipes._data._picture_folder import load_picture_folder
 from recipes._data._point_csv import load_point_csv as load_point_csv
 from recipes._data._scaling import Scaling as Scaling, standardized as standardized
 from recipes._data._split import (
@@ -36,66 +44,113 @@ Split = Literal["train", "test"]
 
 TOYS: dict[str, Callable[[int], Dataset]] = {"ring": ring, "grid": grid, "swiss_roll": swiss_roll}
 IDX = ("mnist", "fashion_mnist")
-NAMES = ("digits", *IDX, *TOYS)
+CIFAR = "cifar10"
+NAMES = ("digits", *IDX, CIFAR, *TOYS)
 
 
-def load(data: str, data_dir: Path | None = None, seed: int = 0, split: Split = "train") -> Dataset:
+def load(
+    data: str,
+    data_dir: Path | None = None,
+    seed: int = 0,
+    split: Split = "train",
+    *,
+    image_size: int | None = None,
+    flag: str = "--data",
+) -> Dataset:
     """A data set.
 
     **Arguments:**
 
-    - `data`: one of `NAMES`, or the path of a .npy or .npz file.
-    - `data_dir`: where the IDX files of mnist and fashion_mnist are.
+    - `data`: one of `NAMES`, or the path of a .npy or .npz file or of a folder of images.
+    - `data_dir`: where the files of mnist, fashion_mnist and cifar10 are.
     - `seed`: of what is drawn, for the toys.
-    - `split`: which pair of IDX files; other data have only `train`.
+    - `split`: which files of these three; other data have only `train`.
+    - `image_size`: pixels a side, to which images of a folder are cut and resampled. Other images
+      must have it.
+    - `flag`: what the user named the data by, for the errors.
 
     **Raises:** `UserError` if it is not there or not sound.
     """
+    if image_size is not None and image_size < 2:
+        raise UserError(f"--image-size must be at least 2, got {image_size}.")
+    if data not in NAMES and Path(data).is_dir():
+        return load_picture_folder(Path(data), image_size)
+    found = _load_as_it_is(data, data_dir, seed, split, flag)
+    if image_size is not None:
+        _check_image_size(found, image_size, f"{flag} {data}")
+    return found
+
+
+def _load_as_it_is(data: str, data_dir: Path | None, seed: int, split: Split, flag: str) -> Dataset:
     if data == "digits":
         return digits()
     if data in TOYS:
         return TOYS[data](seed)
     if data in IDX:
-        return _load_idx(data, data_dir, split)
+        return _load_idx(data, data_dir, split, flag)
+    if data == CIFAR:
+        return load_cifar10(data_dir, split, flag)
     if Path(data).suffix.lower() in (".npy", ".npz"):
         return load_array_file(Path(data))
-    raise UserError(f"--data {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file.")
+    raise UserError(
+        f"{flag} {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file, nor a folder of "
+        "images."
+    )
 
 
-def load_labelled(data: str, data_dir: Path | None = None) -> tuple[Dataset, Dataset, int]:
+def _check_image_size(data: Dataset, size: int, where: str) -> None:
+    if data.kind != "image":
+        raise UserError(f"--image-size: {where} is of kind {data.kind}, no images; leave it out.")
+    height, width = data.points.shape[1:3]
+    if (height, width) != (size, size):
+        raise UserError(
+            f"--image-size {size}: {where} has images of {width}x{height} pixels, and only those "
+            "of a folder are resized; leave it out."
+        )
+
+
+def load_labelled(
+    data: str,
+    data_dir: Path | None = None,
+    *,
+    image_size: int | None = None,
+    flag: str = "--data",
+) -> tuple[Dataset, Dataset, int]:
     """Labelled images to learn from, others held out, and the number of classes.
 
-    mnist and fashion_mnist have their own test files; of other data a fifth is held out.
+    mnist, fashion_mnist and cifar10 have their own test files; of other data a fifth is held out.
+
+    **Arguments:** as of `load`.
 
     **Raises:** `UserError` if `load` does, or if they are no images with labels.
     """
-    if data in IDX:
-        train, held_out = load(data, data_dir), load(data, data_dir, split="test")
+    train = load(data, data_dir, image_size=image_size, flag=flag)
+    if data in (*IDX, CIFAR):
+        held_out = load(data, data_dir, split="test", image_size=image_size, flag=flag)
     else:
-        train, held_out = hold_out(load(data, data_dir))
-    return train, held_out, check_labelled_images(train, held_out)
+        train, held_out = hold_out(train)
+    return train, held_out, check_labelled_images(train, held_out, flag)
 
 
-def _load_idx(name: str, data_dir: Path | None, split: Split) -> Dataset:
+def _load_idx(name: str, data_dir: Path | None, split: Split, flag: str) -> Dataset:
     prefix = "train" if split == "train" else "t10k"
     wanted = [f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"]
     listing = " and ".join(f"{file}(.gz)" for file in wanted)
     if data_dir is None:
-        raise UserError(f"--data {name} needs --data-dir, a folder with {listing}.")
+        raise UserError(f"{flag} {name} needs --data-dir, a folder with {listing}.")
     found = [_find(data_dir, file) for file in wanted]
     if not data_dir.is_dir() or None in found:
         missing = [f"{w}(.gz)" for w, path in zip(wanted, found, strict=True) if path is None]
         why = "is no folder" if not data_dir.is_dir() else f"lacks {' and '.join(missing)}"
-        raise UserError(f"--data-dir {data_dir} {why}; --data {name} reads {listing} there.")
+        raise UserError(f"--data-dir {data_dir} {why}; {flag} {name} reads {listing} there.")
     images_path, labels_path = (path for path in found if path is not None)
     images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
     if images.dtype != np.uint8:
         raise UserError(f"{images_path} holds {images.dtype}, where bytes are expected as pixels.")
     kind_of(images.shape, str(images_path))
     check_points(images, str(images_path))
-    points = images.astype(np.float32) / np.float32(127.5) - 1
-    labels = check_labels(labels, len(points), f"{labels_path} (for {images_path.name})")
-    return Dataset(name, points, labels, "image", f"IDX files in {data_dir}")
+    labels = check_labels(labels, len(images), f"{labels_path} (for {images_path.name})")
+    return Dataset(name, image_points(images), labels, "image", f"IDX files in {data_dir}")
 
 
 def _find(folder: Path, name: str) -> Path | None:

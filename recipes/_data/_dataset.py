@@ -60,6 +60,15 @@ def kind_of(shape: tuple[int, ...], where: str) -> Kind:
     )
 
 
+def image_points(pixels: np.ndarray) -> np.ndarray:
+    """Pixels in 0..255, of any shape, as float32 in [-1, 1]."""
+    points = pixels.astype(np.float32)
+    # In place: a data set of images may fill half of the memory.
+    points /= np.float32(127.5)
+    points -= 1
+    return points
+
+
 def as_points(raw: np.ndarray, where: str) -> np.ndarray:
     """Points as float32; a `UserError` if they are too few, or not finite, or too large for it."""
     check_points(raw, where)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes._data._dataset import Dataset, as_points, check_labels, kind_of
+from recipes._data._dataset import Dataset, as_points, check_labels, image_points, kind_of
 from recipes._errors import UserError
 
 MAGIC = (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")
@@ -38,7 +38,7 @@ def load_array_file(path: Path) -> Dataset:
 def _image_range(points: np.ndarray, dtype: np.dtype, where: str) -> np.ndarray:
     low, high = float(points.min()), float(points.max())
     if dtype == np.uint8:
-        return points / np.float32(127.5) - 1
+        return image_points(points)
     if low >= -1 and high <= 1:
         return points if low < 0 else points * 2 - 1
     raise UserError(

@@ -1,12 +1,11 @@
 """The IDX format of MNIST: a magic number, big-endian sizes, and the numbers themselves."""
 
-import gzip
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from recipes._data._raw_bytes import read_bytes
 from recipes._errors import UserError
 
 TYPES = {
@@ -26,7 +25,7 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     **Raises:** `UserError` if the file cannot be read, is no IDX file, has another number of axes,
     or does not have exactly as many bytes as its header says.
     """
-    raw = _bytes(path)
+    raw = read_bytes(path)
     if len(raw) < 4 or raw[:2] != b"\x00\x00" or raw[2] not in TYPES:
         raise UserError(
             f"{path} is no IDX file: it begins with 0x{raw[:4].hex()}, where two zeros, a type and "
@@ -52,16 +51,3 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     if expected == 0:
         raise UserError(f"{path} is empty: its header says {'x'.join(map(str, shape))}.")
     return np.frombuffer(raw, dtype, offset=header).reshape(shape)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-        # Told by its content: a file that was unpacked by a browser often keeps the name.
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except EOFError:
-        raise UserError(f"{path} is truncated: its gzip stream ends early; get it again.") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path} is corrupt: {error}; get the file again.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error

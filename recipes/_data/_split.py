@@ -23,26 +23,26 @@ def hold_out(data: Dataset) -> tuple[Dataset, Dataset]:
     return rows(order[held_out:]), rows(order[:held_out])
 
 
-def check_labelled_images(train: Dataset, held_out: Dataset) -> int:
+def check_labelled_images(train: Dataset, held_out: Dataset, flag: str = "--data") -> int:
     """The number of classes, 0 to the largest label; a `UserError` if there is nothing to classify.
 
-    Both parts must be images of one shape, with labels.
+    Both parts must be images of one shape, with labels. `flag`: what the user named them by.
     """
     if train.kind != "image":
-        raise UserError(f"--data {train.name} is of kind {train.kind}; images are needed.")
+        raise UserError(f"{flag} {train.name} is of kind {train.kind}; images are needed.")
     if train.points.shape[1:] != held_out.points.shape[1:]:
         raise UserError(
-            f"--data {train.name} has training images of shape {train.points.shape[1:]} and "
+            f"{flag} {train.name} has training images of shape {train.points.shape[1:]} and "
             f"held-out ones of {held_out.points.shape[1:]}."
         )
     if train.labels is None or held_out.labels is None:
-        raise UserError(f"--data {train.name} has no labels, and a classifier needs them.")
+        raise UserError(f"{flag} {train.name} has no labels, and a classifier needs them.")
     if len(held_out.points) < 1 or len(np.unique(train.labels)) < 2:
-        raise UserError(f"--data {train.name} has fewer than two classes, or too few images.")
+        raise UserError(f"{flag} {train.name} has fewer than two classes, or too few images.")
     labels = np.concatenate([train.labels, held_out.labels])
     if labels.min() < 0 or labels.max() >= MOST_CLASSES:
         raise UserError(
-            f"--data {train.name} has labels from {labels.min()} to {labels.max()}; expected "
+            f"{flag} {train.name} has labels from {labels.min()} to {labels.max()}; expected "
             f"classes from 0 to at most {MOST_CLASSES - 1}."
         )
     return int(labels.max()) + 1

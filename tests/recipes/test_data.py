@@ -172,7 +172,9 @@ def test_labels_must_be_as_many_as_images(tmp_path):
 
 def test_an_unknown_name_lists_the_known():
     """All of them."""
-    refused(lambda: _data.load("cifar"), "--data cifar", *_data.NAMES, ".npy or .npz")
+    refused(
+        lambda: _data.load("cifar"), "--data cifar", *_data.NAMES, ".npy or .npz", "nor a folder"
+    )
 
 
 def test_importing_the_data_is_light():

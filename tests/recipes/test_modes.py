@@ -12,7 +12,7 @@ import pytest
 
 import gameopt as go
 import theory
-from recipes import _cli, modes
+from recipes import _cli, _data, modes
 from recipes._errors import UserError
 from recipes._mode_data import StackedJudge, mixture
 from recipes._mode_methods import METHODS, make_game
@@ -227,6 +227,20 @@ def test_a_wrong_flag_is_one_line_before_anything_is_written(change, message, tm
     args = dataclasses.replace(TINY, out=tmp_path / "run", **change)
     with pytest.raises(UserError, match=message):
         modes.run(args)
+    assert not (tmp_path / "run").exists()
+
+
+def test_errors_of_digits_name_the_flag_they_were_given_by(tmp_path):
+    """--data is something else here; and nothing is written."""
+    args = dataclasses.replace(
+        TINY, data=("stacked",), digits="mnist", data_dir=tmp_path, out=tmp_path / "run"
+    )
+    with pytest.raises(UserError, match=r"lacks train-images.*; --digits mnist reads"):
+        modes.run(args)
+    images = _data.load("digits")
+    unlabelled = dataclasses.replace(images, labels=None)
+    with pytest.raises(UserError, match=r"^--digits digits has no labels"):
+        _data.check_labelled_images(unlabelled, unlabelled, "--digits")
     assert not (tmp_path / "run").exists()
 
 
