@@ -1,6 +1,7 @@
 """One picture file as bytes: greyscale or RGB, upright, on white, of the size asked for."""
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,10 +30,15 @@ def pictures_can_be_read(folder: Path) -> Iterator[None]:
             f"{folder} is a folder, and Pillow, which reads images, is not installed: "
             "pip install pillow."
         ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of metadata, which are not used
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+    log, quiet = logging.getLogger("PIL"), logging.NullHandler()
+    log.addHandler(quiet)  # what is wrong with a file is said once, in an error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata, which are not used
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        log.removeHandler(quiet)
 
 
 def read_picture(path: Path, size: int | None) -> np.ndarray:
@@ -72,10 +78,10 @@ def _eight_bits(image: "Image") -> "Image":
         raise ValueError("its pixels are floats, whose range is unknown; save it with 8 or 16 bits")
     if not image.mode.startswith("I"):
         return image
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(image).astype(np.int32)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError(f"its pixels are from {values.min()} to {values.max()}, beyond 16 bits")
-    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def _on_white(image: "Image") -> "Image":

@@ -84,7 +84,7 @@ def half_transparent(mode):
 
 def with_palette(**info):
     """Indices 0, 1 and 2 of red, green and blue."""
-    image = Image.fromarray(np.array([[0, 1, 2]] * 2, np.uint8), "P")
+    image = Image.frombytes("P", (3, 2), bytes([0, 1, 2] * 2))
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     image.info |= info
     return image
@@ -92,8 +92,8 @@ def with_palette(**info):
 
 def of_cmyk():
     """No ink, all of cyan, all of black."""
-    inks = np.array([[[0, 0, 0, 0], [255, 0, 0, 0], [0, 0, 0, 255]]] * 2, np.uint8)
-    return Image.fromarray(inks, "CMYK")
+    inks = [0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255]
+    return Image.frombytes("CMYK", (3, 2), bytes(inks * 2))
 
 
 MODES = {
