@@ -91,7 +91,7 @@ def _load_as_it_is(data: str, data_dir: Path | None, seed: int, split: Split, fl
     if data == CIFAR:
         return load_cifar10(data_dir, split, flag)
     if Path(data).suffix.lower() in (".npy", ".npz"):
-        return load_array_file(Path(data))
+        return load_array_file(Path(data), flag)
     raise UserError(
         f"{flag} {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file, nor a folder of "
         "images."

@@ -15,16 +15,18 @@ POINTS = ("points", "images", "x", "data", "arr_0")
 LABELS = ("labels", "y")
 
 
-def load_array_file(path: Path) -> Dataset:
+def load_array_file(path: Path, flag: str) -> Dataset:
     """A .npy array of points, or a .npz with points and perhaps labels.
 
     Images are bytes in 0..255, or floats in [-1, 1] or [0, 1]; they come out in [-1, 1]. Floats
     without a negative pixel are taken to be in [0, 1]. Vectors and points in the plane keep their
     units.
 
+    **Arguments:** `flag`: what the user named it by, for the errors.
+
     **Raises:** `UserError` for a file that cannot be read or holds no usable points.
     """
-    raw, raw_labels, where = _read(path)
+    raw, raw_labels, where = _read(path, flag)
     if raw.dtype.kind not in "fiub" or raw.ndim == 0:
         raise UserError(f"{where} has dtype {raw.dtype} and shape {raw.shape}; numbers are needed.")
     kind = kind_of(raw.shape, where)
@@ -47,10 +49,10 @@ def _image_range(points: np.ndarray, dtype: np.dtype, where: str) -> np.ndarray:
     )
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None, str]:
+def _read(path: Path, flag: str) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Points, labels, and what to call them in an error."""
     if not path.is_file():
-        raise UserError(f"--data {path}: there is no such file.")
+        raise UserError(f"{flag} {path}: there is no such file.")
     try:
         # Opened here, because numpy leaves a damaged archive open.
         with path.open("rb") as file:

@@ -79,7 +79,7 @@ def test_wrong_arrays_are_refused_by_name(tmp_path, name):
 
 def test_files_that_are_no_array_files(tmp_path):
     """Missing, cut off, not what they seem, without points, with other labels."""
-    refused(lambda: _data.load(str(tmp_path / "gone.npy")), "gone.npy", "no such file")
+    refused(lambda: _data.load(str(tmp_path / "gone.npy"), flag="--x"), "--x", "no such file")
     (tmp_path / "text.npy").write_text("hello")
     refused(lambda: _data.load(str(tmp_path / "text.npy")), "text.npy", "0x68656c6c6f")
     np.save(tmp_path / "cut.npy", np.ones((9, 4)))
