@@ -1,0 +1,152 @@
+"""Convolutional layers. Each maps one image `(height, width, channels)`."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from models.convolution import Padding, convolve, geometry, transposed_convolve
+
+Image = Float[Array, "h w c"]
+
+
+class Conv2d(eqx.Module):
+    r"""A convolution with stride, padding and dilation, and a bias for each channel.
+
+    - `kernel`: shape `(kh, kw, in, out)`. `bias`: shape `(out,)`, or `None`.
+    - `stride`, `padding`, `dilation`: as in `models.convolution.geometry`. Static.
+    """
+
+    kernel: Float[Array, "kh kw in out"]
+    bias: Float[Array, " out"] | None
+    stride: int | tuple[int, int] = eqx.field(static=True)
+    padding: Padding = eqx.field(static=True)
+    dilation: int | tuple[int, int] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        init: Initializer,
+        key: PRNGKeyArray,
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: Padding = "same",
+        dilation: int | tuple[int, int] = 1,
+        bias: bool = True,
+    ):
+        """`init` draws the kernel, such as `jax.nn.initializers.he_normal()`; the bias is 0."""
+        height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+        self.kernel = init(key, (height, width, in_channels, out_channels))
+        self.bias = jnp.zeros((out_channels,), self.kernel.dtype) if bias else None
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+
+    def __call__(self, x: Image) -> Image:
+        kernel = self.kernel
+        where = geometry(x.shape[:2], kernel.shape[:2], self.stride, self.padding, self.dilation)
+        y = convolve(x, kernel, where)
+        return y if self.bias is None else y + self.bias
+
+
+class ConvTranspose2d(eqx.Module):
+    r"""A transposed convolution: the gradient of a `Conv2d` with respect to its input.
+
+    With the convolution's own kernel it takes images of the shape that the convolution gives to
+    images of the shape that it takes. So its kernel has the shape `(kh, kw, out, in)`, and what
+    it gives has the channels `out`.
+
+    - `bias`: shape `(out,)`, or `None`. `stride`, `padding`, `dilation`: the convolution's. Static.
+    - `out_shape`: height and width of what it gives, where the stride leaves a choice; the
+      smallest if left out, and the stride times the input with padding `same`. Static.
+    """
+
+    kernel: Float[Array, "kh kw out in"]
+    bias: Float[Array, " out"] | None
+    stride: int | tuple[int, int] = eqx.field(static=True)
+    padding: Padding = eqx.field(static=True)
+    dilation: int | tuple[int, int] = eqx.field(static=True)
+    out_shape: tuple[int, int] | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        init: Initializer,
+        key: PRNGKeyArray,
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: Padding = "same",
+        dilation: int | tuple[int, int] = 1,
+        out_shape: tuple[int, int] | None = None,
+        bias: bool = True,
+    ):
+        """`init` draws the kernel as one from `in` to `out` channels; the bias is 0."""
+        height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+        kernel = init(key, (height, width, in_channels, out_channels))
+        self.kernel = kernel.swapaxes(2, 3)
+        self.bias = jnp.zeros((out_channels,), self.kernel.dtype) if bias else None
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.out_shape = out_shape
+
+    def __call__(self, x: Image) -> Image:
+        where = self._geometry(x.shape[:2])
+        if where.out_shape != x.shape[:2]:
+            raise ValueError(
+                f"No convolution with this stride and padding takes images of {where.in_shape} to "
+                f"{x.shape[:2]}; it gives {where.out_shape}. Choose another out_shape."
+            )
+        y = transposed_convolve(x, self.kernel, where)
+        return y if self.bias is None else y + self.bias
+
+    def _geometry(self, shape: tuple[int, int]) -> Any:
+        of = lambda size: geometry(
+            size, self.kernel.shape[:2], self.stride, self.padding, self.dilation
+        )
+        if self.out_shape is not None:
+            return of(self.out_shape)
+        stride, dilation = ((v, v) if isinstance(v, int) else v for v in (self.stride, self.dilation))
+        if self.padding == "same":
+            return of((shape[0] * stride[0], shape[1] * stride[1]))
+        pads = geometry((10**6, 10**6), self.kernel.shape[:2], 1, self.padding).padding
+        size = [
+            (n - 1) * s + d * (k - 1) + 1 - sum(pad)
+            for n, s, d, k, pad in zip(shape, stride, dilation, self.kernel.shape, pads, strict=False)
+        ]
+        return of((size[0], size[1]))
+
+
+class Resize(eqx.Module):
+    """Nearest neighbours: every pixel `n // h` times down and `m // w` times across.
+
+    Before a convolution: a resize-convolution. Where the size is no multiple of the input's, the
+    last row or column is repeated.
+
+    - `shape`: height and width of what it gives, $(n, m)$. Static.
+
+    !!! cite "Source"
+
+        Odena, Dumoulin & Olah (2016), Distill, doi:10.23915/distill.00003.
+    """
+
+    shape: tuple[int, int] = eqx.field(static=True)
+
+    def __call__(self, x: Image) -> Image:
+        height, width, channels = x.shape
+        down, across = self.shape[0] // height, self.shape[1] // width
+        if min(down, across) < 1:
+            raise ValueError(f"Resize enlarges; {x.shape[:2]} is larger than {self.shape}.")
+        x = jnp.broadcast_to(x[:, None, :, None], (height, down, width, across, channels))
+        x = x.reshape(height * down, width * across, channels)
+        missing = ((0, self.shape[0] - len(x)), (0, self.shape[1] - x.shape[1]), (0, 0))
+        return jnp.pad(x, missing, mode="edge") if any(map(sum, missing)) else x
+
+
+def average_pool(x: Image, factor: int = 2) -> Image:
+    """The mean of every square of `factor` times `factor` pixels; what is left over is cut off."""
+    height, width = x.shape[0] // factor, x.shape[1] // factor
+    x = x[: height * factor, : width * factor]
+    return x.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))

@@ -1,0 +1,266 @@
+r"""Convolution as one trilinear form, and the three maps that it gives.
+
+$T(x, w, g) = \sum x_{n,\,si + da - p,\,c}\; w_{a,c,o}\; g_{n,i,o}$ over samples $n$, places $i$,
+offsets $a$ in the kernel, and channels, with stride $s$, dilation $d$ and padding $p$. Held fixed in
+two of its three arguments it is linear in the third, and so there are three maps:
+
+- the convolution, from $x$ and $w$ to what stands with $g$;
+- the transposed convolution, from $g$ and $w$ to what stands with $x$: the gradient of a
+  convolution with respect to its input (Dumoulin & Visin 2016, arXiv:1603.07285, section 4);
+- the kernel's gradient, from $x$ and $g$ to what stands with $w$.
+
+Every derivative of one of them, of any order, is one of them again. So they are three JAX
+primitives, and each has two ways to be computed: on a GPU or TPU by XLA's convolution, on a CPU as
+matrix products (`models.matrix_convolution`), because XLA's convolution inside a `scan` is slower
+there by orders of magnitude. Images are `(height, width, channels)`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import Array, Float
+
+from models import matrix_convolution as matrix
+
+Pairs = tuple[tuple[int, int], tuple[int, int]]
+Padding = Literal["same", "valid"] | int | Pairs
+
+
+class Geometry(NamedTuple):
+    """Where the kernel is laid on the image; hashable.
+
+    - `in_shape`: height and width of the image. `kernel_shape`: those of the kernel.
+    - `stride`, `dilation`: down and across. `padding`: before and after, down and across.
+    """
+
+    in_shape: tuple[int, int]
+    kernel_shape: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: Pairs
+
+    @property
+    def out_shape(self) -> tuple[int, int]:
+        """Height and width of what the convolution gives."""
+        height, width = (
+            (self.in_shape[i] + sum(self.padding[i]) - self.dilation[i] * (self.kernel_shape[i] - 1) - 1)
+            // self.stride[i]
+            + 1
+            for i in (0, 1)
+        )
+        return height, width
+
+
+def geometry(
+    in_shape: tuple[int, int],
+    kernel_shape: tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    padding: Padding = "same",
+    dilation: int | tuple[int, int] = 1,
+) -> Geometry:
+    """The geometry of a convolution.
+
+    **Arguments:**
+
+    - `in_shape`, `kernel_shape`: height and width of image and kernel.
+    - `padding`: `same`, which gives the image's shape divided by the stride and rounded up; `valid`,
+      none; a number for all sides; or pairs.
+
+    **Raises:** `ValueError` for a number below its least, or a kernel that the image has no room for.
+    """
+    stride, dilation = _pair(stride), _pair(dilation)
+    for name, pair in (("stride", stride), ("dilation", dilation), ("kernel size", kernel_shape)):
+        if min(pair) < 1:
+            raise ValueError(f"A convolution needs a {name} of at least 1, got {pair}.")
+    if padding == "same":
+        sizes = zip(in_shape, kernel_shape, stride, dilation, strict=True)
+        missing = [max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n) for n, k, s, d in sizes]
+        rows, columns = ((lost // 2, lost - lost // 2) for lost in missing)
+        pairs = (rows, columns)
+    elif padding == "valid":
+        pairs = ((0, 0), (0, 0))
+    elif isinstance(padding, int):
+        pairs = ((padding, padding), (padding, padding))
+    elif isinstance(padding, tuple):
+        pairs = padding
+    else:
+        raise ValueError(f'padding must be "same", "valid", a number or pairs, got {padding!r}.')
+    found = Geometry(tuple(in_shape), tuple(kernel_shape), stride, dilation, pairs)
+    if min(found.out_shape) < 1:
+        raise ValueError(
+            f"A {kernel_shape} kernel with dilation {dilation} has no room in an image of "
+            f"{in_shape} with padding {pairs}: pad more, or take a smaller kernel."
+        )
+    return found
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def convolve(
+    x: Float[Array, "h w in"], kernel: Float[Array, "kh kw in out"], where: Geometry
+) -> Float[Array, "i j out"]:
+    r"""$y_{i,o} = \sum_{a,c} x_{si + da - p,\,c}\, w_{a,c,o}$: one image and a kernel.
+
+    As in every neural network it is a correlation: the kernel is not flipped.
+
+    **Returns:** shape `(*where.out_shape, out)`.
+    """
+    _check(x.shape[:2], where.in_shape, "image", "in_shape")
+    return _convolution.bind(x[None, None], kernel[None], geometry=where)[0, 0]
+
+
+def transposed_convolve(
+    g: Float[Array, "i j out"], kernel: Float[Array, "kh kw in out"], where: Geometry
+) -> Float[Array, "h w in"]:
+    r"""$\sum_{i,o} g_{i,o}\, w_{a,c,o}$ at the places $si + da - p$: `convolve` transposed.
+
+    For every image `x` the inner products `vdot(convolve(x, kernel, where), g)` and
+    `vdot(x, transposed_convolve(g, kernel, where))` are equal.
+
+    **Returns:** shape `(*where.in_shape, in)`.
+    """
+    _check(g.shape[:2], where.out_shape, "image", "out_shape")
+    return _transposed_convolution.bind(g[None, None], kernel[None], geometry=where)[0, 0]
+
+
+def _check(found: tuple[int, ...], wanted: tuple[int, int], what: str, name: str) -> None:
+    if tuple(found) != wanted:
+        raise ValueError(f"The {what} is of {tuple(found)}, and the geometry's {name} is {wanted}.")
+
+
+# Every operand of a primitive has an axis in front for as many kernels as there are, and images
+# have one of the batch behind it: x is (e, n, h, w, in), g is (e, n, i, j, out), kernels are
+# (e, kh, kw, in, out).
+
+
+def _convolution_shape(x: Any, kernel: Any, *, geometry: Geometry) -> tuple[int, ...]:
+    return (*x.shape[:2], *geometry.out_shape, kernel.shape[-1])
+
+
+def _transposed_shape(g: Any, kernel: Any, *, geometry: Geometry) -> tuple[int, ...]:
+    return (*g.shape[:2], *geometry.in_shape, kernel.shape[-2])
+
+
+def _kernel_shape(x: Any, g: Any, *, geometry: Geometry) -> tuple[int, ...]:
+    return (x.shape[0], *geometry.kernel_shape, x.shape[-1], g.shape[-1])
+
+
+def _by_xla(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """XLA's convolution of a batch `(n, h, w, in)`."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        geometry.stride,
+        geometry.padding,
+        rhs_dilation=geometry.dilation,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _transposed_by_xla(g: Array, kernel: Array, geometry: Geometry) -> Array:
+    shape = (len(g), *geometry.in_shape, kernel.shape[2])
+    transposed = jax.linear_transpose(
+        lambda x: _by_xla(x, kernel, geometry), jax.ShapeDtypeStruct(shape, g.dtype)
+    )
+    return transposed(g)[0]
+
+
+def _kernel_gradient_by_xla(x: Array, g: Array, geometry: Geometry) -> Array:
+    shape = (*geometry.kernel_shape, x.shape[-1], g.shape[-1])
+    transposed = jax.linear_transpose(
+        lambda kernel: _by_xla(x, kernel, geometry), jax.ShapeDtypeStruct(shape, x.dtype)
+    )
+    return transposed(g)[0]
+
+
+def _of_many(function: Callable, left: Array, right: Array, *, geometry: Geometry) -> Array:
+    """A function of a batch and one kernel, for each of many kernels."""
+    single = lambda a, b: function(a, b, geometry)
+    if left.shape[0] == 1:
+        return single(left[0], right[0])[None]
+    return jax.vmap(single)(left, right)
+
+
+def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable) -> Primitive:
+    """A primitive that is lowered to one of two functions."""
+    primitive = Primitive(name)
+
+    @primitive.def_abstract_eval
+    def _(left, right, *, geometry):
+        return jax.core.ShapedArray(shape(left, right, geometry=geometry), left.dtype)
+
+    for platform, function in (("cpu", on_cpu), (None, elsewhere)):
+        lowered = mlir.lower_fun(functools.partial(_of_many, function), multiple_results=False)
+        mlir.register_lowering(primitive, lowered, platform=platform)
+
+    bind = lambda left, right, geometry: primitive.bind(left, right, geometry=geometry)
+    compiled = jax.jit(bind, static_argnames="geometry")
+    primitive.def_impl(lambda left, right, *, geometry: compiled(left, right, geometry=geometry))
+    return primitive
+
+
+_convolution = _primitive("convolution", _convolution_shape, matrix.convolution, _by_xla)
+_transposed_convolution = _primitive(
+    "transposed_convolution",
+    _transposed_shape,
+    matrix.transposed_convolution,
+    _transposed_by_xla,
+)
+_kernel_gradient = _primitive(
+    "kernel_gradient", _kernel_shape, matrix.kernel_gradient, _kernel_gradient_by_xla
+)
+
+ad.defbilinear(
+    _convolution,
+    lambda g, x, kernel, **where: _transposed_convolution.bind(g, kernel, **where),
+    lambda g, x, kernel, **where: _kernel_gradient.bind(x, g, **where),
+)
+ad.defbilinear(
+    _transposed_convolution,
+    lambda x, g, kernel, **where: _convolution.bind(x, kernel, **where),
+    lambda x, g, kernel, **where: _kernel_gradient.bind(x, g, **where),
+)
+ad.defbilinear(
+    _kernel_gradient,
+    lambda kernel, x, g, **where: _transposed_convolution.bind(g, kernel, **where),
+    lambda kernel, x, g, **where: _convolution.bind(x, kernel, **where),
+)
+
+
+def _batched_images(primitive: Primitive, operands, dims, *, geometry: Geometry):
+    """Mapped images with one kernel are one larger batch; mapped kernels are more kernels."""
+    images, kernel = operands
+    if dims[1] is not None:
+        return _more_kernels(primitive, operands, dims, geometry=geometry)
+    images = jnp.moveaxis(images, dims[0], 1)
+    merged = images.reshape(images.shape[0], -1, *images.shape[3:])
+    out = primitive.bind(merged, kernel, geometry=geometry)
+    return out.reshape(*images.shape[:3], *out.shape[2:]), 1
+
+
+def _more_kernels(primitive: Primitive, operands, dims, *, geometry: Geometry):
+    size = next(x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None)
+
+    def in_front(x, dim):
+        x = jnp.broadcast_to(x, (size, *x.shape)) if dim is None else jnp.moveaxis(x, dim, 0)
+        return x.reshape(-1, *x.shape[2:])
+
+    left, right = (in_front(x, dim) for x, dim in zip(operands, dims, strict=True))
+    out = primitive.bind(left, right, geometry=geometry)
+    return out.reshape(size, -1, *out.shape[1:]), 0
+
+
+for _mapped, _rule in (
+    (_convolution, _batched_images),
+    (_transposed_convolution, _batched_images),
+    (_kernel_gradient, _more_kernels),
+):
+    batching.primitive_batchers[_mapped] = functools.partial(_rule, _mapped)

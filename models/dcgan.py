@@ -1,0 +1,181 @@
+"""Deep convolutional generators and critics for images of any size and number of channels."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import PRNGKeyArray
+
+from models.combinators import Chain, Elementwise, Reshape
+from models.conv_layers import Conv2d, ConvTranspose2d, Resize
+from models.layers import BatchNorm, Linear
+from models.normalisation import GroupNorm
+
+Norm = Literal["none", "batch", "layer", "instance"]
+KERNEL, STRIDE, PADDING = 4, 2, 1
+SLOPE = 0.2
+INIT_DEVIATION = 0.02
+SMALLEST = 4
+"""Images are halved until they would be smaller than this."""
+
+
+def leaky_relu(x):
+    """The leaky ReLU of DCGAN's discriminator, slope 0.2."""
+    return jax.nn.leaky_relu(x, SLOPE)
+
+
+def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """The heights and widths on the way down, from the image's own to the smallest."""
+    sizes = [shape]
+    while min(sizes[-1]) // 2 >= SMALLEST:
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    return sizes
+
+
+def _with_channels(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """`(h, w)` or `(h, w, c)` as `(h, w, c)`."""
+    if len(shape) not in (2, 3):
+        raise ValueError(f"Images are (height, width) or (height, width, channels), got {shape}.")
+    return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
+
+
+def _norm(name: Norm, channels: int) -> list[Callable]:
+    kinds = {
+        "none": lambda: [],
+        "batch": lambda: [BatchNorm(channels)],
+        "layer": lambda: [GroupNorm(channels, 1)],
+        "instance": lambda: [GroupNorm(channels, channels)],
+    }
+    return kinds[name]()
+
+
+def _default_init(norm: Norm) -> Initializer:
+    """DCGAN's where batch normalisation undoes its scale, He's where nothing does."""
+    if norm == "batch":
+        return jax.nn.initializers.normal(INIT_DEVIATION)
+    return jax.nn.initializers.he_normal()
+
+
+def dcgan_generator(
+    latent_size: int,
+    shape: tuple[int, ...],
+    *,
+    width: int,
+    key: PRNGKeyArray,
+    norm: Norm = "batch",
+    upsampling: Literal["transposed", "resize"] = "transposed",
+    bounded: bool = True,
+    init: Initializer | None = None,
+) -> Chain:
+    """A generator: a latent `(latent_size,)` to an image of `shape`, in doublings of its size.
+
+    A linear layer to the smallest image, then for each doubling a transposed convolution (4x4,
+    stride 2) or a resize-convolution (each pixel four times, 3x3), normalisation and ReLU; tanh at
+    the end.
+
+    **Arguments:**
+
+    - `shape`: `(height, width)` or `(height, width, channels)`; 28x28 grows from 7x7, 64x64 from
+      4x4. A size that is not even somewhere on the way is rounded down there.
+    - `width`: channels of the last hidden image; they double towards the latent.
+    - `norm`: `batch` couples the images of a batch, so that they are drawn together, as
+      `gameopt.generated` does; see `models.with_standing_statistics` for what follows training.
+    - `bounded`: ends it with tanh, for images in [-1, 1].
+    - `init`: draws the weights; N(0, 0.02) for `batch`, He's normal otherwise.
+
+    !!! cite "Source"
+
+        Radford, Metz & Chintala (2016), arXiv:1511.06434, section 3 and figure 1.
+    """
+    height, width_, channels = _with_channels(shape)
+    sizes = halvings((height, width_))[::-1]
+    init = _default_init(norm) if init is None else init
+    keys = iter(jax.random.split(key, len(sizes) + 1))
+    depth = width * 2 ** (len(sizes) - 2)
+    if len(sizes) == 1:
+        depth = width
+    bias = norm == "none"
+    first = (*sizes[0], depth)
+    layers = [Linear(latent_size, math.prod(first), init, next(keys), bias), Reshape(first)]
+    layers += [*_norm(norm, depth), Elementwise(jax.nn.relu)]
+    for size in sizes[1:]:
+        last = size == sizes[-1]
+        out = channels if last else depth // 2
+        layers += _doubling(upsampling, depth, out, size, init, next(keys), bias or last)
+        layers += [] if last else [*_norm(norm, out), Elementwise(jax.nn.relu)]
+        depth = out
+    if len(sizes) == 1:
+        layers.append(Conv2d(depth, channels, 3, init, next(keys)))
+    layers += [Elementwise(jnp.tanh)] if bounded else []
+    return Chain(*layers, *([Reshape(shape)] if len(shape) == 2 else []))
+
+
+def _doubling(
+    kind: Literal["transposed", "resize"],
+    channels: int,
+    out: int,
+    size: tuple[int, int],
+    init: Initializer,
+    key: PRNGKeyArray,
+    bias: bool,
+) -> list[Callable]:
+    if kind == "transposed":
+        return [
+            ConvTranspose2d(
+                channels, out, KERNEL, init, key,
+                stride=STRIDE, padding=PADDING, out_shape=size, bias=bias,
+            )
+        ]  # fmt: skip
+    return [Resize(size), Conv2d(channels, out, 3, init, key, bias=bias)]
+
+
+def dcgan_critic(
+    shape: tuple[int, ...],
+    *,
+    width: int,
+    key: PRNGKeyArray,
+    norm: Norm = "none",
+    spectral: bool = False,
+    init: Initializer | None = None,
+) -> Chain:
+    """A critic or discriminator: an image of `shape` to a score or logit, in halvings of its size.
+
+    For each halving a convolution (4x4, stride 2), normalisation (not after the first) and leaky
+    ReLU; a linear layer to one number at the end.
+
+    **Arguments:**
+
+    - `shape`: as in `dcgan_generator`; packed images `(packing, height, width)` are not images:
+      see `models.packed`.
+    - `width`: channels of the first hidden image; they double with each halving.
+    - `norm`: `batch` is DCGAN's own, and allows no gradient penalty; `layer` and `instance` do.
+    - `spectral`: made of spectrally normalised layers. Then without `norm`.
+
+    !!! cite "Source"
+
+        Radford, Metz & Chintala (2016), arXiv:1511.06434, section 3.
+    """
+    height, width_, channels = _with_channels(shape)
+    sizes = halvings((height, width_))
+    init = _default_init(norm) if init is None else init
+    keys = iter(jax.random.split(key, len(sizes) + 1))
+    conv, linear = (SpectralConv2d, SpectralLinear) if spectral else (Conv2d, Linear)
+    layers, depth = [Reshape((height, width_, channels))], width
+    if len(sizes) == 1:
+        layers += [conv(channels, width, 3, init, next(keys)), Elementwise(leaky_relu)]
+    for index in range(len(sizes) - 1):
+        out = width * 2**index
+        normalised = norm != "none" and index > 0
+        layers.append(
+            conv(
+                channels, out, KERNEL, init, next(keys),
+                stride=STRIDE, padding=PADDING, bias=not normalised,
+            )
+        )  # fmt: skip
+        layers += [*_norm(norm if normalised else "none", out), Elementwise(leaky_relu)]
+        channels = depth = out
+    flat = math.prod(sizes[-1]) * depth
+    return Chain(*layers, Reshape((flat,)), linear(flat, 1, init, next(keys)), Reshape(()))
