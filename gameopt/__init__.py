@@ -1,5 +1,11 @@
 """Two-player differentiable games, and how to play them."""
 
+from gameopt._batched import (
+    BATCH_AXIS as BATCH_AXIS,
+    critic_scores as critic_scores,
+    generated as generated,
+)
+from gameopt._conditioned import Conditioned as Conditioned
 from gameopt._equilibria import classify as classify
 from gameopt._ergodic_averages import ergodic_averages as ergodic_averages
 from gameopt._fields import (
@@ -34,13 +40,11 @@ from gameopt._games.finite_sum import (
     StochasticBilinear as StochasticBilinear,
     over as over,
 )
-from gameopt._games.gan import (
-    BATCH_AXIS as BATCH_AXIS,
-    AbstractGAN as AbstractGAN,
+from gameopt._games.gan import AbstractGAN as AbstractGAN
+from gameopt._games.gan_draws import (
     Batch as Batch,
     NormalLatent as NormalLatent,
     Samples as Samples,
-    generated as generated,
 )
 from gameopt._games.gan_losses import (
     hinge_value as hinge_value,
@@ -118,7 +122,6 @@ from gameopt._overlays import Overlay as Overlay, overlay as overlay
 from gameopt._path_angle import PathAngle as PathAngle, path_angle as path_angle
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,
-    critic_scores as critic_scores,
     gradient_norms as gradient_norms,
     gradient_penalty as gradient_penalty,
     interpolates as interpolates,
