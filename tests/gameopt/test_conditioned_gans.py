@@ -62,7 +62,7 @@ def test_linear_players_of_labels_in_closed_form():
     """
     game, players, key = label_game(), label_players(), jax.random.key(0)
     frequencies = np.array([3, 2, 1])[:, None] / 6
-    means = [np.asarray([x[LABELS == c].mean(axis=0) for c in range(3)]) for x in (VALUES, LATENTS)]
+    means = [np.asarray([x[c == LABELS].mean(axis=0) for c in range(3)]) for x in (VALUES, LATENTS)]
     w, theta = np.asarray(players.y.weights), np.asarray(players.x.shifts)
     gaps = frequencies * (means[0] - means[1] - theta)
     losses, field = game.losses_and_field(players, key)
