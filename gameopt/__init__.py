@@ -47,11 +47,14 @@ from gameopt._games.gan_draws import (
     Samples as Samples,
 )
 from gameopt._games.gan_losses import (
+    RELATIVISTIC_AVERAGE_LOSSES as RELATIVISTIC_AVERAGE_LOSSES,
     hinge_value as hinge_value,
     least_squares_generator_loss as least_squares_generator_loss,
     least_squares_value as least_squares_value,
     minimax_value as minimax_value,
     non_saturating_generator_loss as non_saturating_generator_loss,
+    relativistic_average_value as relativistic_average_value,
+    relativistic_value as relativistic_value,
     wasserstein_value as wasserstein_value,
 )
 from gameopt._games.gan_variants import (
@@ -59,6 +62,8 @@ from gameopt._games.gan_variants import (
     LeastSquaresGAN as LeastSquaresGAN,
     MinimaxGAN as MinimaxGAN,
     NonSaturatingGAN as NonSaturatingGAN,
+    RelativisticAverageGAN as RelativisticAverageGAN,
+    RelativisticGAN as RelativisticGAN,
     WassersteinGAN as WassersteinGAN,
 )
 from gameopt._games.iterated_prisoners_dilemma import (
