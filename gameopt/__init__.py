@@ -1,5 +1,11 @@
 """Two-player differentiable games, and how to play them."""
 
+from gameopt._batched import (
+    BATCH_AXIS as BATCH_AXIS,
+    critic_scores as critic_scores,
+    generated as generated,
+)
+from gameopt._conditioned import Conditioned as Conditioned
 from gameopt._equilibria import classify as classify
 from gameopt._ergodic_averages import ergodic_averages as ergodic_averages
 from gameopt._fields import (
@@ -34,20 +40,21 @@ from gameopt._games.finite_sum import (
     StochasticBilinear as StochasticBilinear,
     over as over,
 )
-from gameopt._games.gan import (
-    BATCH_AXIS as BATCH_AXIS,
-    AbstractGAN as AbstractGAN,
+from gameopt._games.gan import AbstractGAN as AbstractGAN
+from gameopt._games.gan_draws import (
     Batch as Batch,
     NormalLatent as NormalLatent,
     Samples as Samples,
-    generated as generated,
 )
 from gameopt._games.gan_losses import (
+    RELATIVISTIC_AVERAGE_LOSSES as RELATIVISTIC_AVERAGE_LOSSES,
     hinge_value as hinge_value,
     least_squares_generator_loss as least_squares_generator_loss,
     least_squares_value as least_squares_value,
     minimax_value as minimax_value,
     non_saturating_generator_loss as non_saturating_generator_loss,
+    relativistic_average_value as relativistic_average_value,
+    relativistic_value as relativistic_value,
     wasserstein_value as wasserstein_value,
 )
 from gameopt._games.gan_variants import (
@@ -55,6 +62,8 @@ from gameopt._games.gan_variants import (
     LeastSquaresGAN as LeastSquaresGAN,
     MinimaxGAN as MinimaxGAN,
     NonSaturatingGAN as NonSaturatingGAN,
+    RelativisticAverageGAN as RelativisticAverageGAN,
+    RelativisticGAN as RelativisticGAN,
     WassersteinGAN as WassersteinGAN,
 )
 from gameopt._games.iterated_prisoners_dilemma import (
@@ -118,7 +127,6 @@ from gameopt._overlays import Overlay as Overlay, overlay as overlay
 from gameopt._path_angle import PathAngle as PathAngle, path_angle as path_angle
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,
-    critic_scores as critic_scores,
     gradient_norms as gradient_norms,
     gradient_penalty as gradient_penalty,
     interpolates as interpolates,

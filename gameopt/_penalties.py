@@ -1,6 +1,5 @@
 """Gradient norms of a critic, sample by sample, and penalties on them."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import equinox as eqx
@@ -8,37 +7,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from gameopt._batched import Critic, score_at
+from gameopt._conditioned import Points, value_of, with_value
 from gameopt._trees import float_array
 from gameopt._types import Real, Scalar
 
-Critic = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
+def squared_gradient_norms(critic: Critic, points: Points) -> Float[Array, " n"]:
+    r"""$\|\nabla_x f(x)\|^2$ at every point, each over that point's own axes and no other.
 
-def critic_scores(critic: Critic, points: Float[Array, "n *shape"]) -> Float[Array, " n"]:
-    """The critic at every point: it takes one point of shape `shape` and gives one number.
-
-    **Raises:** `ValueError` if the critic gives more than one number a point.
+    At `Conditioned` points the gradient is by the value, the condition being held. The batch has
+    no name here: a critic that couples it has no gradient of its own at each point.
     """
-    return jax.vmap(lambda point: _score(critic, point))(points)
+
+    def gradient(point):
+        score = lambda value: score_at(critic, with_value(point, value))
+        return jax.grad(score)(value_of(point))
+
+    gradients = jax.vmap(gradient)(points)
+    return jnp.sum(jnp.square(gradients).reshape(gradients.shape[0], -1), axis=1)
 
 
-def _score(critic: Critic, point: Float[Array, "..."]) -> Scalar:
-    score = jnp.asarray(critic(point))
-    if score.size != 1:
-        raise ValueError(
-            f"A critic takes one point and gives one number; given a point of shape {point.shape} "
-            f"it gave shape {score.shape}. Leave the batch axis to gameopt."
-        )
-    return score.reshape(())
-
-
-def squared_gradient_norms(critic: Critic, points: Float[Array, "n *shape"]) -> Float[Array, " n"]:
-    r"""$\|\nabla_x f(x)\|^2$ at every point, each over that point's own axes and no other."""
-    gradients = jax.vmap(jax.grad(lambda point: _score(critic, point)))(points)
-    return jnp.sum(jnp.square(gradients).reshape(points.shape[0], -1), axis=1)
-
-
-def gradient_norms(critic: Critic, points: Float[Array, "n *shape"]) -> Float[Array, " n"]:
+def gradient_norms(critic: Critic, points: Points) -> Float[Array, " n"]:
     r"""$\|\nabla_x f(x)\|$ at every point: shape `(n,)`, in units of score per unit of data.
 
     Differentiable; where the gradient is 0, the derivative of the norm is taken to be 0.
@@ -53,7 +43,7 @@ def _safe_sqrt(squares: Float[Array, " n"]) -> Float[Array, " n"]:
 
 def gradient_penalty(
     critic: Critic,
-    points: Float[Array, "n *shape"],
+    points: Points,
     target: Real = 1.0,
     one_sided: bool = False,
 ) -> Scalar:
@@ -62,7 +52,7 @@ def gradient_penalty(
     **Arguments:**
 
     - `critic`: takes one point of shape `shape`, gives one number.
-    - `points`: shape `(n, *shape)`, any shape and any `n`.
+    - `points`: shape `(n, *shape)`, any shape and any `n`; or `Conditioned` ones.
     - `target`: $g_0$. 1 is WGAN-GP's; 0 is the zero-centred penalty (R1, R2), smooth everywhere.
     - `one_sided`: penalise only norms above the target, $\max(0, \cdot)^2$ (WGAN-LP).
 
@@ -83,13 +73,15 @@ def gradient_penalty(
     return jnp.mean(jnp.square(excess))
 
 
-def interpolates(
-    real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: PRNGKeyArray
-) -> Float[Array, "n *shape"]:
-    r"""$\epsilon_i x_i + (1 - \epsilon_i)\tilde x_i$, one uniform $\epsilon_i$ for each sample."""
-    shape = (real.shape[0],) + (1,) * (real.ndim - 1)
-    weight = jax.random.uniform(key, shape, real.dtype)
-    return weight * real + (1 - weight) * fake
+def interpolates(real: Points, fake: Points, key: PRNGKeyArray) -> Points:
+    r"""$\epsilon_i x_i + (1 - \epsilon_i)\tilde x_i$, one uniform $\epsilon_i$ for each sample.
+
+    Of `Conditioned` points the values are interpolated; the conditions are the real points'.
+    """
+    x, other = value_of(real), value_of(fake)
+    shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+    weight = jax.random.uniform(key, shape, x.dtype)
+    return with_value(real, weight * x + (1 - weight) * other)
 
 
 class GradientPenalty(eqx.Module):
@@ -106,21 +98,13 @@ class GradientPenalty(eqx.Module):
     one_sided: bool = eqx.field(static=True, default=False)
     where: Literal["interpolates", "real", "fake"] = eqx.field(static=True, default="interpolates")
 
-    def points(
-        self, real: Float[Array, "n *shape"], fake: Float[Array, "n *shape"], key: PRNGKeyArray
-    ) -> Float[Array, "n *shape"]:
+    def points(self, real: Points, fake: Points, key: PRNGKeyArray) -> Points:
         """The points at which the gradient norms are taken."""
         if self.where == "interpolates":
             return interpolates(real, fake, key)
         return real if self.where == "real" else fake
 
-    def __call__(
-        self,
-        critic: Critic,
-        real: Float[Array, "n *shape"],
-        fake: Float[Array, "n *shape"],
-        key: PRNGKeyArray,
-    ) -> Scalar:
+    def __call__(self, critic: Critic, real: Points, fake: Points, key: PRNGKeyArray) -> Scalar:
         points = self.points(real, fake, key)
         penalty = gradient_penalty(critic, points, self.target, self.one_sided)
         return self.weight.astype(penalty.dtype) * penalty

@@ -36,8 +36,9 @@ class BatchNorm(eqx.Module):
     variance of the batch.
 
     Keeps no statistics: they are those of the points that are mapped together, over the axis named
-    `batch`. So it belongs to generators (`gameopt.generated` names the axis) and to no critic with
-    a penalty, which judges point by point.
+    `batch` (`gameopt.generated` and `gameopt.critic_scores` name it). In a critic, data and
+    generated points are normalised apart, each kind by its own batch. A critic that couples its
+    batch has no gradient of its own at each point, and so no gradient norm and no gradient penalty.
 
     - `scale`, `shift`: $\gamma$ and $\beta$, shape `(size,)`. `epsilon`: static.
 
@@ -59,9 +60,10 @@ class BatchNorm(eqx.Module):
             mean = jax.lax.pmean(x, BATCH_AXIS)
         except NameError:
             raise ValueError(
-                "BatchNorm needs a batch, and this network is applied to one point at a time: map "
-                "it by gameopt.generated(network, points). Critics are judged point by point, and "
-                "so cannot have it."
+                "BatchNorm needs a batch, and this network is applied to one point at a time. Map "
+                "it by gameopt.generated or gameopt.critic_scores. If a gradient norm or penalty "
+                "of a critic was asked for: a critic that couples its batch has no gradient per "
+                "sample. Normalise by groups or layers instead, or leave the penalty out."
             ) from None
         variance = jax.lax.pmean((x - mean) ** 2, BATCH_AXIS)
         return self.scale * (x - mean) * jax.lax.rsqrt(variance + self.epsilon) + self.shift

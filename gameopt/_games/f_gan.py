@@ -14,6 +14,29 @@ from gameopt._types import Scalar
 _LOG_2 = 0.6931471805599453
 
 
+@jax.custom_jvp
+def _expm1(v: Float[Array, "..."]) -> Float[Array, "..."]:
+    """$e^v - 1$, whose slope $e^v$ is not rounded to 0 far below 0."""
+    return jnp.expm1(v)
+
+
+_expm1.defjvps(lambda tangent, out, v: jnp.exp(v) * tangent)
+
+
+@jax.custom_jvp
+def _tanh(v: Float[Array, "..."]) -> Float[Array, "..."]:
+    r"""$\tanh v$, whose slope $\operatorname{sech}^2 v$ is not rounded to 0 far from 0."""
+    return jnp.tanh(v)
+
+
+def _squared_sech(v: Float[Array, "..."]) -> Float[Array, "..."]:
+    tail = jnp.exp(-2 * jnp.abs(v))
+    return 4 * tail / jnp.square(1 + tail)
+
+
+_tanh.defjvps(lambda tangent, out, v: _squared_sech(v) * tangent)
+
+
 class FGANDual(NamedTuple):
     r"""Both sides of a bound, pointwise in the critic's output $v$, a number of any size.
 
@@ -33,10 +56,10 @@ FGAN_DUALS: dict[str, FGANDual] = {
         lambda v: 0.5 * (jax.nn.softplus(v) - _LOG_2),
     ),
     "gan": FGANDual(lambda v: -jax.nn.softplus(-v), jax.nn.softplus),
-    "squared_hellinger": FGANDual(lambda v: -0.5 * jnp.expm1(-v), lambda v: 0.5 * jnp.expm1(v)),
+    "squared_hellinger": FGANDual(lambda v: -0.5 * _expm1(-v), lambda v: 0.5 * _expm1(v)),
     "pearson": FGANDual(lambda v: v, lambda v: v + 0.25 * v**2),
-    "neyman": FGANDual(lambda v: -jnp.expm1(-v), lambda v: -2 * jnp.expm1(-0.5 * v)),
-    "tv": FGANDual(lambda v: 0.5 * jnp.tanh(v), lambda v: 0.5 * jnp.tanh(v)),
+    "neyman": FGANDual(lambda v: -_expm1(-v), lambda v: -2 * _expm1(-0.5 * v)),
+    "tv": FGANDual(lambda v: 0.5 * _tanh(v), lambda v: 0.5 * _tanh(v)),
 }
 r"""By name, in nats where there is a logarithm. JS and squared Hellinger carry a factor 1/2, and so
 are at most $\log 2$ and 1; `gan` is $2\,\mathrm{JS} - \log 4$; `pearson` is
@@ -50,8 +73,9 @@ def f_gan_value(divergence: str, real: Float[Array, " n"], fake: Float[Array, " 
     **Arguments:**
 
     - `divergence`: a key of `FGAN_DUALS`.
-    - `real`, `fake`: the critic's outputs, shapes `(n,)` and `(m,)`. Finite in float32, with its
-      derivatives, for outputs between -50 and 50.
+    - `real`, `fake`: the critic's outputs, shapes `(n,)` and `(m,)`. Values and slopes are exact
+      for outputs of any size, up to rounding, where both sides are representable: in float32 and
+      bfloat16 for outputs between -50 and 50. Duals with an exponential overflow far beyond.
 
     **Returns:** shape `()`; in expectation at most $D_f(\text{data}\,\|\,\text{generated})$.
 

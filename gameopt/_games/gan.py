@@ -1,84 +1,30 @@
 """A GAN as a game, over any generator and any critic: what is drawn, generated and judged."""
 
 import abc
-from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float
 
+from gameopt._batched import critic_scores, generated
+from gameopt._conditioned import Conditioned, Points, reshaped, value_of
 from gameopt._games.base import AbstractGame, zero_sum_losses_and_field
+from gameopt._games.gan_draws import Batch, Sampler
 from gameopt._keys import require_key
-from gameopt._penalties import GradientPenalty, critic_scores
+from gameopt._penalties import GradientPenalty
 from gameopt._types import Key, Players, Scalar
-
-Sampler = Callable[[PRNGKeyArray, int], Array]
-"""Draws a batch: `(key, n) -> (n, *shape)`. A module's arrays are leaves of the game."""
-
-
-class Samples(eqx.Module):
-    """Draws from a finite set, uniformly and with replacement.
-
-    - `points`: shape `(n, *shape)`, on the device.
-    - `count`: how many of the first points there are to draw from, all of them if left out. A
-      short last window of a larger data set is padded to the others' shape and says its count.
-    """
-
-    points: Float[Array, "n *shape"]
-    count: Int[Array, ""]
-
-    def __init__(self, points: Float[Array, "n *shape"], count: int | Int[Array, ""] | None = None):
-        self.points = jnp.asarray(points)
-        self.count = jnp.asarray(len(points) if count is None else count, jnp.int32)
-
-    def __call__(self, key: PRNGKeyArray, n: int) -> Float[Array, "n *shape"]:
-        return self.points[jax.random.randint(key, (n,), 0, self.count)]
-
-
-class NormalLatent(eqx.Module):
-    """Standard normal latents of shape `shape`."""
-
-    shape: tuple[int, ...] = eqx.field(static=True)
-
-    def __call__(self, key: PRNGKeyArray, n: int) -> Float[Array, "n ..."]:
-        return jax.random.normal(key, (n, *self.shape))
-
-
-class Batch(eqx.Module):
-    """One sample of a GAN's data and noise.
-
-    - `real`: shape `(n, *shape)`. `latents`: shape `(n, *latent_shape)`. Both have an axis of the
-      packing behind n where there is one.
-    - `key`: what is left for the penalty to draw with.
-    """
-
-    real: Float[Array, "n *shape"]
-    latents: Float[Array, "n *latent"]
-    key: PRNGKeyArray
-
-
-BATCH_AXIS = "batch"
-"""The name of the axis over which generators are mapped."""
-
-
-def generated(
-    generator: Callable[[Array], Array], latents: Float[Array, "n *latent"]
-) -> Float[Array, "n *shape"]:
-    """The generator at every latent: it takes one of shape `latent` and gives one of `shape`.
-
-    The axis over which it is mapped is named `batch`, so that a layer may normalise over it.
-    """
-    return jax.vmap(generator, axis_name=BATCH_AXIS)(latents)
 
 
 class AbstractGAN(AbstractGame):
     r"""A generator $G$ (`players.x`) against a discriminator or critic $D$ (`players.y`).
 
     Both take *one* point and are mapped over the batch here: $G$ a latent, $D$ a data point, giving
-    one number (a logit, or a score). Any callable pytree will do. See `generated` for generators
-    that couple the batch.
+    one number (a logit, or a score). Any callable pytree will do. See `generated` and
+    `critic_scores` for networks that couple the batch. If the data are `Conditioned`, both take
+    the condition as a second argument, and what is generated from a latent has the condition of
+    the real point in the same row.
 
     - `data`, `latent`: draw batches, `(key, n) -> (n, *shape)`: `Samples(points)`,
       `NormalLatent((64,))`, or a distribution's own method.
@@ -125,19 +71,22 @@ class AbstractGAN(AbstractGame):
         real = self._packs(self.data(key_data, self.batch_size * self.packing))
         latents = self._packs(self.latent(key_latent, self.batch_size * self.packing))
         if jnp.issubdtype(latents.dtype, jnp.floating):
-            latents = latents.astype(real.dtype)
+            latents = latents.astype(value_of(real).dtype)
+        if isinstance(real, Conditioned):
+            latents = Conditioned(latents, real.condition)
         return Batch(real, latents, key_penalty)
 
-    def _packs(self, points: Float[Array, "nm ..."]) -> Float[Array, "n ..."]:
-        if self.packing == 1:
-            return points
-        return points.reshape(-1, self.packing, *points.shape[1:])
+    def _packs(self, points: Any) -> Any:
+        return points if self.packing == 1 else reshaped(points, 1, (-1, self.packing))
 
-    def generate(self, players: Players, latents: Float[Array, "n *latent"]) -> Array:
+    def _unpacked(self, packs: Any) -> Any:
+        return packs if self.packing == 1 else reshaped(packs, 2, (-1,))
+
+    def generate(
+        self, players: Players, latents: Float[Array, "n *latent"] | Conditioned
+    ) -> Points:
         """The generator at every latent of a batch: shape `(n, *shape)`, packed as it is."""
-        if self.packing > 1:
-            latents = latents.reshape(-1, *latents.shape[2:])
-        return self._packs(generated(players.x, latents))
+        return self._packs(generated(players.x, self._unpacked(latents)))
 
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
         return self.losses_on(players, self.draw(key))
@@ -152,7 +101,7 @@ class AbstractGAN(AbstractGame):
     def penalty_on(self, players: Players, batch: Batch) -> Scalar:
         """The weighted penalty on a given batch; 0 without one."""
         if self.penalty is None:
-            return jnp.zeros((), batch.real.dtype)
+            return jnp.zeros((), value_of(batch.real).dtype)
         fake = self.generate(players, batch.latents)
         return self.penalty(players.y, batch.real, fake, batch.key)
 

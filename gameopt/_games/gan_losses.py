@@ -1,10 +1,12 @@
 """The losses of GANs, from logits. Each is stable for logits of any size."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._types import Scalar
+from gameopt._types import Scalar, check_choice
 
 
 def minimax_value(real: Float[Array, " n"], fake: Float[Array, " m"]) -> Scalar:
@@ -76,3 +78,55 @@ def wasserstein_value(real: Float[Array, " n"], fake: Float[Array, " m"]) -> Sca
         Arjovsky, Chintala & Bottou (2017), arXiv:1701.07875, equation 2.
     """
     return jnp.mean(real) - jnp.mean(fake)
+
+
+def relativistic_value(real: Float[Array, " n"], fake: Float[Array, " m"]) -> Scalar:
+    r"""$\mathbb{E}\log\sigma(\mathrm{real}_i - \mathrm{fake}_i)$, in nats, at most 0: how sure the
+    critic is that the real point of a pair is the more real one.
+
+    The generator maximises it with the two kinds exchanged.
+
+    **Arguments:** scores of data and of as many generated points, shapes `(n,)`, paired by row.
+
+    **Raises:** `ValueError` if there are not as many.
+
+    !!! cite "Source"
+
+        Jolicoeur-Martineau (2018), arXiv:1807.00734, section 4.1 (RSGAN).
+    """
+    if real.shape != fake.shape:
+        raise ValueError(
+            f"Relativistic pairs need as many real as generated points, got {len(real)} and "
+            f"{len(fake)}. relativistic_average_value compares batches of any sizes."
+        )
+    return jnp.mean(jax.nn.log_sigmoid(real - fake))
+
+
+RELATIVISTIC_AVERAGE_LOSSES: dict[str, Callable[[Array, Array], Scalar]] = {
+    "logistic": minimax_value,
+    "least_squares": lambda real, fake: 2 * least_squares_value(real, fake, 1.0, -1.0),
+    "hinge": hinge_value,
+}
+"""What is made of scores relative to the other kind's mean, by name: RaSGAN, RaLSGAN, RaHingeGAN.
+Least squares are those of the relativistic paper, without a factor of 1/2."""
+
+
+def relativistic_average_value(
+    real: Float[Array, " n"], fake: Float[Array, " m"], loss: str = "logistic"
+) -> Scalar:
+    r"""$V(\mathrm{real} - \mathbb{E}\,\mathrm{fake},\ \mathrm{fake} - \mathbb{E}\,\mathrm{real})$
+    with the value $V$ of another GAN: at most 0.
+
+    The critic maximises it, and the generator maximises it with the two kinds exchanged.
+
+    **Arguments:** scores of data, shape `(n,)`, and of generated points, shape `(m,)`. `loss`: a
+    key of `RELATIVISTIC_AVERAGE_LOSSES`.
+
+    **Raises:** `ValueError` for a loss that is not there.
+
+    !!! cite "Source"
+
+        Jolicoeur-Martineau (2018), arXiv:1807.00734, section 4.2 (RaSGAN), appendix (the others).
+    """
+    check_choice("loss", loss, tuple(RELATIVISTIC_AVERAGE_LOSSES))
+    return RELATIVISTIC_AVERAGE_LOSSES[loss](real - jnp.mean(fake), fake - jnp.mean(real))

@@ -7,14 +7,17 @@ from jaxtyping import Array, Float
 
 from gameopt._games.gan import AbstractGAN
 from gameopt._games.gan_losses import (
+    RELATIVISTIC_AVERAGE_LOSSES,
     hinge_value,
     least_squares_generator_loss,
     least_squares_value,
     minimax_value,
     non_saturating_generator_loss,
+    relativistic_average_value,
+    relativistic_value,
     wasserstein_value,
 )
-from gameopt._types import Scalar
+from gameopt._types import Scalar, check_choice
 
 
 class MinimaxGAN(AbstractGAN):
@@ -119,3 +122,50 @@ class HingeGAN(AbstractGAN):
     def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
         del real
         return -fake.mean()
+
+
+class RelativisticGAN(AbstractGAN):
+    r"""Points are judged in pairs, and each player wants its own to look the more real one.
+
+    The critic minimises $\mathbb{E}\,\mathrm{softplus}(-(D(x_i) - D(G(z_i))))$, the generator
+    $\mathbb{E}\,\mathrm{softplus}(-(D(G(z_i)) - D(x_i)))$. A constant added to $D$ changes neither.
+
+    !!! cite "Source"
+
+        Jolicoeur-Martineau (2018), arXiv:1807.00734, section 4.1 (RSGAN).
+    """
+
+    zero_sum: ClassVar[bool] = False
+
+    def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
+        return relativistic_value(real, fake)
+
+    def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
+        return -relativistic_value(fake, real)
+
+
+class RelativisticAverageGAN(AbstractGAN):
+    r"""Points are judged relative to the mean score of the other kind.
+
+    - `loss`: a key of `RELATIVISTIC_AVERAGE_LOSSES`: `logistic` is RaSGAN, `least_squares`
+      RaLSGAN, `hinge` RaHingeGAN.
+
+    The generator's loss is the critic's with the two kinds exchanged.
+
+    !!! cite "Source"
+
+        Jolicoeur-Martineau (2018), arXiv:1807.00734, section 4.2.
+    """
+
+    loss: str = eqx.field(static=True, default="logistic")
+
+    zero_sum: ClassVar[bool] = False
+
+    def __check_init__(self):
+        check_choice("loss", self.loss, tuple(RELATIVISTIC_AVERAGE_LOSSES))
+
+    def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
+        return relativistic_average_value(real, fake, self.loss)
+
+    def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
+        return -relativistic_average_value(fake, real, self.loss)

@@ -16,6 +16,8 @@ GANS = {
     "least_squares": go.LeastSquaresGAN,
     "hinge": go.HingeGAN,
     "wgan": go.WassersteinGAN,
+    "relativistic": go.RelativisticGAN,
+    "relativistic_average": go.RelativisticAverageGAN,
 }
 each_gan = pytest.mark.parametrize("name", sorted(GANS))
 logits = pytest.mark.parametrize("logit", [-800.0, -50.0, -1.0, 0.0, 1.0, 50.0, 800.0])

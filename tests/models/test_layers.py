@@ -32,15 +32,55 @@ def test_batch_norm_has_the_gradient_of_a_coupled_batch():
 
 
 def test_batch_norm_of_one_point_is_an_error_that_says_so():
-    """Also in a critic, which is judged point by point."""
+    """There is no batch to normalise by."""
     with pytest.raises(ValueError, match="BatchNorm needs a batch"):
         BatchNorm(3)(jnp.ones(3))
-    game = go.NonSaturatingGAN(
-        go.Samples(jnp.ones((4, 2))), go.NormalLatent((2,)), 4, go.GradientPenalty(1.0)
-    )
-    critic = lambda x: normalised_generator(2, (1,), width=4, depth=1, key=jax.random.key(0))(x)
-    with pytest.raises(ValueError, match="BatchNorm needs a batch"):
-        game.losses(go.Players(lambda z: z, critic), jax.random.key(0))
+
+
+class NormalisedCritic(eqx.Module):
+    """The squared length of a point that batch normalisation has gone over."""
+
+    norm: BatchNorm
+
+    def __call__(self, x):
+        return jnp.sum(self.norm(x) ** 3)
+
+
+def normalised_game(penalty=None):
+    game = go.NonSaturatingGAN(go.Samples(jnp.eye(4)[:, :2]), go.NormalLatent((2,)), 5, penalty)
+    return game, go.Players(lambda z: 3 * z - 1, NormalisedCritic(BatchNorm(2)))
+
+
+def test_a_critic_normalises_data_and_generated_points_apart():
+    """Scores of each kind against NumPy's mean and variance of that kind alone: 1e-12."""
+    game, players = normalised_game()
+    key = jax.random.key(0)
+    batch = game.draw(key)
+    scores = []
+    for points in (batch.real, game.generate(players, batch.latents)):
+        x = np.asarray(points)
+        scaled = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
+        scores.append(jnp.asarray((scaled**3).sum(axis=1)))
+        np.testing.assert_allclose(go.critic_scores(players.y, points), scores[-1], rtol=1e-12)
+    np.testing.assert_allclose(game.losses(players, key).y, -go.minimax_value(*scores), rtol=1e-12)
+    assert np.isfinite(go.field(game, players, key).y.norm.scale).all()
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda critic: go.gradient_norms(critic, jnp.ones((5, 2))),
+        lambda critic: go.gradient_penalty(critic, jnp.ones((5, 2))),
+        lambda critic: normalised_game(go.GradientPenalty(1.0))[0].losses(
+            go.Players(lambda z: z, critic), jax.random.key(0)
+        ),
+    ],
+    ids=["norms", "penalty", "game"],
+)
+def test_a_critic_that_couples_its_batch_has_no_gradient_penalty(judge):
+    """The error says so, and what to use instead."""
+    with pytest.raises(ValueError, match=r"no gradient per sample.*groups or layers.*penalty out"):
+        judge(normalised_game()[1].y)
 
 
 def test_maxout_is_the_largest_of_its_pieces():
