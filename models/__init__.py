@@ -1,8 +1,33 @@
 """Equinox modules: generators, critics, and the layers that make them."""
 
+from models.combinators import (
+    Chain as Chain,
+    Elementwise as Elementwise,
+    Reshape as Reshape,
+    Residual as Residual,
+    Skip as Skip,
+)
+from models.conv_layers import (
+    Conv2d as Conv2d,
+    ConvTranspose2d as ConvTranspose2d,
+    Resize as Resize,
+    average_pool as average_pool,
+)
+from models.convolution import (
+    Geometry as Geometry,
+    convolve as convolve,
+    geometry as geometry,
+    transposed_convolve as transposed_convolve,
+)
+from models.dcgan import dcgan_critic as dcgan_critic, dcgan_generator as dcgan_generator
 from models.gan import mlp_critic as mlp_critic, mlp_generator as mlp_generator
-from models.layers import BatchNorm as BatchNorm, Linear as Linear, Maxout as Maxout
+from models.layers import LeakyReLU as LeakyReLU, Linear as Linear, Maxout as Maxout
 from models.mlp import MLP as MLP
+from models.normalisation import (
+    BatchNorm as BatchNorm,
+    GroupNorm as GroupNorm,
+    Statistics as Statistics,
+)
 from models.pacgan import (
     MaxoutCritic as MaxoutCritic,
     NormalisedGenerator as NormalisedGenerator,
@@ -10,6 +35,8 @@ from models.pacgan import (
     normalised_generator as normalised_generator,
 )
 from models.spectral import SpectralLinear as SpectralLinear, operator_norm as operator_norm
+from models.spectral_convolution import SpectralConv2d as SpectralConv2d, refreshed as refreshed
+from models.standing_statistics import with_standing_statistics as with_standing_statistics
 from models.tabular import (
     ConditionalLatent as ConditionalLatent,
     TabularGenerator as TabularGenerator,

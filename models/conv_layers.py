@@ -1,13 +1,14 @@
 """Convolutional layers. Each maps one image `(height, width, channels)`."""
 
-from typing import Any
+import math
 
 import equinox as eqx
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.convolution import Padding, convolve, geometry, transposed_convolve
+from gameopt import lipschitz_upper_bound
+from models.convolution import Geometry, Padding, convolve, geometry, pair, transposed_convolve
 
 Image = Float[Array, "h w c"]
 
@@ -102,20 +103,20 @@ class ConvTranspose2d(eqx.Module):
         y = transposed_convolve(x, self.kernel, where)
         return y if self.bias is None else y + self.bias
 
-    def _geometry(self, shape: tuple[int, int]) -> Any:
+    def _geometry(self, shape: tuple[int, ...]) -> Geometry:
         of = lambda size: geometry(
             size, self.kernel.shape[:2], self.stride, self.padding, self.dilation
         )
         if self.out_shape is not None:
             return of(self.out_shape)
-        stride, dilation = ((v, v) if isinstance(v, int) else v for v in (self.stride, self.dilation))
+        stride = pair(self.stride)
         if self.padding == "same":
             return of((shape[0] * stride[0], shape[1] * stride[1]))
-        pads = geometry((10**6, 10**6), self.kernel.shape[:2], 1, self.padding).padding
-        size = [
-            (n - 1) * s + d * (k - 1) + 1 - sum(pad)
-            for n, s, d, k, pad in zip(shape, stride, dilation, self.kernel.shape, pads, strict=False)
-        ]
+        # Of a window as large as the kernel's reach: it has one place, whatever the padding.
+        reach = zip(self.kernel.shape[:2], pair(self.dilation), strict=True)
+        least = of(tuple(d * (k - 1) + 1 for k, d in reach))
+        sizes = zip(shape, stride, least.reach, least.padding, strict=True)
+        size = [(n - 1) * s + reach - sum(pad) for n, s, reach, pad in sizes]
         return of((size[0], size[1]))
 
 
@@ -150,3 +151,28 @@ def average_pool(x: Image, factor: int = 2) -> Image:
     height, width = x.shape[0] // factor, x.shape[1] // factor
     x = x[: height * factor, : width * factor]
     return x.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
+
+
+@lipschitz_upper_bound.register
+def _(network: Conv2d) -> Float[Array, ""]:
+    return kernel_bound(network.kernel, network.stride, network.dilation)
+
+
+@lipschitz_upper_bound.register
+def _(network: ConvTranspose2d) -> Float[Array, ""]:
+    return kernel_bound(network.kernel, network.stride, network.dilation)
+
+
+def kernel_bound(
+    kernel: Float[Array, "kh kw in out"],
+    stride: int | tuple[int, int],
+    dilation: int | tuple[int, int] = 1,
+) -> Float[Array, ""]:
+    r"""$\sqrt{m}\,\|R\|_2$: bounds a convolution's norm on images of every size and padding.
+
+    $R$ is the kernel as a matrix from windows to outputs, and $m$ the number of windows that a
+    pixel is in at most.
+    """
+    sizes = zip(kernel.shape[:2], pair(stride), pair(dilation), strict=True)
+    windows = math.prod(-(-k // s) if d == 1 else k for k, s, d in sizes)
+    return windows**0.5 * jnp.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), ord=2)

@@ -1,8 +1,8 @@
 r"""Convolution as one trilinear form, and the three maps that it gives.
 
 $T(x, w, g) = \sum x_{n,\,si + da - p,\,c}\; w_{a,c,o}\; g_{n,i,o}$ over samples $n$, places $i$,
-offsets $a$ in the kernel, and channels, with stride $s$, dilation $d$ and padding $p$. Held fixed in
-two of its three arguments it is linear in the third, and so there are three maps:
+offsets $a$ in the kernel, and channels, with stride $s$, dilation $d$ and padding $p$. It is linear
+in each of its three arguments, and so there are three maps:
 
 - the convolution, from $x$ and $w$ to what stands with $g$;
 - the transposed convolution, from $g$ and $w$ to what stands with $x$: the gradient of a
@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
@@ -46,20 +47,23 @@ class Geometry(NamedTuple):
     padding: Pairs
 
     @property
+    def reach(self) -> tuple[int, int]:
+        """Height and width of the window that the kernel is laid on."""
+        sizes = zip(self.kernel_shape, self.dilation, strict=True)
+        height, width = (d * (k - 1) + 1 for k, d in sizes)
+        return height, width
+
+    @property
     def out_shape(self) -> tuple[int, int]:
         """Height and width of what the convolution gives."""
-        height, width = (
-            (self.in_shape[i] + sum(self.padding[i]) - self.dilation[i] * (self.kernel_shape[i] - 1) - 1)
-            // self.stride[i]
-            + 1
-            for i in (0, 1)
-        )
+        sizes = zip(self.in_shape, self.reach, self.stride, self.padding, strict=True)
+        height, width = ((n + sum(pad) - reach) // s + 1 for n, reach, s, pad in sizes)
         return height, width
 
 
 def geometry(
-    in_shape: tuple[int, int],
-    kernel_shape: tuple[int, int],
+    in_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
     stride: int | tuple[int, int] = 1,
     padding: Padding = "same",
     dilation: int | tuple[int, int] = 1,
@@ -69,17 +73,18 @@ def geometry(
     **Arguments:**
 
     - `in_shape`, `kernel_shape`: height and width of image and kernel.
-    - `padding`: `same`, which gives the image's shape divided by the stride and rounded up; `valid`,
-      none; a number for all sides; or pairs.
+    - `padding`: `same`, which gives the image's shape divided by the stride and rounded up;
+      `valid`, none; a number for all sides; or pairs.
 
-    **Raises:** `ValueError` for a number below its least, or a kernel that the image has no room for.
+    **Raises:** `ValueError` for a number below its least, or an image without room for the kernel.
     """
-    stride, dilation = _pair(stride), _pair(dilation)
-    for name, pair in (("stride", stride), ("dilation", dilation), ("kernel size", kernel_shape)):
-        if min(pair) < 1:
-            raise ValueError(f"A convolution needs a {name} of at least 1, got {pair}.")
+    stride, dilation = pair(stride), pair(dilation)
+    image, kernel = (in_shape[0], in_shape[1]), (kernel_shape[0], kernel_shape[1])
+    for name, value in (("stride", stride), ("dilation", dilation), ("kernel size", kernel)):
+        if min(value) < 1:
+            raise ValueError(f"A convolution needs a {name} of at least 1, got {value}.")
     if padding == "same":
-        sizes = zip(in_shape, kernel_shape, stride, dilation, strict=True)
+        sizes = zip(image, kernel, stride, dilation, strict=True)
         missing = [max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n) for n, k, s, d in sizes]
         rows, columns = ((lost // 2, lost - lost // 2) for lost in missing)
         pairs = (rows, columns)
@@ -91,16 +96,17 @@ def geometry(
         pairs = padding
     else:
         raise ValueError(f'padding must be "same", "valid", a number or pairs, got {padding!r}.')
-    found = Geometry(tuple(in_shape), tuple(kernel_shape), stride, dilation, pairs)
+    found = Geometry(image, kernel, stride, dilation, pairs)
     if min(found.out_shape) < 1:
         raise ValueError(
-            f"A {kernel_shape} kernel with dilation {dilation} has no room in an image of "
-            f"{in_shape} with padding {pairs}: pad more, or take a smaller kernel."
+            f"A {kernel} kernel with dilation {dilation} has no room in an image of "
+            f"{image} with padding {pairs}: pad more, or take a smaller kernel."
         )
     return found
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """Down and across, from one number for both or from two."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
@@ -113,7 +119,7 @@ def convolve(
 
     **Returns:** shape `(*where.out_shape, out)`.
     """
-    _check(x.shape[:2], where.in_shape, "image", "in_shape")
+    _check(x, kernel, where.in_shape, "in_shape")
     return _convolution.bind(x[None, None], kernel[None], geometry=where)[0, 0]
 
 
@@ -127,13 +133,17 @@ def transposed_convolve(
 
     **Returns:** shape `(*where.in_shape, in)`.
     """
-    _check(g.shape[:2], where.out_shape, "image", "out_shape")
+    _check(g, kernel, where.out_shape, "out_shape")
     return _transposed_convolution.bind(g[None, None], kernel[None], geometry=where)[0, 0]
 
 
-def _check(found: tuple[int, ...], wanted: tuple[int, int], what: str, name: str) -> None:
-    if tuple(found) != wanted:
-        raise ValueError(f"The {what} is of {tuple(found)}, and the geometry's {name} is {wanted}.")
+def _check(image: Array, kernel: Array, wanted: tuple[int, int], name: str) -> None:
+    if image.shape[:2] != wanted:
+        raise ValueError(f"The image is {image.shape[:2]}, and the geometry's {name} is {wanted}.")
+    if image.dtype != kernel.dtype:
+        raise ValueError(
+            f"The image is of {image.dtype} and the kernel of {kernel.dtype}: cast one."
+        )
 
 
 # Every operand of a primitive has an axis in front for as many kernels as there are, and images
@@ -195,7 +205,7 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
 
     @primitive.def_abstract_eval
     def _(left, right, *, geometry):
-        return jax.core.ShapedArray(shape(left, right, geometry=geometry), left.dtype)
+        return ShapedArray(shape(left, right, geometry=geometry), left.dtype)
 
     for platform, function in (("cpu", on_cpu), (None, elsewhere)):
         lowered = mlir.lower_fun(functools.partial(_of_many, function), multiple_results=False)

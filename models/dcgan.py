@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,10 @@ from jaxtyping import PRNGKeyArray
 
 from models.combinators import Chain, Elementwise, Reshape
 from models.conv_layers import Conv2d, ConvTranspose2d, Resize
-from models.layers import BatchNorm, Linear
-from models.normalisation import GroupNorm
+from models.layers import LeakyReLU, Linear
+from models.normalisation import BatchNorm, GroupNorm
+from models.spectral import SpectralLinear
+from models.spectral_convolution import SpectralConv2d
 
 Norm = Literal["none", "batch", "layer", "instance"]
 KERNEL, STRIDE, PADDING = 4, 2, 1
@@ -20,11 +22,6 @@ SLOPE = 0.2
 INIT_DEVIATION = 0.02
 SMALLEST = 4
 """Images are halved until they would be smaller than this."""
-
-
-def leaky_relu(x):
-    """The leaky ReLU of DCGAN's discriminator, slope 0.2."""
-    return jax.nn.leaky_relu(x, SLOPE)
 
 
 def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
@@ -44,7 +41,7 @@ def _with_channels(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _norm(name: Norm, channels: int) -> list[Callable]:
     kinds = {
-        "none": lambda: [],
+        "none": list,
         "batch": lambda: [BatchNorm(channels)],
         "layer": lambda: [GroupNorm(channels, 1)],
         "instance": lambda: [GroupNorm(channels, channels)],
@@ -99,7 +96,10 @@ def dcgan_generator(
         depth = width
     bias = norm == "none"
     first = (*sizes[0], depth)
-    layers = [Linear(latent_size, math.prod(first), init, next(keys), bias), Reshape(first)]
+    layers: list[Callable] = [
+        Linear(latent_size, math.prod(first), init, next(keys), bias),
+        Reshape(first),
+    ]
     layers += [*_norm(norm, depth), Elementwise(jax.nn.relu)]
     for size in sizes[1:]:
         last = size == sizes[-1]
@@ -162,20 +162,32 @@ def dcgan_critic(
     sizes = halvings((height, width_))
     init = _default_init(norm) if init is None else init
     keys = iter(jax.random.split(key, len(sizes) + 1))
-    conv, linear = (SpectralConv2d, SpectralLinear) if spectral else (Conv2d, Linear)
-    layers, depth = [Reshape((height, width_, channels))], width
+    layers: list[Callable] = [Reshape((height, width_, channels))]
     if len(sizes) == 1:
-        layers += [conv(channels, width, 3, init, next(keys)), Elementwise(leaky_relu)]
-    for index in range(len(sizes) - 1):
-        out = width * 2**index
-        normalised = norm != "none" and index > 0
-        layers.append(
-            conv(
-                channels, out, KERNEL, init, next(keys),
-                stride=STRIDE, padding=PADDING, bias=not normalised,
+        layers += [convolution(spectral, channels, width, 3, init, next(keys), sizes[0])]
+        layers += [LeakyReLU(SLOPE)]
+        channels = width
+    for index, size in enumerate(sizes[:-1]):
+        out, kind = width * 2**index, "none" if index == 0 else norm
+        layers += [
+            convolution(
+                spectral, channels, out, KERNEL, init, next(keys), size,
+                stride=STRIDE, padding=PADDING, bias=kind == "none",
             )
-        )  # fmt: skip
-        layers += [*_norm(norm if normalised else "none", out), Elementwise(leaky_relu)]
-        channels = depth = out
-    flat = math.prod(sizes[-1]) * depth
+        ]  # fmt: skip
+        layers += [*_norm(kind, out), LeakyReLU(SLOPE)]
+        channels = out
+    flat = math.prod(sizes[-1]) * channels
+    linear = SpectralLinear if spectral else Linear
     return Chain(*layers, Reshape((flat,)), linear(flat, 1, init, next(keys)), Reshape(()))
+
+
+def convolution(
+    spectral: bool, channels: int, out: int, kernel_size: int, init: Initializer,
+    key: PRNGKeyArray, in_shape: tuple[int, int], **geometry: Any,
+) -> Conv2d | SpectralConv2d:  # fmt: skip
+    """A convolution of images of height and width `in_shape`, spectrally normalised or not."""
+    if spectral:
+        size = {"in_shape": in_shape}
+        return SpectralConv2d(channels, out, kernel_size, init, key, **size, **geometry)
+    return Conv2d(channels, out, kernel_size, init, key, **geometry)

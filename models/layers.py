@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from gameopt import BATCH_AXIS, lipschitz_upper_bound
+from gameopt import lipschitz_upper_bound
 
 
 class Linear(eqx.Module):
@@ -31,42 +31,20 @@ class Linear(eqx.Module):
         return y if self.bias is None else y + self.bias
 
 
-class BatchNorm(eqx.Module):
-    r"""$\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta$, unit by unit, with the mean and the
-    variance of the batch.
+class LeakyReLU(eqx.Module):
+    """$x$ where it is positive, `slope` times $x$ where not.
 
-    Keeps no statistics: they are those of the points that are mapped together, over the axis named
-    `batch` (`gameopt.generated` and `gameopt.critic_scores` name it). In a critic, data and
-    generated points are normalised apart, each kind by its own batch. A critic that couples its
-    batch has no gradient of its own at each point, and so no gradient norm and no gradient penalty.
-
-    - `scale`, `shift`: $\gamma$ and $\beta$, shape `(size,)`. `epsilon`: static.
+    - `slope`: static.
 
     !!! cite "Source"
 
-        Ioffe & Szegedy (2015), arXiv:1502.03167, algorithm 1.
+        Maas, Hannun & Ng (2013), Rectifier nonlinearities improve neural network acoustic models.
     """
 
-    scale: Float[Array, " size"]
-    shift: Float[Array, " size"]
-    epsilon: float = eqx.field(static=True)
+    slope: float = eqx.field(static=True)
 
-    def __init__(self, size: int, epsilon: float = 1e-5):
-        self.scale, self.shift = jnp.ones((size,)), jnp.zeros((size,))
-        self.epsilon = epsilon
-
-    def __call__(self, x: Float[Array, " size"]) -> Float[Array, " size"]:
-        try:
-            mean = jax.lax.pmean(x, BATCH_AXIS)
-        except NameError:
-            raise ValueError(
-                "BatchNorm needs a batch, and this network is applied to one point at a time. Map "
-                "it by gameopt.generated or gameopt.critic_scores. If a gradient norm or penalty "
-                "of a critic was asked for: a critic that couples its batch has no gradient per "
-                "sample. Normalise by groups or layers instead, or leave the penalty out."
-            ) from None
-        variance = jax.lax.pmean((x - mean) ** 2, BATCH_AXIS)
-        return self.scale * (x - mean) * jax.lax.rsqrt(variance + self.epsilon) + self.shift
+    def __call__(self, x: Array) -> Array:
+        return jax.nn.leaky_relu(x, self.slope)
 
 
 class Maxout(eqx.Module):
@@ -93,3 +71,8 @@ class Maxout(eqx.Module):
 @lipschitz_upper_bound.register
 def _(network: Linear) -> Float[Array, ""]:
     return jnp.linalg.norm(network.weight, ord=2)
+
+
+@lipschitz_upper_bound.register
+def _(network: LeakyReLU) -> Float[Array, ""]:
+    return jnp.asarray(max(1.0, abs(network.slope)), jnp.result_type(float))

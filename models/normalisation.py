@@ -1,9 +1,73 @@
-"""Normalisation of one image over groups of its channels."""
+"""Normalisation, of an image by itself or by the batch that it is in."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from gameopt import BATCH_AXIS
+
+EPSILON = 1e-5
+
+
+class Statistics(eqx.Module):
+    r"""Means and variances of channels, both of shape `(channels,)`."""
+
+    mean: Float[Array, " channels"]
+    variance: Float[Array, " channels"]
+
+
+class BatchNorm(eqx.Module):
+    r"""$\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta$, channel by channel, with the mean and
+    the variance of the batch, over all places of images.
+
+    Keeps no statistics in training: they are those of the points that are mapped together, over
+    the axis named `batch` (`gameopt.generated` and `gameopt.critic_scores` name it). In a critic,
+    data and generated points are normalised apart, each kind by its own batch. A critic that
+    couples its batch has no gradient of its own at each point, and so no gradient norm and no
+    gradient penalty. After training, `models.with_standing_statistics` fixes the statistics, so
+    that a point no longer depends on its batch.
+
+    - `scale`, `shift`: $\gamma$ and $\beta$, shape `(channels,)`. `epsilon`: static.
+    - `standing`: statistics to use instead of the batch's, or `None`.
+
+    !!! cite "Source"
+
+        Ioffe & Szegedy (2015), arXiv:1502.03167, algorithm 1; standing statistics: Brock, Donahue &
+        Simonyan (2019), arXiv:1809.11096, appendix B.
+    """
+
+    scale: Float[Array, " channels"]
+    shift: Float[Array, " channels"]
+    standing: Statistics | None
+    epsilon: float = eqx.field(static=True)
+
+    def __init__(self, channels: int, epsilon: float = EPSILON):
+        self.scale, self.shift = jnp.ones((channels,)), jnp.zeros((channels,))
+        self.standing, self.epsilon = None, epsilon
+
+    def statistics(self, x: Float[Array, "*places channels"]) -> Statistics:
+        """Those of the batch that `x` is a point of.
+
+        **Raises:** `ValueError` if it is in no batch.
+        """
+        places = tuple(range(x.ndim - 1))
+        try:
+            mean = jax.lax.pmean(jnp.mean(x, axis=places), BATCH_AXIS)
+        except NameError:
+            raise ValueError(
+                "BatchNorm needs a batch, and this network is applied to one point at a time. Map "
+                "it by gameopt.generated or gameopt.critic_scores. If a gradient norm or penalty "
+                "of a critic was asked for: a critic that couples its batch has no gradient per "
+                "sample. Normalise by groups or layers instead, or leave the penalty out."
+            ) from None
+        variance = jax.lax.pmean(jnp.mean((x - mean) ** 2, axis=places), BATCH_AXIS)
+        return Statistics(mean, variance)
+
+    def __call__(self, x: Float[Array, "*places channels"]) -> Float[Array, "*places channels"]:
+        by = self.statistics(x) if self.standing is None else self.standing
+        scale = self.scale * jax.lax.rsqrt(by.variance + self.epsilon)
+        return scale * (x - by.mean) + self.shift
 
 
 class GroupNorm(eqx.Module):
@@ -25,7 +89,7 @@ class GroupNorm(eqx.Module):
     groups: int = eqx.field(static=True)
     epsilon: float = eqx.field(static=True)
 
-    def __init__(self, channels: int, groups: int, epsilon: float = 1e-5):
+    def __init__(self, channels: int, groups: int, epsilon: float = EPSILON):
         if groups < 1 or channels % groups:
             raise ValueError(f"{channels} channels do not come in {groups} equal groups.")
         self.scale, self.shift = jnp.ones((channels,)), jnp.zeros((channels,))

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.layers import BatchNorm, Linear, Maxout
+from models.layers import Linear, Maxout
+from models.normalisation import BatchNorm
 
 INIT_DEVIATION = 0.02
 

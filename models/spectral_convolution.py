@@ -1,0 +1,135 @@
+"""Spectral normalisation of convolutions: by the norm of the operator, not of a reshaped kernel."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from gameopt import lipschitz_upper_bound
+from models.conv_layers import Image, kernel_bound
+from models.convolution import Geometry, Padding, convolve, geometry, transposed_convolve
+
+ITERATIONS = 1
+
+
+class SpectralConv2d(eqx.Module):
+    r"""A convolution by $w/\|w\|$, with $\|w\|$ the norm of the *operator* on images of one size.
+
+    The norm of the kernel reshaped to a matrix, which is often taken instead, does not bound the
+    operator: a 3x3 box kernel would come out 3-Lipschitz. The norm is $\langle v, w * u\rangle$ at
+    the operator's leading singular vectors, which are held fixed in derivatives and found by
+    power iteration from a stored direction. It is approached from below.
+
+    - `kernel`: shape `(kh, kw, in, out)`, of any size. `bias`: shape `(out,)`, or `None`.
+    - `direction`: the stored image, shape `(height, width, in)`, as the bits of its numbers: it is
+      carried along, not played. `refreshed` brings it nearer to the singular vector; with
+      `gameopt.constrained(game, y=models.refreshed)` every solver does so after each move, so that
+      one iteration a move is enough (Miyato et al. 2018, algorithm 1).
+    - `iterations`: at every call, on top. `stride`, `padding`: as in `Conv2d`. All static.
+
+    !!! cite "Source"
+
+        Miyato et al. (2018), arXiv:1802.05957, equation 8, with the norm of the operator as in
+        Gouk et al. (2021), arXiv:1804.04368, section 3.2.
+    """
+
+    kernel: Float[Array, "kh kw in out"]
+    bias: Float[Array, " out"] | None
+    direction: Int[Array, "h w in"]
+    stride: int | tuple[int, int] = eqx.field(static=True)
+    padding: Padding = eqx.field(static=True)
+    iterations: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        init: Initializer,
+        key: PRNGKeyArray,
+        *,
+        in_shape: tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: Padding = "same",
+        bias: bool = True,
+        iterations: int = ITERATIONS,
+    ):
+        """For images of height and width `in_shape`; `init` draws the kernel, the bias is 0."""
+        height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+        key_kernel, key_direction = jax.random.split(key)
+        self.kernel = init(key_kernel, (height, width, in_channels, out_channels))
+        self.bias = jnp.zeros((out_channels,), self.kernel.dtype) if bias else None
+        shape = (*in_shape, in_channels)
+        self.direction = _bits(jax.random.normal(key_direction, shape, self.kernel.dtype))
+        self.stride, self.padding, self.iterations = stride, padding, iterations
+
+    def __call__(self, x: Image) -> Image:
+        if x.shape != self.direction.shape:
+            raise ValueError(
+                f"This SpectralConv2d is normalised on images of {self.direction.shape}, and is "
+                f"given one of {x.shape}: the norm depends on the size."
+            )
+        y = convolve(x, self.normalised_kernel, self._geometry())
+        return y if self.bias is None else y + self.bias
+
+    @property
+    def normalised_kernel(self) -> Float[Array, "kh kw in out"]:
+        r"""$w/\|w\|$; 0 for $w = 0$."""
+        norm = self.operator_norm(self.iterations)
+        return self.kernel / jnp.where(norm > 0, norm, 1)
+
+    def operator_norm(self, iterations: int) -> Float[Array, ""]:
+        """The norm of the unnormalised operator after so many iterations, at most the true one."""
+        kernel = lax.stop_gradient(self.kernel)
+        where, image = self._geometry(), self._iterated(kernel, iterations)
+        answer = _unit(convolve(image, kernel, where))
+        return jnp.vdot(answer, convolve(image, self.kernel, where))
+
+    def refreshed(self, iterations: int) -> "SpectralConv2d":
+        """The same layer with its direction so many iterations further."""
+        direction = _bits(self._iterated(lax.stop_gradient(self.kernel), iterations))
+        return eqx.tree_at(lambda layer: layer.direction, self, direction)
+
+    def _iterated(self, kernel: Float[Array, "kh kw in out"], iterations: int) -> Image:
+        where = self._geometry()
+        begin = _unit(lax.bitcast_convert_type(self.direction, self.kernel.dtype))
+
+        def iterate(image, _):
+            found = transposed_convolve(convolve(image, kernel, where), kernel, where)
+            return _unit(found), None
+
+        return lax.stop_gradient(lax.scan(iterate, begin, None, length=iterations)[0])
+
+    def _geometry(self) -> Geometry:
+        shapes = self.direction.shape[:2], self.kernel.shape[:2]
+        return geometry(*shapes, self.stride, self.padding)
+
+
+def _bits(image: Image) -> Int[Array, "h w c"]:
+    kinds = {2: jnp.int16, 4: jnp.int32, 8: jnp.int64}
+    return lax.bitcast_convert_type(image, kinds[image.dtype.itemsize])
+
+
+def _unit(image: Image) -> Image:
+    length = jnp.sqrt(jnp.sum(image**2))
+    return image / jnp.where(length > 0, length, 1)
+
+
+def refreshed(network: Any, iterations: int = 1) -> Any:
+    """The network with every `SpectralConv2d` in it `iterations` of the power method further.
+
+    A map from strategies to strategies that changes nothing that is played: give it to
+    `gameopt.constrained` as a player's projection.
+    """
+    is_spectral = lambda node: isinstance(node, SpectralConv2d)
+    refresh = lambda node: node.refreshed(iterations) if is_spectral(node) else node
+    return jax.tree.map(refresh, network, is_leaf=is_spectral)
+
+
+@lipschitz_upper_bound.register
+def _(network: SpectralConv2d) -> Float[Array, ""]:
+    return kernel_bound(network.normalised_kernel, network.stride)

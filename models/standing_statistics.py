@@ -1,0 +1,76 @@
+"""Batch normalisation after training: statistics of many points in place of one batch's."""
+
+import functools
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from gameopt import BATCH_AXIS
+from models.combinators import Chain, Residual, Skip
+from models.normalisation import BatchNorm
+
+
+def with_standing_statistics(network: Any, points: Array) -> Any:
+    """The same network with fixed statistics in every `BatchNorm`: those of `points`.
+
+    Layer by layer, each statistic of what the layers before, already fixed, make of the points. So
+    nothing need run through training to be ready for this, and on `points` itself the network is
+    what it was, to rounding.
+
+    **Arguments:**
+
+    - `network`: put together by `Chain`, `Residual` and `Skip`. `BatchNorm` within any other module
+      is an error.
+    - `points`: shape `(n, *shape)`, such as latents; a few thousand of them.
+
+    **Raises:** `ValueError` for a `BatchNorm` where it cannot be reached.
+    """
+    return _fixed(network, points)[0]
+
+
+@functools.singledispatch
+def _fixed(network: Any, points: Array) -> tuple[Any, Array]:
+    """The network with fixed statistics, and what it makes of the points."""
+    inside = jax.tree.leaves(network, is_leaf=_is_batch_norm)
+    if any(map(_is_batch_norm, inside)):
+        raise ValueError(
+            f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
+            "looks into Chain, Residual and Skip; put the network together by these."
+        )
+    return network, jax.vmap(network)(points)
+
+
+def _is_batch_norm(node: Any) -> bool:
+    return isinstance(node, BatchNorm)
+
+
+@_fixed.register
+def _(network: BatchNorm, points: Array) -> tuple[BatchNorm, Array]:
+    found = jax.vmap(network.statistics, axis_name=BATCH_AXIS, out_axes=None)(points)
+    fixed = eqx.tree_at(lambda n: n.standing, network, found, is_leaf=lambda leaf: leaf is None)
+    return fixed, jax.vmap(fixed)(points)
+
+
+@_fixed.register
+def _(network: Chain, points: Array) -> tuple[Chain, Array]:
+    layers = []
+    for layer in network.layers:
+        layer, points = _fixed(layer, points)
+        layers.append(layer)
+    return Chain(*layers), points
+
+
+@_fixed.register
+def _(network: Residual, points: Array) -> tuple[Residual, Array]:
+    main, added = _fixed(network.main, points)
+    shortcut, rest = _fixed(network.shortcut, points)
+    return Residual(main, shortcut), added + rest
+
+
+@_fixed.register
+def _(network: Skip, points: Array) -> tuple[Skip, Array]:
+    inner, made = _fixed(network.inner, points)
+    return Skip(inner), jnp.concatenate([made, points], axis=-1)
