@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from models import MLP
 
 KEYS = jax.random.split(jax.random.key(5), 4)
 REAL, FAKE = jax.random.normal(KEYS[0], (6, 3)), 1 + jax.random.normal(KEYS[1], (6, 3))
@@ -135,13 +134,21 @@ def test_orthogonal_columns_cost_nothing_whatever_their_length():
         penalty(jnp.ones(3))
 
 
+class Layer(eqx.Module):
+    """tanh(W x), summed for a critic."""
+
+    weight: jax.Array
+    summed: bool = eqx.field(static=True, default=False)
+
+    def __call__(self, x):
+        y = jnp.tanh(self.weight @ x)
+        return jnp.sum(y) if self.summed else y
+
+
 def network_game(penalty, dtype=jnp.float64):
-    data = go.Samples(REAL.astype(dtype))
-    players = go.Players(
-        MLP((2,), (3,), width=4, depth=1, key=KEYS[0]), MLP((3,), (), width=4, depth=1, key=KEYS[1])
-    )
-    cast = lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf
-    return go.HingeGAN(data, go.NormalLatent((2,)), 5, penalty), jax.tree.map(cast, players)
+    weights = (jax.random.normal(key, (3, n), dtype) for key, n in zip(KEYS, (2, 3), strict=False))
+    players = go.Players(Layer(next(weights)), Layer(next(weights), summed=True))
+    return go.HingeGAN(go.Samples(REAL.astype(dtype)), go.NormalLatent((2,)), 5, penalty), players
 
 
 PENALTIES = {
