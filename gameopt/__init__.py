@@ -1,11 +1,13 @@
 """Two-player differentiable games, and how to play them."""
 
+from gameopt._augmentation import augmented as augmented
 from gameopt._batched import (
     BATCH_AXIS as BATCH_AXIS,
     critic_scores as critic_scores,
     generated as generated,
 )
 from gameopt._conditioned import Conditioned as Conditioned
+from gameopt._consistency import ConsistencyPenalty as ConsistencyPenalty
 from gameopt._equilibria import classify as classify
 from gameopt._ergodic_averages import ergodic_averages as ergodic_averages
 from gameopt._fields import (
@@ -57,6 +59,10 @@ from gameopt._games.gan_losses import (
     relativistic_value as relativistic_value,
     wasserstein_value as wasserstein_value,
 )
+from gameopt._games.gan_terms import (
+    class_cross_entropy as class_cross_entropy,
+    reconstruction_error as reconstruction_error,
+)
 from gameopt._games.gan_variants import (
     HingeGAN as HingeGAN,
     LeastSquaresGAN as LeastSquaresGAN,
@@ -96,6 +102,7 @@ from gameopt._gaps import (
     exploitability as exploitability,
 )
 from gameopt._high_resolution import high_resolution_flow as high_resolution_flow
+from gameopt._lecam import LeCamPenalty as LeCamPenalty
 from gameopt._limit_cycles import (
     MOTIONS as MOTIONS,
     LimitCycle as LimitCycle,
@@ -123,14 +130,18 @@ from gameopt._newton import (
     FoundPoints as FoundPoints,
     find_critical_points as find_critical_points,
 )
+from gameopt._orthogonal import OrthogonalPenalty as OrthogonalPenalty
 from gameopt._overlays import Overlay as Overlay, overlay as overlay
 from gameopt._path_angle import PathAngle as PathAngle, path_angle as path_angle
 from gameopt._penalties import (
     GradientPenalty as GradientPenalty,
+    Penalties as Penalties,
+    Penalty as Penalty,
     gradient_norms as gradient_norms,
     gradient_penalty as gradient_penalty,
     interpolates as interpolates,
     squared_gradient_norms as squared_gradient_norms,
+    surroundings as surroundings,
 )
 from gameopt._projections import (
     Ball as Ball,
@@ -169,6 +180,7 @@ from gameopt._solvers.adjusted_fields import (
 from gameopt._solvers.alex import AlexGDA as AlexGDA
 from gameopt._solvers.alternating import Alternating as Alternating
 from gameopt._solvers.anchored import AnchoredExtragradient as AnchoredExtragradient
+from gameopt._solvers.anchored_scores import Anchored as Anchored
 from gameopt._solvers.averaged import Averaged as Averaged
 from gameopt._solvers.base import AbstractSolver as AbstractSolver, RoundInfo as RoundInfo
 from gameopt._solvers.competitive import ACGD as ACGD, CGD as CGD

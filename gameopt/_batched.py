@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._conditioned import Conditioned, Point, Points, call_at, value_of, with_value
+from gameopt._conditioned import Batched, Point, Points, call_at, value_of, with_value
 from gameopt._types import Scalar
 
 Critic: TypeAlias = Callable[..., Any]
@@ -17,10 +17,8 @@ BATCH_AXIS = "batch"
 """The name of the axis over which generators and critics are mapped."""
 
 
-def generated(
-    generator: Callable[..., Array], latents: Float[Array, "n *latent"] | Conditioned
-) -> Points:
-    """The generator at every latent: it takes one of shape `latent` and gives one of `shape`.
+def generated(generator: Callable[..., Array], latents: Batched) -> Batched:
+    """The generator at every latent, `(n, *latent)` to `(n, *shape)`: it takes one, gives one.
 
     Of `Conditioned` latents it takes the condition too, and what it gives has the same one. The
     axis over which it is mapped is named `batch`, so that a layer may normalise over it.

@@ -1,7 +1,7 @@
 """Points with what they are conditioned on, and functions of either kind of point."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -25,6 +25,9 @@ class Conditioned(eqx.Module):
 
 Points: TypeAlias = Float[Array, "n *shape"] | Conditioned
 """A batch of points of shape `shape`, of a `Conditioned` one its value."""
+
+Batched = TypeVar("Batched", bound=Array | Conditioned)
+"""A batch of either kind, where what comes out is of the kind of what goes in."""
 
 Point: TypeAlias = Float[Array, "..."] | Conditioned
 

@@ -1,19 +1,20 @@
 """What a GAN draws: points of a finite set, latents, and a batch of both."""
 
 from collections.abc import Callable
+from typing import Any, Generic
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from gameopt._conditioned import Conditioned, Points
+from gameopt._conditioned import Batched, Conditioned
 
 Sampler = Callable[[PRNGKeyArray, int], Array | Conditioned]
 """Draws a batch: `(key, n) -> (n, *shape)`. A module's arrays are leaves of the game."""
 
 
-class Samples(eqx.Module):
+class Samples(eqx.Module, Generic[Batched]):
     """Draws from a finite set, uniformly and with replacement.
 
     - `points`: shape `(n, *shape)`, on the device. Of `Conditioned` points, the same rows are
@@ -22,10 +23,10 @@ class Samples(eqx.Module):
       short last window of a larger data set is padded to the others' shape and says its count.
     """
 
-    points: Points
+    points: Batched
     count: Int[Array, ""]
 
-    def __init__(self, points: Points, count: int | Int[Array, ""] | None = None):
+    def __init__(self, points: Batched, count: int | Int[Array, ""] | None = None):
         """**Raises:** `ValueError` if values and conditions are not equally many."""
         self.points = jax.tree.map(jnp.asarray, points)
         sizes = [len(leaf) for leaf in jax.tree.leaves(self.points)]
@@ -36,7 +37,7 @@ class Samples(eqx.Module):
             )
         self.count = jnp.asarray(sizes[0] if count is None else count, jnp.int32)
 
-    def __call__(self, key: PRNGKeyArray, n: int) -> Points:
+    def __call__(self, key: PRNGKeyArray, n: int) -> Batched:
         rows = jax.random.randint(key, (n,), 0, self.count)
         return jax.tree.map(lambda leaf: leaf[rows], self.points)
 
@@ -54,11 +55,11 @@ class Batch(eqx.Module):
     """One sample of a GAN's data and noise.
 
     - `real`: shape `(n, *shape)`. `latents`: shape `(n, *latent_shape)`. Both have an axis of the
-      packing behind n where there is one. If the data are `Conditioned`, the latents are so too,
-      each by the condition of the real point in its row.
+      packing behind n where there is one. Arrays, or both `Conditioned`: each latent by the
+      condition of the real point in its row.
     - `key`: what is left for augmentation and penalty to draw with.
     """
 
-    real: Points
-    latents: Float[Array, "n *latent"] | Conditioned
+    real: Any
+    latents: Any
     key: PRNGKeyArray

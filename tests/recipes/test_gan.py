@@ -84,7 +84,7 @@ def test_defaults_depend_on_what_is_trained_on(float32):
     data = gan.resolve(gan.Args(data="digits"))
     game, _ = gan.set_up(*data)
     assert isinstance(game, go.NonSaturatingGAN)
-    assert game.penalty is not None
+    assert isinstance(game.penalty, go.GradientPenalty)
     assert (game.penalty.where, game.penalty.target, game.penalty.weight) == ("real", 0, 0.5)
 
 
