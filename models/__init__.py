@@ -14,13 +14,16 @@ from models.conv_layers import (
     average_pool as average_pool,
 )
 from models.convolution import (
-    Geometry as Geometry,
     convolve as convolve,
-    geometry as geometry,
     transposed_convolve as transposed_convolve,
 )
-from models.dcgan import dcgan_critic as dcgan_critic, dcgan_generator as dcgan_generator
+from models.dcgan import (
+    dcgan_critic as dcgan_critic,
+    dcgan_features as dcgan_features,
+    dcgan_generator as dcgan_generator,
+)
 from models.gan import mlp_critic as mlp_critic, mlp_generator as mlp_generator
+from models.geometry import Geometry as Geometry, geometry as geometry
 from models.layers import LeakyReLU as LeakyReLU, Linear as Linear, Maxout as Maxout
 from models.mlp import MLP as MLP
 from models.normalisation import (
