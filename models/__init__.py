@@ -1,5 +1,16 @@
 """Equinox modules: generators, critics, and the layers that make them."""
 
+from models.augmentation import (
+    Brightness as Brightness,
+    Composition as Composition,
+    Contrast as Contrast,
+    Cutout as Cutout,
+    DiffAugment as DiffAugment,
+    Flip as Flip,
+    Saturation as Saturation,
+    Translation as Translation,
+    flip_and_shift as flip_and_shift,
+)
 from models.combinators import (
     Chain as Chain,
     Elementwise as Elementwise,
