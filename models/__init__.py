@@ -48,6 +48,11 @@ from models.pacgan import (
     maxout_critic as maxout_critic,
     normalised_generator as normalised_generator,
 )
+from models.sngan import (
+    sngan_critic as sngan_critic,
+    sngan_features as sngan_features,
+    sngan_generator as sngan_generator,
+)
 from models.spectral import SpectralLinear as SpectralLinear, operator_norm as operator_norm
 from models.spectral_convolution import SpectralConv2d as SpectralConv2d, refreshed as refreshed
 from models.standing_statistics import with_standing_statistics as with_standing_statistics
