@@ -18,6 +18,18 @@ from models.combinators import (
     Residual as Residual,
     Skip as Skip,
 )
+from models.conditional import (
+    Embedding as Embedding,
+    LabelledGenerator as LabelledGenerator,
+    OneHot as OneHot,
+    labelled_dcgan_generator as labelled_dcgan_generator,
+)
+from models.conditional_critics import (
+    AuxiliaryCritic as AuxiliaryCritic,
+    ConcatenationCritic as ConcatenationCritic,
+    ProjectionCritic as ProjectionCritic,
+    conditional_dcgan_critic as conditional_dcgan_critic,
+)
 from models.conv_layers import (
     Conv2d as Conv2d,
     ConvTranspose2d as ConvTranspose2d,
