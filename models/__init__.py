@@ -74,3 +74,9 @@ from models.tabular import (
     gumbel_softmax as gumbel_softmax,
     tabular_generator as tabular_generator,
 )
+from models.translation import (
+    PatchCritic as PatchCritic,
+    UNet as UNet,
+    patch_critic as patch_critic,
+    unet_generator as unet_generator,
+)
