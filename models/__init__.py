@@ -60,6 +60,7 @@ from models.pacgan import (
     maxout_critic as maxout_critic,
     normalised_generator as normalised_generator,
 )
+from models.packing import Packed as Packed
 from models.sngan import (
     sngan_critic as sngan_critic,
     sngan_features as sngan_features,
