@@ -8,16 +8,17 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
-from models.convolution import Geometry, Padding, convolve, geometry, pair, transposed_convolve
+from models.convolution import convolve, transposed_convolve
+from models.geometry import Geometry, Padding, geometry, pair
 
-Image = Float[Array, "h w c"]
+Image = Float[Array, "_ _ _"]
 
 
 class Conv2d(eqx.Module):
     r"""A convolution with stride, padding and dilation, and a bias for each channel.
 
     - `kernel`: shape `(kh, kw, in, out)`. `bias`: shape `(out,)`, or `None`.
-    - `stride`, `padding`, `dilation`: as in `models.convolution.geometry`. Static.
+    - `stride`, `padding`, `dilation`: as in `models.geometry`. Static.
     """
 
     kernel: Float[Array, "kh kw in out"]
@@ -49,7 +50,7 @@ class Conv2d(eqx.Module):
         kernel = self.kernel
         where = geometry(x.shape[:2], kernel.shape[:2], self.stride, self.padding, self.dilation)
         y = convolve(x, kernel, where)
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias[None, None]
 
 
 class ConvTranspose2d(eqx.Module):
@@ -101,7 +102,7 @@ class ConvTranspose2d(eqx.Module):
                 f"{x.shape[:2]}; it gives {where.out_shape}. Choose another out_shape."
             )
         y = transposed_convolve(x, self.kernel, where)
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias[None, None]
 
     def _geometry(self, shape: tuple[int, ...]) -> Geometry:
         of = lambda size: geometry(
@@ -151,6 +152,11 @@ def average_pool(x: Image, factor: int = 2) -> Image:
     height, width = x.shape[0] // factor, x.shape[1] // factor
     x = x[: height * factor, : width * factor]
     return x.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
+
+
+def with_channels(x: Float[Array, "h w *c"]) -> Image:
+    """An image of one channel without an axis for it, `(h, w)`, as `(h, w, 1)`."""
+    return x[..., None] if x.ndim == 2 else x
 
 
 @lipschitz_upper_bound.register

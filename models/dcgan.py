@@ -32,14 +32,15 @@ def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
     return sizes
 
 
-def _with_channels(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """`(h, w)` or `(h, w, c)` as `(h, w, c)`."""
     if len(shape) not in (2, 3):
         raise ValueError(f"Images are (height, width) or (height, width, channels), got {shape}.")
     return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
 
 
-def _norm(name: Norm, channels: int) -> list[Callable]:
+def norm_layers(name: Norm, channels: int) -> list[Callable]:
+    """Normalisation of so many channels, as the layers to put into a chain."""
     kinds = {
         "none": list,
         "batch": lambda: [BatchNorm(channels)],
@@ -87,7 +88,7 @@ def dcgan_generator(
 
         Radford, Metz & Chintala (2016), arXiv:1511.06434, section 3 and figure 1.
     """
-    height, width_, channels = _with_channels(shape)
+    height, width_, channels = image_shape(shape)
     sizes = halvings((height, width_))[::-1]
     init = _default_init(norm) if init is None else init
     keys = iter(jax.random.split(key, len(sizes) + 1))
@@ -100,12 +101,12 @@ def dcgan_generator(
         Linear(latent_size, math.prod(first), init, next(keys), bias),
         Reshape(first),
     ]
-    layers += [*_norm(norm, depth), Elementwise(jax.nn.relu)]
+    layers += [*norm_layers(norm, depth), Elementwise(jax.nn.relu)]
     for size in sizes[1:]:
         last = size == sizes[-1]
         out = channels if last else depth // 2
         layers += _doubling(upsampling, depth, out, size, init, next(keys), bias or last)
-        layers += [] if last else [*_norm(norm, out), Elementwise(jax.nn.relu)]
+        layers += [] if last else [*norm_layers(norm, out), Elementwise(jax.nn.relu)]
         depth = out
     if len(sizes) == 1:
         layers.append(Conv2d(depth, channels, 3, init, next(keys)))
@@ -132,7 +133,7 @@ def _doubling(
     return [Resize(size), Conv2d(channels, out, 3, init, key, bias=bias)]
 
 
-def dcgan_critic(
+def dcgan_features(
     shape: tuple[int, ...],
     *,
     width: int,
@@ -140,28 +141,18 @@ def dcgan_critic(
     norm: Norm = "none",
     spectral: bool = False,
     init: Initializer | None = None,
-) -> Chain:
-    """A critic or discriminator: an image of `shape` to a score or logit, in halvings of its size.
+) -> tuple[Chain, int]:
+    """The body of a critic: an image of `shape` to a vector, in halvings of its size.
 
     For each halving a convolution (4x4, stride 2), normalisation (not after the first) and leaky
-    ReLU; a linear layer to one number at the end.
+    ReLU; the last image flattened. The arguments are those of `dcgan_critic`.
 
-    **Arguments:**
-
-    - `shape`: as in `dcgan_generator`; packed images `(packing, height, width)` are not images:
-      see `models.packed`.
-    - `width`: channels of the first hidden image; they double with each halving.
-    - `norm`: `batch` is DCGAN's own, and allows no gradient penalty; `layer` and `instance` do.
-    - `spectral`: made of spectrally normalised layers. Then without `norm`.
-
-    !!! cite "Source"
-
-        Radford, Metz & Chintala (2016), arXiv:1511.06434, section 3.
+    **Returns:** the network, and the length of the vector.
     """
-    height, width_, channels = _with_channels(shape)
+    height, width_, channels = image_shape(shape)
     sizes = halvings((height, width_))
     init = _default_init(norm) if init is None else init
-    keys = iter(jax.random.split(key, len(sizes) + 1))
+    keys = iter(jax.random.split(key, len(sizes)))
     layers: list[Callable] = [Reshape((height, width_, channels))]
     if len(sizes) == 1:
         layers += [convolution(spectral, channels, width, 3, init, next(keys), sizes[0])]
@@ -175,11 +166,48 @@ def dcgan_critic(
                 stride=STRIDE, padding=PADDING, bias=kind == "none",
             )
         ]  # fmt: skip
-        layers += [*_norm(kind, out), LeakyReLU(SLOPE)]
+        layers += [*norm_layers(kind, out), LeakyReLU(SLOPE)]
         channels = out
     flat = math.prod(sizes[-1]) * channels
-    linear = SpectralLinear if spectral else Linear
-    return Chain(*layers, Reshape((flat,)), linear(flat, 1, init, next(keys)), Reshape(()))
+    return Chain(*layers, Reshape((flat,))), flat
+
+
+def dcgan_critic(
+    shape: tuple[int, ...],
+    *,
+    width: int,
+    key: PRNGKeyArray,
+    norm: Norm = "none",
+    spectral: bool = False,
+    init: Initializer | None = None,
+) -> Chain:
+    """A critic or discriminator: `dcgan_features`, and a linear layer to one score or logit.
+
+    **Arguments:**
+
+    - `shape`: as in `dcgan_generator`. For packs of images see `models.Packed`.
+    - `width`: channels of the first hidden image; they double with each halving.
+    - `norm`: `batch` is DCGAN's own, and allows no gradient penalty; `layer` and `instance` do.
+    - `spectral`: made of spectrally normalised layers. Then without `norm`.
+    - `init`: draws the weights; N(0, 0.02) for `batch`, He's normal otherwise.
+
+    !!! cite "Source"
+
+        Radford, Metz & Chintala (2016), arXiv:1511.06434, section 3.
+    """
+    key_body, key_head = jax.random.split(key)
+    kinds = {"norm": norm, "spectral": spectral, "init": init}
+    body, size = dcgan_features(shape, width=width, key=key_body, **kinds)
+    init = _default_init(norm) if init is None else init
+    return Chain(*body.layers, linear(spectral, size, 1, init, key_head), Reshape(()))
+
+
+def linear(
+    spectral: bool, in_size: int, out_size: int, init: Initializer, key: PRNGKeyArray
+) -> Linear | SpectralLinear:
+    """A linear layer, spectrally normalised or not."""
+    kind = SpectralLinear if spectral else Linear
+    return kind(in_size, out_size, init, key)
 
 
 def convolution(

@@ -8,35 +8,17 @@ All functions take a batch: images `(n, height, width, channels)`, kernels
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-Images = Float[Array, "n h w c"]
-Kernel = Float[Array, "kh kw c o"]
-Pair = tuple[int, int]
+from models.geometry import Geometry
 
-
-class Geometry(Protocol):
-    """See `models.convolution.Geometry`."""
-
-    @property
-    def in_shape(self) -> Pair: ...
-    @property
-    def out_shape(self) -> Pair: ...
-    @property
-    def kernel_shape(self) -> Pair: ...
-    @property
-    def stride(self) -> Pair: ...
-    @property
-    def dilation(self) -> Pair: ...
-    @property
-    def padding(self) -> tuple[Pair, Pair]: ...
-
-
+Images = Float[Array, "n _ _ _"]
+Kernel = Float[Array, "_ _ _ _"]
 PIECE = 2**22
 """Bytes of windows that are made at a time: what is written is read again from the cache."""
 
@@ -44,7 +26,7 @@ PIECE = 2**22
 def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
     """What each window of the image has in common with the kernel."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
-    part = lambda x: _product(_windows(x, geometry), matrix)
+    part = lambda x: _product(_windows(x, geometry), matrix).astype(x.dtype)
     return _piecewise(part, x, _piece(len(x), geometry, matrix))
 
 
@@ -61,10 +43,11 @@ def _added_up(kernel: Kernel, geometry: Geometry) -> Callable[[Images], Images]:
     matrix = kernel.reshape(-1, kernel.shape[-1])
 
     def part(g):
-        like = jax.ShapeDtypeStruct((len(g), *geometry.in_shape, kernel.shape[2]), g.dtype)
-        add_up = jax.linear_transpose(lambda x: _windows(x, geometry), like)
-        (image,) = add_up(_product(g, matrix.T))
-        return image
+        products = _product(g, matrix.T)
+        shape = (len(g), *geometry.in_shape, kernel.shape[2])
+        like = jax.ShapeDtypeStruct(shape, products.dtype)
+        (image,) = jax.linear_transpose(lambda x: _windows(x, geometry), like)(products)
+        return image.astype(g.dtype)
 
     return part
 
@@ -85,7 +68,7 @@ def _added_up_by_phases(kernel: Kernel, geometry: Geometry) -> Callable[[Images]
     def part(g):
         products = _product(g, matrix.T).reshape(*g.shape[:3], rows * columns, -1)
         height, width = g.shape[1] + rows - 1, g.shape[2] + columns - 1
-        image = jnp.zeros((), g.dtype)
+        image = jnp.zeros((), products.dtype)
         for index in range(rows * columns):
             top, left = divmod(index, columns)
             below, right = rows - 1 - top, columns - 1 - left
@@ -93,7 +76,7 @@ def _added_up_by_phases(kernel: Kernel, geometry: Geometry) -> Callable[[Images]
             image += jnp.pad(products[:, :, :, index], margins)
         image = image.reshape(len(g), height, width, s, t, -1).swapaxes(2, 3)
         image = image.reshape(len(g), height * s, width * t, -1)
-        return lax.pad(image, jnp.zeros((), g.dtype), _cut(image, geometry))
+        return lax.pad(image.astype(g.dtype), jnp.zeros((), g.dtype), _cut(image, geometry))
 
     return part
 
@@ -112,9 +95,8 @@ def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
     like = jax.ShapeDtypeStruct((math.prod(shape[:3]), shape[3]), _sums_in(g))
 
     def part(x, g):
-        dims = (((0, 1, 2), (0, 1, 2)), ((), ()))
         # The other way round, windows first, the product takes up to twice as long.
-        return lax.dot_general(g, _windows(x, geometry), dims, preferred_element_type=like.dtype)
+        return _dot(g, _windows(x, geometry), ((0, 1, 2), (0, 1, 2)))
 
     gradient = _summed(part, x, g, _piece(len(x), geometry, like))
     return gradient.T.astype(g.dtype).reshape(shape)
@@ -167,11 +149,16 @@ def _windows(x: Images, geometry: Geometry) -> Float[Array, "n i j window"]:
 
 
 def _product(rows: Float[Array, "n i j k"], matrix: Float[Array, "k o"]) -> Images:
-    dims = (((3,), (0,)), ((), ()))
-    product = lax.dot_general(rows, matrix, dims, preferred_element_type=_sums_in(rows))
-    return product.astype(rows.dtype)
+    return _dot(rows, matrix, ((3,), (0,)))
+
+
+def _dot(left: Array, right: Array, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> Array:
+    """Summed over these axes of each, in `_sums_in`."""
+    # XLA on a CPU has a product of halves with sums in single precision for some layouts only.
+    sums = _sums_in(left)
+    return lax.dot_general(left.astype(sums), right.astype(sums), (axes, ((), ())))
 
 
 def _sums_in(x: Array) -> jnp.dtype:
     """Products of half precision are summed in single."""
-    return jnp.promote_types(x.dtype, jnp.float32)
+    return jnp.dtype(jnp.float32) if x.dtype.itemsize < 4 else x.dtype

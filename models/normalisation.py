@@ -61,13 +61,15 @@ class BatchNorm(eqx.Module):
                 "of a critic was asked for: a critic that couples its batch has no gradient per "
                 "sample. Normalise by groups or layers instead, or leave the penalty out."
             ) from None
-        variance = jax.lax.pmean(jnp.mean((x - mean) ** 2, axis=places), BATCH_AXIS)
+        squares = (x - _at_places(mean, x)) ** 2
+        variance = jax.lax.pmean(jnp.mean(squares, axis=places), BATCH_AXIS)
         return Statistics(mean, variance)
 
     def __call__(self, x: Float[Array, "*places channels"]) -> Float[Array, "*places channels"]:
         by = self.statistics(x) if self.standing is None else self.standing
         scale = self.scale * jax.lax.rsqrt(by.variance + self.epsilon)
-        return scale * (x - by.mean) + self.shift
+        scale, mean, shift = (_at_places(v, x) for v in (scale, by.mean, self.shift))
+        return scale * (x - mean) + shift
 
 
 class GroupNorm(eqx.Module):
@@ -100,4 +102,10 @@ class GroupNorm(eqx.Module):
         mean = jnp.mean(grouped, axis=(0, 2), keepdims=True)
         variance = jnp.mean((grouped - mean) ** 2, axis=(0, 2), keepdims=True)
         normal = (grouped - mean) * jax.lax.rsqrt(variance + self.epsilon)
-        return self.scale * normal.reshape(x.shape) + self.shift
+        normal = normal.reshape(x.shape)
+        return _at_places(self.scale, x) * normal + _at_places(self.shift, x)
+
+
+def _at_places(vector: Float[Array, " channels"], x: Array) -> Float[Array, "*places channels"]:
+    """With an axis of length 1 for each axis of places."""
+    return vector.reshape((1,) * (x.ndim - 1) + vector.shape)

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
 from models.conv_layers import Image, kernel_bound
-from models.convolution import Geometry, Padding, convolve, geometry, transposed_convolve
+from models.convolution import convolve, transposed_convolve
+from models.geometry import Geometry, Padding, geometry
 
 ITERATIONS = 1
 
@@ -21,8 +22,9 @@ class SpectralConv2d(eqx.Module):
 
     The norm of the kernel reshaped to a matrix, which is often taken instead, does not bound the
     operator: a 3x3 box kernel would come out 3-Lipschitz. The norm is $\langle v, w * u\rangle$ at
-    the operator's leading singular vectors, which are held fixed in derivatives and found by
-    power iteration from a stored direction. It is approached from below.
+    the operator's leading singular vectors, which are found by power iteration from a stored
+    direction. It is approached from below. The vectors are held fixed in derivatives: the first is
+    exact at the singular vectors, and second ones lack the part by which the vectors turn.
 
     - `kernel`: shape `(kh, kw, in, out)`, of any size. `bias`: shape `(out,)`, or `None`.
     - `direction`: the stored image, shape `(height, width, in)`, as the bits of its numbers: it is
@@ -74,7 +76,7 @@ class SpectralConv2d(eqx.Module):
                 f"given one of {x.shape}: the norm depends on the size."
             )
         y = convolve(x, self.normalised_kernel, self._geometry())
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias[None, None]
 
     @property
     def normalised_kernel(self) -> Float[Array, "kh kw in out"]:

@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from gameopt import BATCH_AXIS
+from gameopt import BATCH_AXIS, Conditioned
 from models.combinators import Chain, Residual, Skip
+from models.conditional import LabelledGenerator
 from models.normalisation import BatchNorm
 
 
-def with_standing_statistics(network: Any, points: Array) -> Any:
+def with_standing_statistics(network: Any, points: Any) -> Any:
     """The same network with fixed statistics in every `BatchNorm`: those of `points`.
 
     Layer by layer, each statistic of what the layers before, already fixed, make of the points. So
@@ -22,9 +23,10 @@ def with_standing_statistics(network: Any, points: Array) -> Any:
 
     **Arguments:**
 
-    - `network`: put together by `Chain`, `Residual` and `Skip`. `BatchNorm` within any other module
-      is an error.
-    - `points`: shape `(n, *shape)`, such as latents; a few thousand of them.
+    - `network`: put together by `Chain`, `Residual` and `Skip`, or a `LabelledGenerator` of such a
+      one. `BatchNorm` within any other module is an error.
+    - `points`: shape `(n, *shape)`, such as latents; a few thousand of them. `Conditioned` latents
+      for a `LabelledGenerator`.
 
     **Raises:** `ValueError` for a `BatchNorm` where it cannot be reached.
     """
@@ -32,13 +34,14 @@ def with_standing_statistics(network: Any, points: Array) -> Any:
 
 
 @functools.singledispatch
-def _fixed(network: Any, points: Array) -> tuple[Any, Array]:
+def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
     """The network with fixed statistics, and what it makes of the points."""
     inside = jax.tree.leaves(network, is_leaf=_is_batch_norm)
     if any(map(_is_batch_norm, inside)):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
-            "looks into Chain, Residual and Skip; put the network together by these."
+            "looks into Chain, Residual, Skip and LabelledGenerator; put the network together by "
+            "these."
         )
     return network, jax.vmap(network)(points)
 
@@ -74,3 +77,10 @@ def _(network: Residual, points: Array) -> tuple[Residual, Array]:
 def _(network: Skip, points: Array) -> tuple[Skip, Array]:
     inner, made = _fixed(network.inner, points)
     return Skip(inner), jnp.concatenate([made, points], axis=-1)
+
+
+@_fixed.register
+def _(network: LabelledGenerator, points: Conditioned) -> tuple[LabelledGenerator, Array]:
+    joined = jax.vmap(network.joined)(points.value, points.condition)
+    fixed, made = _fixed(network.network, joined)
+    return LabelledGenerator(fixed, network.embedding), made

@@ -1,0 +1,165 @@
+"""From images to images: a generator with skips, and a critic of patches, both conditioned."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from models.combinators import Chain, Elementwise
+from models.conv_layers import Conv2d, ConvTranspose2d, with_channels
+from models.dcgan import KERNEL, PADDING, SLOPE, STRIDE, Norm, halvings, image_shape, norm_layers
+from models.layers import LeakyReLU
+
+Image = Float[Array, "h w ..."]
+INIT = jax.nn.initializers.he_normal()
+PATCH_HALVINGS = 3
+
+
+class UNet(eqx.Module):
+    """An encoder and a decoder of images, each level of one beside that of the other.
+
+    - `downs`: each takes an image to one of half its size. `bottom`: what is done at the smallest,
+      with the latent beside it at every place. `ups`: each takes an image, and beside it the
+      encoder's of the same size, to one of twice the size; the last gives the answer.
+    - `out_shape`: static.
+
+    !!! cite "Source"
+
+        Isola et al. (2017), arXiv:1611.07004, section 3.2.1 and appendix 6.1; the latent beside the
+        bottleneck: Zhu et al. (2017), arXiv:1711.11586, section 4.
+    """
+
+    downs: tuple[Chain, ...]
+    bottom: Chain
+    ups: tuple[Chain, ...]
+    out_shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, z: Float[Array, " latent"], condition: Image) -> Array:
+        x, kept = with_channels(condition), []
+        for down in self.downs:
+            x = down(x)
+            kept.append(x)
+        planes = jnp.broadcast_to(z, (*x.shape[:2], z.size))
+        x = self.bottom(jnp.concatenate([x, planes], axis=-1))
+        for up, beside in zip(self.ups, reversed(kept), strict=True):
+            x = up(jnp.concatenate([x, beside], axis=-1))
+        return x.reshape(self.out_shape)
+
+
+def unet_generator(
+    latent_size: int,
+    condition_shape: tuple[int, ...],
+    shape: tuple[int, ...],
+    *,
+    width: int,
+    key: PRNGKeyArray,
+    norm: Norm = "instance",
+    bounded: bool = True,
+    init: Initializer = INIT,
+) -> UNet:
+    """A generator called with a latent `(latent_size,)` and an image: gives an image of `shape`.
+
+    **Arguments:**
+
+    - `condition_shape`, `shape`: `(height, width)` or `(height, width, channels)`, of one height
+      and width, at least 8, odd or even; channels may differ.
+    - `width`: channels of the first hidden image; they double with each halving.
+    - `norm`: not at the first and the last layer. `instance` is `batch` for batches of one.
+    - `bounded`: ends it with tanh, for images in [-1, 1].
+
+    **Raises:** `ValueError` for shapes that differ, or that are too small to be halved.
+    """
+    height, width_, channels = image_shape(condition_shape)
+    sizes = halvings((height, width_))
+    if image_shape(shape)[:2] != sizes[0]:
+        raise ValueError(f"Images of {shape} from images of {condition_shape}: resize one.")
+    if len(sizes) == 1:
+        raise ValueError(f"unet_generator halves images: at least 8 x 8, got {condition_shape}.")
+    key_bottom, *keys = jax.random.split(key, 2 * len(sizes) - 1)
+    depths = [width * 2**index for index in range(len(sizes) - 1)]
+    outs = [image_shape(shape)[2], *depths[:-1]]
+    downs, ups = [], []
+    for index, depth in enumerate(depths):
+        kind = "none" if index == 0 else norm
+        down_key, up_key = keys[2 * index], keys[2 * index + 1]
+        downs.append(Chain(*_halving(channels, depth, kind, init, down_key)))
+        end = Elementwise(jnp.tanh if bounded else jax.nn.identity)
+        rest = [end] if index == 0 else [*norm_layers(norm, outs[index]), Elementwise(jax.nn.relu)]
+        ups.append(Chain(_doubling(2 * depth, outs[index], sizes[index], init, up_key), *rest))
+        channels = depth
+    bottom = Chain(Conv2d(channels + latent_size, channels, 3, init, key_bottom), LeakyReLU(SLOPE))
+    return UNet(tuple(downs), bottom, tuple(reversed(ups)), shape)
+
+
+def _halving(
+    channels: int, out: int, norm: Norm, init: Initializer, key: PRNGKeyArray, stride: int = STRIDE
+) -> list[Callable]:
+    layer = Conv2d(channels, out, KERNEL, init, key, stride=stride, padding=PADDING)
+    return [layer, *norm_layers(norm, out), LeakyReLU(SLOPE)]
+
+
+def _doubling(
+    channels: int, out: int, size: tuple[int, int], init: Initializer, key: PRNGKeyArray
+) -> ConvTranspose2d:
+    return ConvTranspose2d(
+        channels, out, KERNEL, init, key, stride=STRIDE, padding=PADDING, out_shape=size
+    )
+
+
+class PatchCritic(eqx.Module):
+    """The mean of the scores of an image's patches, each judged beside its part of the condition.
+
+    - `network`: from both images' channels side by side to an image of scores.
+
+    !!! cite "Source"
+
+        Isola et al. (2017), arXiv:1611.07004, section 3.2.2.
+    """
+
+    network: Chain
+
+    def patch_scores(self, x: Image, condition: Image) -> Float[Array, "i j"]:
+        """The score of each patch."""
+        both = [with_channels(x), with_channels(condition)]
+        return self.network(jnp.concatenate(both, axis=-1))[..., 0]
+
+    def __call__(self, x: Image, condition: Image) -> Float[Array, ""]:
+        return jnp.mean(self.patch_scores(x, condition))
+
+
+def patch_critic(
+    shape: tuple[int, ...],
+    condition_shape: tuple[int, ...],
+    *,
+    width: int,
+    key: PRNGKeyArray,
+    norm: Norm = "instance",
+    init: Initializer = INIT,
+) -> PatchCritic:
+    """A critic called with an image and its condition, by their patches.
+
+    As many halvings (4x4, stride 2) as the size allows, at most three, so that patches are of 70
+    pixels; one such convolution without a stride, and one to the scores.
+
+    **Arguments:**
+
+    - `shape`, `condition_shape`: as in `unet_generator`, of any size from 4.
+    - `width`: channels of the first hidden image; they double with each halving.
+    - `norm`: not after the first layer. `instance` couples no images of a batch.
+    """
+    height, width_, own = image_shape(shape)
+    channels = own + image_shape(condition_shape)[2]
+    count = min(PATCH_HALVINGS, len(halvings((height, width_))) - 1)
+    keys = jax.random.split(key, count + 2)
+    layers: list[Callable] = []
+    for index in range(count + 1):
+        kind: Norm = "none" if index == 0 else norm
+        stride = STRIDE if index < count else 1
+        out = width * 2**index
+        layers += _halving(channels, out, kind, init, keys[index], stride)
+        channels = out
+    last = Conv2d(channels, 1, KERNEL, init, keys[-1], padding=PADDING)
+    return PatchCritic(Chain(*layers, last))
