@@ -10,7 +10,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
 from recipes._data import Dataset
-from recipes._image_classes import class_numbers, judging
+from recipes._image_classes import class_numbers, judging, nearest
 from recipes._image_pictures import Row, draw_rows
 from recipes._image_report import draw_neighbours
 from recipes._latent_search import between

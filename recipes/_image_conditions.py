@@ -50,7 +50,7 @@ def edges(images: Images) -> Images:
 
 def low_resolution(images: Images) -> Images:
     """Means of squares of pixels, each as large as its square: the size stays."""
-    size = images.shape[1:3]
+    size = (images.shape[1], images.shape[2])
     factor = FACTOR if min(size) >= 4 * FACTOR else 2
     return jax.vmap(lambda image: Resize(size)(average_pool(image, factor)))(images)
 

@@ -76,9 +76,9 @@ class Preset(NamedTuple):
 
 
 PRESETS: dict[str, Preset] = {
-    # For 8x8 digits in a minute. R1 lets the rates be five times those of the papers, a tenth of its
-    # usual weight is enough for images of 64 pixels, and so are 32 channels; the average forgets
-    # within 200 rounds because there are only 3000.
+    # For 8x8 digits in a minute. R1 lets the rates be five times those of the papers, a tenth of
+    # its usual weight is enough for images of 64 pixels, and so are 32 channels; the average
+    # forgets within 200 rounds because there are only 3000.
     "small": Preset(
         "non_saturating", ("r1",), (0.1,), width=32, latent_size=32, generator_rate=1e-3,
         discriminator_rate=1e-3, beta2=0.99, ema=0.995, steps=3000,
@@ -119,9 +119,9 @@ class ImageGANArgs(DataArgs):
     data: str = "digits"
     """digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir), cifar10 (its
     batches in --data-dir), a folder of pictures, or a .npy or .npz file of images."""
-    steps: int | None = None
+    steps: int | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """Rounds, that is generator steps."""
-    batch_size: int | None = None
+    batch_size: int | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """Images a step sees."""
     loss: Loss | None = None
     """What is played. relativistic judges pairs, relativistic_average against the other mean."""

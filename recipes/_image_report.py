@@ -32,7 +32,8 @@ def report(
     key_latents, key_search, key_many = jax.random.split(key, 3)
     of_many = eqx.filter_jit(go.generated)
     latents = jax.random.normal(key_latents, (2 * PATHS, latent_size))
-    paths = jnp.stack([between(*latents[2 * i : 2 * i + 2], COLUMNS) for i in range(PATHS)])
+    ends = latents.reshape(PATHS, 2, latent_size)
+    paths = jax.vmap(lambda pair: between(pair[0], pair[1], COLUMNS))(ends)
     images = np.asarray(of_many(generator, paths.reshape(-1, latent_size)))
     rows = [Row("", part) for part in np.split(images, PATHS)]
     draw_rows(rows, folder.path / "interpolations.png", "from one latent to another")

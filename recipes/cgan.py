@@ -27,6 +27,7 @@ from models import (
     with_standing_statistics,
 )
 from recipes import _cli
+from recipes._condition_reports import report_classes, report_images
 from recipes._data import Dataset, check_labelled_images, hold_out
 from recipes._errors import UserError
 from recipes._flags import check_least
@@ -34,7 +35,6 @@ from recipes._gan_data import Judge, TrainingData
 from recipes._image_conditions import CONDITIONS, with_channels
 from recipes._image_gan import ImageGANArgs, filled_in, images, make_game
 from recipes._image_runs import STANDING, keys_of, run_game
-from recipes._condition_reports import report_classes, report_images
 from recipes._run import Result, RunFolder
 
 
@@ -111,7 +111,8 @@ def networks(args: Args, data: ConditionedData, key: jax.Array) -> go.Players:
             width=args.width, norm=args.generator_norm, key=key_x,
         )  # fmt: skip
         y = conditional_dcgan_critic(
-            shape, data.classes, kind=args.label_by, spectral=args.discriminator_weights == "spectral",
+            shape, data.classes, kind=args.label_by,
+            spectral=args.discriminator_weights == "spectral",
             width=args.width, norm=args.discriminator_norm, key=key_y,
         )  # fmt: skip
     else:

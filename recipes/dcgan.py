@@ -12,6 +12,7 @@ nearest images, of samples and their nearest data; metrics.md beside real data; 
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -31,8 +32,8 @@ from recipes import _cli
 from recipes._critics import generated
 from recipes._gan_data import Judge, TrainingData
 from recipes._image_gan import ImageGANArgs, filled_in, images, make_game
-from recipes._image_runs import STANDING, keys_of, run_game
 from recipes._image_report import report
+from recipes._image_runs import STANDING, keys_of, run_game
 from recipes._plots import image_grid
 from recipes._run import Result, RunFolder
 
@@ -57,18 +58,19 @@ def resolve(args: Args) -> tuple[Args, TrainingData]:
 def networks(args: Args, shape: tuple[int, ...], key: jax.Array) -> go.Players:
     """Fresh networks of resolved flags, for images of `shape`."""
     key_x, key_y = jax.random.split(key)
-    residual = args.architecture == "sngan"
-    make_x = sngan_generator if residual else dcgan_generator
-    make_y = sngan_critic if residual else dcgan_critic
-    packs = (*shape[:2], args.packing * (shape[2] if len(shape) == 3 else 1))
     assert args.latent_size is not None
     assert args.width is not None
     assert args.generator_norm is not None
-    x = make_x(args.latent_size, shape, width=args.width, key=key_x, norm=args.generator_norm)
-    norm = {} if residual else {"norm": args.discriminator_norm}
-    y = make_y(packs if args.packing > 1 else shape, width=args.width, key=key_y,
-               spectral=args.discriminator_weights == "spectral", **norm)  # fmt: skip
-    y = Packed(y) if args.packing > 1 else y
+    residual, packs = args.architecture == "sngan", args.packing
+    seen = shape if packs == 1 else (*shape[:2], packs * (shape[2] if len(shape) == 3 else 1))
+    make_x = sngan_generator if residual else dcgan_generator
+    norm, width = args.generator_norm, args.width
+    x = make_x(args.latent_size, shape, width=width, norm=norm, key=key_x)
+    make_y: Callable[..., Any] = sngan_critic if residual else dcgan_critic
+    own = {} if residual else {"norm": args.discriminator_norm}
+    spectral = args.discriminator_weights == "spectral"
+    y = make_y(seen, width=width, key=key_y, spectral=spectral, **own)
+    y = Packed(y) if packs > 1 else y
     if args.precision == "bfloat16":
         return go.Players(in_half_precision(x), in_half_precision(y))
     return go.Players(x, y)
