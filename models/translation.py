@@ -10,7 +10,17 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from models.combinators import Chain, Elementwise
 from models.conv_layers import Conv2d, ConvTranspose2d, with_channels
-from models.dcgan import KERNEL, PADDING, SLOPE, STRIDE, Norm, halvings, image_shape, norm_layers
+from models.dcgan import (
+    KERNEL,
+    PADDING,
+    SLOPE,
+    SMALLEST,
+    STRIDE,
+    Norm,
+    halvings,
+    image_shape,
+    norm_layers,
+)
 from models.layers import LeakyReLU
 
 Image = Float[Array, "h w ..."]
@@ -152,7 +162,8 @@ def patch_critic(
     """
     height, width_, own = image_shape(shape)
     channels = own + image_shape(condition_shape)[2]
-    count = min(PATCH_HALVINGS, len(halvings((height, width_))) - 1)
+    room = [size for size in halvings((height, width_))[1:] if min(size) >= SMALLEST]
+    count = min(PATCH_HALVINGS, len(room))
     keys = jax.random.split(key, count + 2)
     layers: list[Callable] = []
     for index in range(count + 1):
