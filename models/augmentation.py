@@ -75,7 +75,7 @@ class Translation(eqx.Module):
         """The largest shifts of an image of this shape."""
         if self.pixels is not None:
             return self.pixels, self.pixels
-        return round(self.fraction * shape[0]), round(self.fraction * shape[1])
+        return _part(self.fraction, shape[0]), _part(self.fraction, shape[1])
 
     def __call__(self, key: PRNGKeyArray, image: Image) -> Image:
         most = jnp.asarray(self.most(image.shape))
@@ -104,7 +104,7 @@ class Cutout(eqx.Module):
 
     def _inside(self, key: PRNGKeyArray, size: int) -> Array:
         """Which rows, or columns, the rectangle covers."""
-        side = round(self.fraction * size)
+        side = _part(self.fraction, size)
         # An even side has its centre between two pixels, so that there is one more of them.
         start = jax.random.randint(key, (), 0, size + 1 - side % 2) - side // 2
         places = jnp.arange(size)
@@ -169,6 +169,11 @@ def flip_and_shift(pixels: int = 4) -> Composition:
         arXiv:2002.04724.
     """
     return Composition(Flip(), Translation(pixels=pixels))
+
+
+def _part(fraction: float, size: int) -> int:
+    """So much of the size, rounded, and a half upwards."""
+    return int(fraction * size + 0.5)
 
 
 def _uniform(key: PRNGKeyArray, low: float, high: float, like: Array) -> Float[Array, "..."]:

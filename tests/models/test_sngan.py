@@ -79,6 +79,7 @@ def test_standing_statistics_reach_into_residual_blocks():
     np.testing.assert_allclose(alone, made, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_hinge_training_lowers_the_critics_loss():
     """20 rounds of Adam with a still generator, each layer's norm refreshed after every move."""
     images = jnp.tanh(jax.random.normal(jax.random.key(2), (16, 8, 8)))

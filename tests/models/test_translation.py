@@ -88,6 +88,7 @@ def test_a_patch_critic_is_the_mean_of_scores_that_see_70_pixels():
     np.testing.assert_array_equal(changed, sees[:, None] & sees[None, :])
 
 
+@pytest.mark.slow
 def test_image_conditioned_games_are_played():
     """WGAN-GP on pairs: the penalty's gradient is by the image, and the critic's loss falls."""
     data = go.Samples(go.Conditioned(jnp.tanh(images(12, 8, 8)), images(12, 8, 8, 2)))
