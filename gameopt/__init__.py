@@ -6,7 +6,11 @@ from gameopt._batched import (
     critic_scores as critic_scores,
     generated as generated,
 )
-from gameopt._conditioned import Conditioned as Conditioned
+from gameopt._conditioned import (
+    Conditioned as Conditioned,
+    Points as Points,
+    value_of as value_of,
+)
 from gameopt._consistency import ConsistencyPenalty as ConsistencyPenalty
 from gameopt._equilibria import classify as classify
 from gameopt._ergodic_averages import ergodic_averages as ergodic_averages

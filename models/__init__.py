@@ -61,6 +61,10 @@ from models.pacgan import (
     normalised_generator as normalised_generator,
 )
 from models.packing import Packed as Packed
+from models.precision import (
+    InPrecision as InPrecision,
+    in_half_precision as in_half_precision,
+)
 from models.sngan import (
     sngan_critic as sngan_critic,
     sngan_features as sngan_features,

@@ -20,14 +20,14 @@ Norm = Literal["none", "batch", "layer", "instance"]
 KERNEL, STRIDE, PADDING = 4, 2, 1
 SLOPE = 0.2
 INIT_DEVIATION = 0.02
-SMALLEST = 4
-"""Images are halved until they would be smaller than this."""
+SMALLEST, FEWEST = 4, 2
+"""Images are halved until they would be smaller than this, but so often if they are 8 pixels."""
 
 
 def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
     """The heights and widths on the way down, from the image's own to the smallest."""
     sizes = [shape]
-    while min(sizes[-1]) // 2 >= SMALLEST:
+    while min(sizes[-1]) // 2 >= (SMALLEST if len(sizes) > FEWEST else SMALLEST // 2):
         sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
     return sizes
 

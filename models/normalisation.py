@@ -51,7 +51,7 @@ class BatchNorm(eqx.Module):
 
         **Raises:** `ValueError` if it is in no batch.
         """
-        places = tuple(range(x.ndim - 1))
+        places, x = tuple(range(x.ndim - 1)), _precise(x)
         try:
             mean = jax.lax.pmean(jnp.mean(x, axis=places), BATCH_AXIS)
         except NameError:
@@ -67,9 +67,10 @@ class BatchNorm(eqx.Module):
 
     def __call__(self, x: Float[Array, "*places channels"]) -> Float[Array, "*places channels"]:
         by = self.statistics(x) if self.standing is None else self.standing
-        scale = self.scale * jax.lax.rsqrt(by.variance + self.epsilon)
-        scale, mean, shift = (_at_places(v, x) for v in (scale, by.mean, self.shift))
-        return scale * (x - mean) + shift
+        own_scale, own_shift = _precise(self.scale), _precise(self.shift)
+        scale = own_scale * jax.lax.rsqrt(by.variance + self.epsilon)
+        scale, mean, shift = (_at_places(v, x) for v in (scale, by.mean, own_shift))
+        return (scale * (_precise(x) - mean) + shift).astype(x.dtype)
 
 
 class GroupNorm(eqx.Module):
@@ -98,14 +99,19 @@ class GroupNorm(eqx.Module):
         self.groups, self.epsilon = groups, epsilon
 
     def __call__(self, x: Float[Array, "*places channels"]) -> Float[Array, "*places channels"]:
-        grouped = x.reshape(-1, self.groups, x.shape[-1] // self.groups)
+        grouped = _precise(x).reshape(-1, self.groups, x.shape[-1] // self.groups)
         mean = jnp.mean(grouped, axis=(0, 2), keepdims=True)
         variance = jnp.mean((grouped - mean) ** 2, axis=(0, 2), keepdims=True)
         normal = (grouped - mean) * jax.lax.rsqrt(variance + self.epsilon)
-        normal = normal.reshape(x.shape)
+        normal = normal.reshape(x.shape).astype(x.dtype)
         return _at_places(self.scale, x) * normal + _at_places(self.shift, x)
 
 
 def _at_places(vector: Float[Array, " channels"], x: Array) -> Float[Array, "*places channels"]:
     """With an axis of length 1 for each axis of places."""
     return vector.reshape((1,) * (x.ndim - 1) + vector.shape)
+
+
+def _precise(x: Array) -> Array:
+    """In single precision at least: sums over a batch in half precision are no statistics."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

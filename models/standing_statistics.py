@@ -12,6 +12,7 @@ from gameopt import BATCH_AXIS, Conditioned
 from models.combinators import Chain, Residual, Skip
 from models.conditional import LabelledGenerator
 from models.normalisation import BatchNorm
+from models.precision import InPrecision
 
 
 def with_standing_statistics(network: Any, points: Any) -> Any:
@@ -23,8 +24,8 @@ def with_standing_statistics(network: Any, points: Any) -> Any:
 
     **Arguments:**
 
-    - `network`: put together by `Chain`, `Residual` and `Skip`, or a `LabelledGenerator` of such a
-      one. `BatchNorm` within any other module is an error.
+    - `network`: put together by `Chain`, `Residual` and `Skip`, or a `LabelledGenerator` or
+      `InPrecision` of such a one. `BatchNorm` within any other module is an error.
     - `points`: shape `(n, *shape)`, such as latents; a few thousand of them. `Conditioned` latents
       for a `LabelledGenerator`.
 
@@ -40,8 +41,8 @@ def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
     if any(map(_is_batch_norm, inside)):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
-            "looks into Chain, Residual, Skip and LabelledGenerator; put the network together by "
-            "these."
+            "looks into Chain, Residual, Skip, LabelledGenerator and InPrecision; put the network "
+            "together by these."
         )
     return network, jax.vmap(network)(points)
 
@@ -84,3 +85,10 @@ def _(network: LabelledGenerator, points: Conditioned) -> tuple[LabelledGenerato
     joined = jax.vmap(network.joined)(points.value, points.condition)
     fixed, made = _fixed(network.network, joined)
     return LabelledGenerator(fixed, network.embedding), made
+
+
+@_fixed.register
+def _(network: InPrecision, points: Any) -> tuple[InPrecision, Array]:
+    # In the precision of the weights: statistics are summed up once, and kept.
+    fixed, made = _fixed(network.network, points)
+    return InPrecision(fixed, network.dtype), made

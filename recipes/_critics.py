@@ -1,5 +1,6 @@
 """What generators make, and what critics and discriminators say of it, in numbers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -56,6 +57,22 @@ def discriminator_numbers(players: go.Players, real: Array, fake: Array) -> dict
         "value": float(go.minimax_value(real_logits, fake_logits)),
         "d_real": float(jnp.mean(jax.nn.sigmoid(real_logits))),
         "d_fake": float(jnp.mean(jax.nn.sigmoid(fake_logits))),
+    }
+
+
+def score_numbers(packing: int = 1) -> Callable[[go.Players, Any, Any], dict[str, float]]:
+    """Means of the discriminator's scores of packs: `score_real`, `score_fake`."""
+
+    @eqx.filter_jit
+    def means(critic: Any, points: Any) -> Array:
+        whole = len(go.value_of(points)) // packing * packing
+        shape = lambda leaf: leaf[:whole].reshape(-1, packing, *leaf.shape[1:])
+        packs = points if packing == 1 else jax.tree.map(shape, points)
+        return jnp.mean(go.critic_scores(critic, packs))
+
+    return lambda players, real, fake: {
+        "score_real": float(means(players.y, real)),
+        "score_fake": float(means(players.y, fake)),
     }
 
 

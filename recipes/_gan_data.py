@@ -26,8 +26,8 @@ FEWEST = 3
 """So many points have metrics."""
 MOST_REST = 10_000
 """So many other training points are searched for nearest neighbours."""
-Numbers = Callable[[go.Players, Array, Array], dict[str, Any]]
-"""`(players, real, fake) -> numbers`, on batches of shape `(n, *shape)`."""
+Numbers = Callable[[go.Players, Any, Any], dict[str, Any]]
+"""`(players, real, fake) -> numbers`, on batches of shape `(n, *shape)`, or `Conditioned` ones."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,8 @@ class DataArgs(ProbeArgs):
     """Points a step sees."""
     latent_size: int | None = None
     """Size of the generator's Gaussian input. Default 32; 2 for points in the plane."""
-    depth: int = 2
-    """Hidden layers of each network."""
+    image_size: int | None = None
+    """Height and width to which the pictures of a folder are resized and cropped."""
     eval_size: int = 512
     """Points on which the samples are compared with the data."""
     metrics: bool = True
@@ -64,7 +64,8 @@ class TrainingData:
     """
 
     def __init__(self, args: DataArgs):
-        self.loaded: Dataset = load(args.data, args.data_dir, args.seed)
+        size = args.image_size
+        self.loaded: Dataset = load(args.data, args.data_dir, args.seed, image_size=size)
         if args.batch_size > len(self.loaded.points):
             raise UserError(
                 f"--batch-size {args.batch_size} is larger than the data: {args.data} has "
@@ -90,9 +91,9 @@ class TrainingData:
             f"{self.name}: {len(points)} points of shape {points.shape[1:]}, {self.loaded.source}"
         )
 
-    def sampler(self) -> go.Samples:
-        """Draws batches of it."""
-        return go.Samples(jnp.asarray(self.scaled.points))
+    def sampler(self, conditions: np.ndarray | None = None) -> go.Samples:
+        """Draws batches of it, with the condition of each point where there are `conditions`."""
+        return go.Samples(with_conditions(self.scaled.points, conditions))
 
     def networks(
         self, latent_size: int, widths: go.Players[int, int], depth: int, key: PRNGKeyArray
@@ -104,6 +105,12 @@ class TrainingData:
             latent_size, shape, width=widths.x, depth=depth, bounded=bounded, key=key_x
         )
         return go.Players(generator, mlp_critic(shape, width=widths.y, depth=depth, key=key_y))
+
+
+def with_conditions(points: np.ndarray, conditions: np.ndarray | None) -> go.Points:
+    """Points on the device, `Conditioned` where there are as many conditions."""
+    on_device = jnp.asarray(points)
+    return on_device if conditions is None else go.Conditioned(on_device, jnp.asarray(conditions))
 
 
 def resolve_sizes(args: Any, data: TrainingData) -> Any:
@@ -122,6 +129,7 @@ class Judge:
     be measured at with so few points.
 
     - `latents`: shape `(n, latent_size)`: as many points are compared.
+    - `conditions`: of every point of the data; those of the points compared are the latents' too.
     - `numbers`: what the players themselves say of the same points.
     - `score`, `score_label`: what the plane is coloured by.
     """
@@ -135,12 +143,16 @@ class Judge:
         numbers: Numbers,
         score: Score = go.critic_scores,
         score_label: str = "critic f(x)",
+        conditions: np.ndarray | None = None,
     ):
         points, n = data.scaled.points, len(latents)
         order = np.random.default_rng(seed).permutation(len(points))
         real, other = (points[order[i * n :][:n]] for i in (0, 1))
         self.other, self.rest = jnp.asarray(other), jnp.asarray(points[order[2 * n :][:MOST_REST]])
-        self.folder, self.data, self.latents, self.numbers = folder, data, latents, numbers
+        self.folder, self.data, self.numbers = folder, data, numbers
+        rows = None if conditions is None else conditions[order[:n]]
+        self.judged = with_conditions(real, rows)
+        self.latents = latents if rows is None else go.Conditioned(latents, jnp.asarray(rows))
         self.real, self._flat = jnp.asarray(real), real.reshape(n, -1)
         self.w1_floor = exact_w1(self._flat, other.reshape(n, -1))
         self.pictures = Pictures(folder, data.scaled, real, score, score_label)
@@ -151,8 +163,8 @@ class Judge:
         - `w1_exact`, `w1_floor`: by optimal transport.
         """
         fake = generated(players.x, self.latents)
-        numbers = self.numbers(players, self.real, fake)
-        points = np.asarray(fake)
+        numbers = self.numbers(players, self.judged, fake)
+        points = np.asarray(go.value_of(fake))
         finite = bool(np.isfinite(points).all())
         w1 = exact_w1(self._flat, points.reshape(len(points), -1)) if finite else float("nan")
         numbers |= {"w1_exact": w1, "w1_floor": self.w1_floor}
@@ -165,7 +177,7 @@ class Judge:
         **Returns:** the Fréchet distance in the last of the features, and that of real points;
         nothing, and no metrics.md, for too few points.
         """
-        points = generated(players.x, self.latents)
+        points = go.value_of(generated(players.x, self.latents))
         scaling: Scaling | None = self.data.scaling
         raw = np.asarray(points)
         np.save(self.folder.path / "generated.npy", scaling.undo(raw) if scaling else raw)

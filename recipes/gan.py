@@ -67,6 +67,8 @@ class Args(DataArgs):
     """Rounds, that is generator steps."""
     width: int | None = None
     """Units in a hidden layer of either network. Default 64 on an exact density, 256 on data."""
+    depth: int = 2
+    """Hidden layers of each network."""
     generator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=3e-4, beta2=0.99)
     """The generator's optimizer."""
     discriminator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=2e-3, beta2=0.99)

@@ -46,6 +46,8 @@ class Args(DataArgs):
     """The critic moves --n-critic times and then the generator; or both at once."""
     n_critic: int = 5
     """Critic steps to one generator step, each on a fresh batch."""
+    depth: int = 2
+    """Hidden layers of each network."""
     generator_width: int = 256
     """Units in a hidden layer of the generator."""
     critic_width: int = 256

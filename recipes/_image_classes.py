@@ -1,0 +1,74 @@
+"""What a classifier trained here on the data says of generated images."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from recipes._classifier import CACHE, Classifier, trained_classifier
+from recipes._data import Dataset, check_labelled_images
+from recipes._errors import UserError
+
+CONFIDENT = 0.9
+
+
+class Judging(NamedTuple):
+    """A classifier of the data's labels, how often it is right on held-out images, the classes."""
+
+    classifier: Classifier
+    accuracy: float
+    classes: int
+
+
+def judging(train: Dataset, held_out: Dataset) -> Judging | None:
+    """Trained on `train`, or taken from the cache; `None` without labels."""
+    try:
+        classes = check_labelled_images(train, held_out)
+    except UserError:
+        return None
+    found = trained_classifier(train, held_out, classes, cache=CACHE)
+    return Judging(found.classifier, found.accuracy, classes)
+
+
+@eqx.filter_jit
+def _probabilities(classifier: Classifier, images: Array) -> Float[Array, "n classes"]:
+    return jax.nn.softmax(jax.vmap(classifier)(images))
+
+
+def class_numbers(
+    judge: Judging, images: Float[Array, "n *shape"], labels: Int[Array, " n"] | None = None
+) -> dict[str, Any]:
+    """What the classifier says, in numbers.
+
+    - `classifier_accuracy`: on held-out real images.
+    - `confident_share`: of the images, those with a class of at least 0.9.
+    - `class_entropy_share`: the entropy of the classes' frequencies over that of equal ones.
+    - `label_accuracy`: with `labels`, the share of images that get the label asked for, and
+      `label_accuracy_by_class`.
+    """
+    probabilities = np.asarray(_probabilities(judge.classifier, images))
+    found = probabilities.argmax(axis=1)
+    shares = np.bincount(found, minlength=judge.classes) / len(found)
+    entropy = -np.sum(shares[shares > 0] * np.log(shares[shares > 0]))
+    numbers = {
+        "classifier_accuracy": judge.accuracy,
+        "confident_share": float(np.mean(probabilities.max(axis=1) >= CONFIDENT)),
+        "class_entropy_share": float(entropy / np.log(judge.classes)),
+    }
+    if labels is None:
+        return numbers
+    right = found == np.asarray(labels)
+    each = [right[np.asarray(labels) == c] for c in range(judge.classes)]
+    by_class = [float(np.mean(rows)) if len(rows) else float("nan") for rows in each]
+    return {**numbers, "label_accuracy": float(np.mean(right)), "label_accuracy_by_class": by_class}
+
+
+def nearest(images: Float[Array, "n *shape"], data: Float[Array, "m *shape"]) -> Int[Array, " n"]:
+    """The row of the nearest point of the data, in pixels, for each image."""
+    flat = lambda points: jnp.asarray(points).reshape(len(points), -1)
+    left, right = flat(images), flat(data)
+    squares = jnp.sum(right**2, axis=1) - 2 * left @ right.T
+    return jnp.argmin(squares, axis=1)

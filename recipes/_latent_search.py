@@ -1,0 +1,92 @@
+"""Latents whose images come nearest to given ones: what of the data a generator can make."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+STARTS, ROUNDS, RATE = 8, 300, 0.05
+
+
+class Found(NamedTuple):
+    """The best latents for `n` images, the images that they give, and the mean squared errors.
+
+    - `latents`: shape `(n, latent_size)`. `images`: shape `(n, *shape)`. `errors`: shape `(n,)`, a
+      mean over pixels.
+    """
+
+    latents: Float[Array, "n latent"]
+    images: Float[Array, "n *shape"]
+    errors: Float[Array, " n"]
+
+
+@eqx.filter_jit
+def nearest_latents(
+    generator: Callable[[Any], Array],
+    images: Float[Array, "n *shape"],
+    latent_size: int,
+    key: PRNGKeyArray,
+) -> Found:
+    """For each image the latent that Adam finds from the best of several normal starts.
+
+    Minimises $\\|G(z) - x\\|^2$ plus $\\|z\\|^2$ times a thousandth of a pixel's mean, which keeps
+    the latents where the generator was trained.
+
+    - `generator`: of one latent, without batch statistics. `images`: shape `(n, *shape)`.
+
+    !!! cite "Source"
+
+        Lipton & Tripathi (2017), arXiv:1702.04782.
+    """
+    optimizer = optax.adam(RATE)
+
+    def error(z, image):
+        return jnp.mean((generator(z) - image) ** 2)
+
+    def loss(z, image):
+        return error(z, image) + 1e-3 * jnp.mean(z**2)
+
+    def search(image, start):
+        def step(carry, _):
+            z, state = carry
+            updates, state = optimizer.update(jax.grad(loss)(z, image), state)
+            return (z + updates, state), None
+
+        (z, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=ROUNDS)
+        return z, error(z, image)
+
+    def best(image, key):
+        starts = jax.random.normal(key, (STARTS, latent_size), image.dtype)
+        found, errors = jax.vmap(lambda start: search(image, start))(starts)
+        return found[jnp.argmin(errors)], jnp.min(errors)
+
+    latents, errors = jax.vmap(best)(images, jax.random.split(key, len(images)))
+    return Found(latents, jax.vmap(generator)(latents), errors)
+
+
+def between(
+    start: Float[Array, " d"], end: Float[Array, " d"], steps: int
+) -> Float[Array, "steps d"]:
+    """Latents on the great circle from one to another, their lengths in proportion.
+
+    A straight line would pass nearer to 0 than normal latents ever are.
+
+    !!! cite "Source"
+
+        White (2016), arXiv:1609.04468, section 2.1 (slerp, Shoemake 1985).
+    """
+    lengths = jnp.linalg.norm(start), jnp.linalg.norm(end)
+    directions = start / lengths[0], end / lengths[1]
+    angle = jnp.arccos(jnp.clip(jnp.vdot(*directions), -1, 1))
+    share = jnp.linspace(0, 1, steps, dtype=start.dtype)[:, None]
+    sine = jnp.sin(angle)
+    apart = sine > 1e-6
+    safe = jnp.where(apart, sine, 1)
+    first = jnp.where(apart, jnp.sin((1 - share) * angle) / safe, 1 - share)
+    last = jnp.where(apart, jnp.sin(share * angle) / safe, share)
+    length = (1 - share) * lengths[0] + share * lengths[1]
+    return length * (first * directions[0] + last * directions[1])
