@@ -57,6 +57,6 @@ def low_resolution(images: Images) -> Images:
 
 CONDITIONS: dict[str, Callable[[Images], Images]] = {
     "edges": edges,
-    "left_half": left_half,
-    "low_res": low_resolution,
+    "left-half": left_half,
+    "low-res": low_resolution,
 }

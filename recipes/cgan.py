@@ -42,7 +42,7 @@ from recipes._run import Result, RunFolder
 class Args(ImageGANArgs):
     """Train a conditional GAN and see whether it does what it is asked for."""
 
-    condition: Literal["label", "left_half", "edges", "low_res"] = "label"
+    condition: Literal["label", "left-half", "edges", "low-res"] = "label"
     """What the generator is given beside its latent: the class, or an image made of the image."""
     label_by: Literal["projection", "concatenation", "auxiliary"] = "projection"
     """How the discriminator uses a label: an inner product with its features, a further channel, or
