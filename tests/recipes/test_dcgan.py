@@ -89,21 +89,27 @@ def test_every_penalty_can_be_played(penalty, precision, float32):
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_every_loss_can_be_played(loss, float32):
+    """One round each."""
+    players, losses = one_round(filled_in(dataclasses.replace(TINY, loss=loss)), (8, 8))
+    assert losses.x.shape == losses.y.shape == ()
+    assert jax.tree.leaves(players)
+
+
 @pytest.mark.parametrize(
     "flags",
     [
-        {},
         {"discriminator_weights": "spectral", "penalties": ()},
         {"architecture": "sngan", "discriminator_weights": "spectral"},
         {"packing": 2, "augment": ("color", "translation", "cutout"), "penalties": ("bcr",)},
         {"clip": 0.1, "solver": "extragradient", "ema": 0.0},
         {"discriminator_norm": "batch", "penalties": ("bcr", "orthogonal"), "solver": "lookahead"},
     ],
-    ids=["r1", "spectral", "sngan", "packed", "clipped", "batch"],
+    ids=["spectral", "sngan", "packed", "clipped", "batch"],
 )
-def test_every_loss_can_be_played(loss, flags, float32):
-    """With constraints, architectures and solvers of every kind."""
-    args = filled_in(dataclasses.replace(TINY, loss=loss, **flags))
+def test_constraints_architectures_and_solvers_can_be_played(flags, float32):
+    """One round each, of the hinge loss."""
+    args = filled_in(dataclasses.replace(TINY, loss="hinge", **flags))
     players, losses = one_round(args, (8, 8))
     assert losses.x.shape == losses.y.shape == ()
     assert jax.tree.leaves(players)
