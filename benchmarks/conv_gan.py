@@ -7,7 +7,8 @@
 WGAN-GP: 5 critic steps with a gradient penalty and 1 generator step on batches of 64 with Adam,
 DCGAN networks with batch normalisation in the generator. SNGAN: 1 and 1 step of the hinge loss,
 spectral normalisation in the discriminator, of the operator in gameopt and of the reshaped kernel
-in PyTorch. By hand means nothing but JAX, optax and `models.convolve`. All are timed in one run, in turn.
+in PyTorch. By hand means nothing but JAX, optax and `models.convolve`. All are timed in one run, in
+turn.
 Beside the rates stand the operations in the convolutions and matrix products alone, and the rate
 at which this machine does a large matrix product.
 """

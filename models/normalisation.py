@@ -114,4 +114,4 @@ def _at_places(vector: Float[Array, " channels"], x: Array) -> Float[Array, "*pl
 
 def _precise(x: Array) -> Array:
     """In single precision at least: sums over a batch in half precision are no statistics."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x

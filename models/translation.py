@@ -75,7 +75,7 @@ def unet_generator(
     **Arguments:**
 
     - `condition_shape`, `shape`: `(height, width)` or `(height, width, channels)`, of one height
-      and width, at least 8, odd or even; channels may differ.
+      and width, at least 4, odd or even; channels may differ.
     - `width`: channels of the first hidden image; they double with each halving.
     - `norm`: not at the first and the last layer. `instance` is `batch` for batches of one.
     - `bounded`: ends it with tanh, for images in [-1, 1].
@@ -87,7 +87,7 @@ def unet_generator(
     if image_shape(shape)[:2] != sizes[0]:
         raise ValueError(f"Images of {shape} from images of {condition_shape}: resize one.")
     if len(sizes) == 1:
-        raise ValueError(f"unet_generator halves images: at least 8 x 8, got {condition_shape}.")
+        raise ValueError(f"unet_generator halves images: at least 4 x 4, got {condition_shape}.")
     key_bottom, *keys = jax.random.split(key, 2 * len(sizes) - 1)
     depths = [width * 2**index for index in range(len(sizes) - 1)]
     outs = [image_shape(shape)[2], *depths[:-1]]
@@ -162,8 +162,9 @@ def patch_critic(
     """
     height, width_, own = image_shape(shape)
     channels = own + image_shape(condition_shape)[2]
-    room = [size for size in halvings((height, width_))[1:] if min(size) >= SMALLEST]
-    count = min(PATCH_HALVINGS, len(room))
+    # The two last layers need room of their own.
+    roomy = [size for size in halvings((height, width_))[1:] if min(size) >= SMALLEST]
+    count = min(PATCH_HALVINGS, len(roomy))
     keys = jax.random.split(key, count + 2)
     layers: list[Callable] = []
     for index in range(count + 1):

@@ -1,6 +1,6 @@
 """What stands at the end of a conditional GAN: whether the images are what was asked for."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
-from recipes._data import Dataset
+from recipes._conditioned_data import ConditionedData
 from recipes._image_classes import class_numbers, judging, nearest
 from recipes._image_pictures import Row, draw_rows
 from recipes._image_report import draw_neighbours
@@ -20,23 +20,13 @@ COLUMNS, EACH, MOST_CLASSES, DRAWS, MOST = 10, 200, 20, 3, 1000
 """Images in a row; of a class for its accuracy; rows at most; draws from one image; held out."""
 
 
-class Conditions(Protocol):
-    """See `recipes.cgan.ConditionedData`."""
-
-    scaled: Dataset
-    held_out: Dataset
-    classes: int
-
-    def conditions(self, data: Dataset) -> np.ndarray: ...
-
-
 @eqx.filter_jit
 def _generated(generator: Any, latents: Array, conditions: Array) -> Array:
     return go.value_of(go.generated(generator, go.Conditioned(latents, conditions)))
 
 
 def report_classes(
-    folder: RunFolder, data: Conditions, generator: Any, latent_size: int, key: PRNGKeyArray
+    folder: RunFolder, data: ConditionedData, generator: Any, latent_size: int, key: PRNGKeyArray
 ) -> dict[str, Any]:
     """Draws a row of each class, and one latent through all of them.
 
@@ -66,7 +56,7 @@ def report_classes(
 
 
 def report_images(
-    folder: RunFolder, data: Conditions, generator: Any, latent_size: int, key: PRNGKeyArray
+    folder: RunFolder, data: ConditionedData, generator: Any, latent_size: int, key: PRNGKeyArray
 ) -> dict[str, Any]:
     """Draws held-out images, their conditions, and what the generator makes of these.
 

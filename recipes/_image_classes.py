@@ -1,5 +1,6 @@
 """What a classifier trained here on the data says of generated images."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from recipes._classifier import CACHE, Classifier, trained_classifier
+from recipes._classifier import CACHE, trained_classifier
 from recipes._data import Dataset, check_labelled_images
 from recipes._errors import UserError
 
@@ -18,7 +19,7 @@ CONFIDENT = 0.9
 class Judging(NamedTuple):
     """A classifier of the data's labels, how often it is right on held-out images, the classes."""
 
-    classifier: Classifier
+    classifier: Callable[[Any], Array]
     accuracy: float
     classes: int
 
@@ -34,7 +35,7 @@ def judging(train: Dataset, held_out: Dataset) -> Judging | None:
 
 
 @eqx.filter_jit
-def _probabilities(classifier: Classifier, images: Array) -> Float[Array, "n classes"]:
+def _probabilities(classifier: Callable[[Any], Array], images: Array) -> Float[Array, "n classes"]:
     return jax.nn.softmax(jax.vmap(classifier)(images))
 
 
@@ -70,5 +71,5 @@ def nearest(images: Float[Array, "n *shape"], data: Float[Array, "m *shape"]) ->
     """The row of the nearest point of the data, in pixels, for each image."""
     flat = lambda points: jnp.asarray(points).reshape(len(points), -1)
     left, right = flat(images), flat(data)
-    squares = jnp.sum(right**2, axis=1) - 2 * left @ right.T
+    squares = jnp.sum(right**2, axis=1)[None] - 2 * left @ right.T
     return jnp.argmin(squares, axis=1)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from models import Resize, average_pool
 
 Images = Float[Array, "n h w c"]
+Made = Float[Array, "n h w d"]
 FACTOR = 4
 """How many times smaller a small image is, down and across, if it is then at least 4 pixels."""
 
@@ -19,7 +20,7 @@ def with_channels(images: np.ndarray) -> np.ndarray:
     return images[..., None] if images.ndim == 3 else images
 
 
-def left_half(images: Images) -> Images:
+def left_half(images: Images) -> Made:
     """The left half, the other at 0, and a channel that is 1 where the image is known, else -1."""
     known = jnp.arange(images.shape[2]) < images.shape[2] // 2
     known = jnp.broadcast_to(known[None, None, :, None], (*images.shape[:3], 1))
@@ -27,7 +28,7 @@ def left_half(images: Images) -> Images:
     return jnp.concatenate([jnp.where(known, images, 0), mask], axis=-1)
 
 
-def edges(images: Images) -> Images:
+def edges(images: Images) -> Made:
     r"""Where the brightness changes: Sobel's gradient norm over its largest value, in [-1, 1].
 
     !!! cite "Source"
@@ -48,14 +49,14 @@ def edges(images: Images) -> Images:
     return (2 * norms / jnp.where(largest > 0, largest, 1) - 1)[..., None]
 
 
-def low_resolution(images: Images) -> Images:
+def low_resolution(images: Images) -> Made:
     """Means of squares of pixels, each as large as its square: the size stays."""
     size = (images.shape[1], images.shape[2])
     factor = FACTOR if min(size) >= 4 * FACTOR else 2
     return jax.vmap(lambda image: Resize(size)(average_pool(image, factor)))(images)
 
 
-CONDITIONS: dict[str, Callable[[Images], Images]] = {
+CONDITIONS: dict[str, Callable[[Images], Made]] = {
     "edges": edges,
     "left-half": left_half,
     "low-res": low_resolution,

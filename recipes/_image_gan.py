@@ -35,22 +35,33 @@ LOSSES: dict[str, Callable[..., go.AbstractGAN]] = {
 
 
 class Made(NamedTuple):
-    """How a penalty is made from its weight, the weight of its paper, whether of gradients."""
+    """A penalty.
 
-    make: Callable[[float], Any]
+    - `make`: from its weight and the packing. `weight`: its paper's. `of_gradients`: at each point.
+    """
+
+    make: Callable[..., Any]
     weight: float
     of_gradients: bool = False
 
 
 PENALTIES: dict[str, Made] = {
-    "gp": Made(go.GradientPenalty, 10.0, of_gradients=True),
-    "lp": Made(lambda w: go.GradientPenalty(w, one_sided=True), 10.0, of_gradients=True),
-    "r1": Made(lambda w: go.GradientPenalty(w / 2, 0, where="real"), 1.0, of_gradients=True),
-    "r2": Made(lambda w: go.GradientPenalty(w / 2, 0, where="fake"), 1.0, of_gradients=True),
-    "dragan": Made(lambda w: go.GradientPenalty(w, where="around"), 10.0, of_gradients=True),
-    "bcr": Made(lambda w: go.ConsistencyPenalty(flip_and_shift(1), w, w), 10.0),
-    "lecam": Made(go.LeCamPenalty, 0.3),
-    "orthogonal": Made(go.OrthogonalPenalty, 1e-4),
+    "gp": Made(lambda w, packing: go.GradientPenalty(w), 10.0, of_gradients=True),
+    "lp": Made(lambda w, packing: go.GradientPenalty(w, one_sided=True), 10.0, of_gradients=True),
+    "r1": Made(
+        lambda w, packing: go.GradientPenalty(w / 2, 0, where="real"), 1.0, of_gradients=True
+    ),
+    "r2": Made(
+        lambda w, packing: go.GradientPenalty(w / 2, 0, where="fake"), 1.0, of_gradients=True
+    ),
+    "dragan": Made(
+        lambda w, packing: go.GradientPenalty(w, where="around"), 10.0, of_gradients=True
+    ),
+    "bcr": Made(
+        lambda w, packing: go.ConsistencyPenalty(_of_each(flip_and_shift(1), packing), w, w), 10.0
+    ),
+    "lecam": Made(lambda w, packing: go.LeCamPenalty(w), 0.3),
+    "orthogonal": Made(lambda w, packing: go.OrthogonalPenalty(w), 1e-4),
 }
 
 
@@ -231,11 +242,11 @@ def images(args: Any) -> TrainingData:
 def make_game(args: Any, sampler: go.Samples, **terms: Any) -> go.AbstractGame:
     """The game of resolved flags; `terms`: further terms of its losses, of `go.AbstractGAN`."""
     parts = [
-        PENALTIES[name].make(weight)
+        PENALTIES[name].make(weight, args.packing)
         for name, weight in zip(args.penalties, args.penalty_weights, strict=True)
     ]
     penalty = None if not parts else parts[0] if len(parts) == 1 else go.Penalties(tuple(parts))
-    augment = _of_each(DiffAugment(args.augment), args.packing) if args.augment else None
+    augment = DiffAugment(args.augment) if args.augment else None
     latent = go.NormalLatent((args.latent_size,))
     game = LOSSES[args.loss](
         sampler, latent, args.batch_size, penalty, args.packing, augment=augment, **terms

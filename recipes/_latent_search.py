@@ -53,8 +53,10 @@ def nearest_latents(
     def search(image, start):
         def step(carry, _):
             z, state = carry
-            updates, state = optimizer.update(jax.grad(loss)(z, image), state)
-            return (z + updates, state), None
+            # Adam mixes integers with floats, which strict promotion forbids.
+            with jax.numpy_dtype_promotion("standard"):
+                updates, state = optimizer.update(jax.grad(loss)(z, image), state)
+            return (optax.apply_updates(z, updates), state), None
 
         (z, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=ROUNDS)
         return z, error(z, image)
@@ -89,4 +91,4 @@ def between(
     first = jnp.where(apart, jnp.sin((1 - share) * angle) / safe, 1 - share)
     last = jnp.where(apart, jnp.sin(share * angle) / safe, share)
     length = (1 - share) * lengths[0] + share * lengths[1]
-    return length * (first * directions[0] + last * directions[1])
+    return length * (first * directions[0][None] + last * directions[1][None])

@@ -28,12 +28,11 @@ from models import (
 )
 from recipes import _cli
 from recipes._condition_reports import report_classes, report_images
-from recipes._data import Dataset, check_labelled_images, hold_out
+from recipes._conditioned_data import ConditionedData
 from recipes._errors import UserError
 from recipes._flags import check_least
-from recipes._gan_data import Judge, TrainingData
-from recipes._image_conditions import CONDITIONS, with_channels
-from recipes._image_gan import ImageGANArgs, filled_in, images, make_game
+from recipes._gan_data import Judge
+from recipes._image_gan import ImageGANArgs, filled_in, make_game
 from recipes._image_runs import STANDING, keys_of, run_game
 from recipes._run import Result, RunFolder
 
@@ -53,35 +52,6 @@ class Args(ImageGANArgs):
     """From images: weight of the mean absolute error of a pixel in the generator's loss."""
 
 
-class ConditionedData(TrainingData):
-    """What the flags name, without the held-out fifth.
-
-    - `held_out`: the other fifth. `classes`: how many, 0 from images.
-    - `condition_of`: of images, shape `(n, *shape)`, and their labels to their conditions.
-    """
-
-    def __init__(self, args: Args):
-        data = images(args)
-        self.loaded, self.scaling, self.name = data.loaded, data.scaling, data.name
-        self.scaled, self.held_out = hold_out(data.scaled)
-        self.condition, self.classes = args.condition, 0
-        if args.condition == "label":
-            self.classes = check_labelled_images(self.scaled, self.held_out)
-        if args.batch_size is not None and args.batch_size > len(self.scaled.points):
-            raise UserError(
-                f"--batch-size {args.batch_size} is larger than the data without its held-out "
-                f"fifth, {len(self.scaled.points)} images; choose a smaller batch."
-            )
-
-    def conditions(self, data: Dataset) -> np.ndarray:
-        """Labels, or images `(n, h, w, channels)`."""
-        if self.condition == "label":
-            assert data.labels is not None
-            return data.labels
-        make = jax.jit(CONDITIONS[self.condition])
-        return np.asarray(make(jnp.asarray(with_channels(data.points))))
-
-
 def resolve(args: Args) -> tuple[Args, ConditionedData]:
     """The data, and the flags with the preset's in place of those left out.
 
@@ -94,7 +64,7 @@ def resolve(args: Args) -> tuple[Args, ConditionedData]:
         raise UserError("--packing: packs have no one condition; leave it out.")
     if args.architecture != "dcgan":
         raise UserError("--architecture: conditions are laid into dcgan's networks; leave it out.")
-    data = ConditionedData(args)
+    data = ConditionedData(args, args.condition)
     size = min(args.eval_size, len(data.scaled.points) // 2, len(data.held_out.points))
     return dataclasses.replace(args, eval_size=size), data
 

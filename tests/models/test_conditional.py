@@ -126,7 +126,9 @@ def test_an_auxiliary_critic_ignores_the_label_in_its_score_and_learns_to_tell_i
     assert jax.jit(loss)(trained) < 0.9 * jax.jit(loss)(judged)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])]
+)
 def test_conditional_games_are_played(kind):
     """Two rounds of WGAN-GP on labelled images move what stands for the labels, on both sides.
 

@@ -37,7 +37,11 @@ def norm(network, shape=(6, 5, 2)):
     return float(jnp.linalg.norm(matrix(network, shape), ord=2))
 
 
-@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize(
+    "geometry",
+    [GEOMETRIES[0], *(pytest.param(g, marks=pytest.mark.slow) for g in GEOMETRIES[1:])],
+    ids=str,
+)
 def test_after_enough_iterations_the_operators_norm_is_one(geometry):
     """From above, since its own norm is approached from below; 2000 iterations leave rounding.
 
@@ -157,6 +161,7 @@ class Held(eqx.Module):
         return convolve(x, self.kernel / size, where)
 
 
+@pytest.mark.slow
 def test_certificates_hold_the_singular_vectors():
     """The Jacobian times a vector is that of the game with u and v as constants.
 

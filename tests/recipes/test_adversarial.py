@@ -151,6 +151,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
         shutil.rmtree(part / "checkpoints")
 
 
+@pytest.mark.slow
 def test_training_makes_robust(tmp_path, float32):
     """3000 gradients: below 20 % right under PGD after plain training, above 60 % after play."""
     args = adversarial.Args(steps=3000, eval_every=3000, attack_steps=20, attack_restarts=1)

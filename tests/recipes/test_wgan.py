@@ -67,7 +67,10 @@ def test_the_estimate_is_bounded_by_the_exact_distance(tmp_path, float32):
     assert last["w1_floor"] > 0
 
 
-@pytest.mark.parametrize("lipschitz", ["gp", "clip", "lp", "none"])
+@pytest.mark.parametrize(
+    "lipschitz",
+    ["clip", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gp", "lp", "none"))],
+)
 def test_every_way_to_keep_the_critic_lipschitz(tmp_path, float32, lipschitz):
     """Clipping keeps every weight within the limit and reports the share at it."""
     result = wgan.run(small(tmp_path, lipschitz=lipschitz, steps=20, clip=0.02))
@@ -80,7 +83,9 @@ def test_every_way_to_keep_the_critic_lipschitz(tmp_path, float32, lipschitz):
     assert (result.summary["penalty"] > 0) == (lipschitz in ("gp", "lp"))
 
 
-@pytest.mark.parametrize("data", ["ring", "grid", "vectors", "colour"])
+@pytest.mark.parametrize(
+    "data", ["ring", "vectors", pytest.param("grid", marks=pytest.mark.slow), "colour"]
+)
 def test_every_kind_of_data(tmp_path, float32, data):
     """The plane with contours, vectors on principal axes, images with channels."""
     rng = np.random.default_rng(0)
@@ -145,6 +150,7 @@ def test_a_run_compiles_its_rollout_at_most_twice(tmp_path, float32, compilation
     assert sum("_rollout" in name for name in compilations) <= 2
 
 
+@pytest.mark.slow
 def test_a_configuration_gives_the_same_run(tmp_path, float32):
     """config.json of one run as --config of another: the same bits."""
     first = wgan.run(small(tmp_path, steps=20))

@@ -1,0 +1,135 @@
+"""recipes.cgan: labels and images as conditions, what is judged, wrong flags."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recipes import _classifier, _cli, cgan
+from recipes._errors import UserError
+from recipes._image_classes import Judging, class_numbers, nearest
+from recipes._image_conditions import CONDITIONS, edges, left_half, low_resolution
+from recipes._latent_search import between, nearest_latents
+
+TINY = cgan.Args(
+    steps=2, eval_every=2, log_every=1, batch_size=4, width=2, latent_size=3, eval_size=10,
+    metrics=False,
+)  # fmt: skip
+
+
+@pytest.fixture
+def quick_classifier(tmp_path, monkeypatch):
+    """A classifier of few rounds, cached where the test is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_classifier, "MOST_ROUNDS", 10)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "projection",
+        pytest.param("concatenation", marks=pytest.mark.slow),
+        pytest.param("auxiliary", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_by_labels_is_judged_by_a_classifier(kind, tmp_path, float32, quick_classifier):
+    """200 images of each class are asked for, and the share of right ones is their mean."""
+    result = cgan.run(dataclasses.replace(TINY, label_by=kind, out=tmp_path / "run"))
+    assert 0 <= result.summary["label_accuracy"] <= 1
+    for name in ("samples", "interpolations", "neighbours", "curves", "over_time"):
+        assert (tmp_path / "run" / f"{name}.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["left-half", *(pytest.param(c, marks=pytest.mark.slow) for c in ("edges", "low-res"))],
+)
+def test_a_run_from_images_is_judged_on_held_out_ones(condition, tmp_path, float32, monkeypatch):
+    """Errors are those of images that were not trained on, beside a nearest neighbour's."""
+    monkeypatch.chdir(tmp_path)
+    result = cgan.run(dataclasses.replace(TINY, condition=condition, out=tmp_path / "run"))
+    assert result.summary["l1_generated"] > 0
+    assert 0 < result.summary["l1_nearest"] < 1
+    assert (tmp_path / "run/samples.png").stat().st_size > 1000
+
+
+WRONG = {
+    "packing": (["--packing", "2"], "--packing: packs have no one condition"),
+    "architecture": (["--architecture", "sngan"], "--architecture"),
+    "weight": (["--reconstruction-weight", "-1"], "--reconstruction-weight must be at least 0"),
+    "labels": (["--data", "images.npy"], "has no labels"),
+    "large": (["--batch-size", "1500"], "without its held-out fifth, 1438 images"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(WRONG))
+def test_wrong_flags_are_one_line(case, tmp_path, monkeypatch):
+    """Before anything is compiled or written."""
+    monkeypatch.chdir(tmp_path)
+    np.save("images.npy", np.zeros((100, 8, 8), np.float32))
+    flags, message = WRONG[case]
+    with pytest.raises(UserError) as error:
+        cgan.run(_cli.parse(cgan.Args, flags))
+    assert message in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
+
+
+def test_conditions_are_made_of_the_image():
+    """A half is known and says so; means are kept; a flat image has no edges, a step has one."""
+    images = jax.random.uniform(jax.random.key(0), (3, 8, 8, 1), minval=-1)
+    half = left_half(images)
+    np.testing.assert_array_equal(half[:, :, :4, :1], images[:, :, :4])
+    np.testing.assert_array_equal(half[:, :, 4:, 0], 0)
+    np.testing.assert_array_equal(np.unique(half[..., 1]), [-1, 1])
+    small = low_resolution(images)
+    np.testing.assert_allclose(small.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=1e-12)
+    assert (small[:, :2, :2] == small[:, :1, :1]).all()
+    np.testing.assert_array_equal(edges(jnp.full((1, 6, 6, 1), 0.3)), -1)
+    step = jnp.broadcast_to(jnp.where(jnp.arange(6) < 3, -1.0, 1.0), (1, 6, 6))
+    np.testing.assert_array_equal(edges(step[..., None])[0, :, :, 0], [[-1, -1, 1, 1, -1, -1]] * 6)
+    assert set(CONDITIONS) == {"edges", "left-half", "low-res"}
+
+
+def test_a_linear_generator_is_inverted():
+    """G(z) = z W reaches what is in the span of W, up to the weight on |z|^2; a normal latent has
+    |z|^2 / d about 1, so that the error is at most a thousandth of a pixel's mean."""
+    weight = jax.random.normal(jax.random.key(1), (3, 12))
+    latents = jax.random.normal(jax.random.key(2), (4, 3))
+    found = nearest_latents(lambda z: z @ weight, latents @ weight, 3, jax.random.key(3))
+    assert float(found.errors.max()) < 1e-3
+    np.testing.assert_allclose(found.latents, latents, atol=0.02)
+    np.testing.assert_allclose(found.images, found.latents @ weight, rtol=1e-12)
+
+
+def test_a_path_between_latents_turns_evenly():
+    """Between orthogonal unit vectors all points are unit vectors, at equal angles; ends are met;
+    parallel vectors are joined by a line."""
+    path = between(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), 5)
+    angles = np.linspace(0, np.pi / 2, 5)
+    np.testing.assert_allclose(path, np.stack([np.cos(angles), np.sin(angles)], 1), atol=1e-14)
+    line = between(jnp.array([1.0, 0.0]), jnp.array([3.0, 0.0]), 3)
+    np.testing.assert_allclose(line, [[1, 0], [2, 0], [3, 0]], atol=1e-14)
+
+
+def test_class_numbers_of_a_classifier_that_is_known():
+    """A classifier that reads the class from the first pixel: 3 of 4 right, all confident, the
+    entropy of (1/2, 1/4, 1/4) over log 3."""
+    classify = lambda image: 50.0 * jax.nn.one_hot(image[0].astype(int), 3)
+    images = jnp.array([[0.0], [0.0], [1.0], [2.0]])
+    judge = Judging(classify, 0.9, 3)
+    numbers = class_numbers(judge, images, jnp.array([0, 1, 1, 2]))
+    assert numbers["label_accuracy"] == 0.75
+    assert numbers["label_accuracy_by_class"] == [1.0, 0.5, 1.0]
+    assert numbers["confident_share"] == 1.0
+    entropy = -(0.5 * np.log(0.5) + 0.5 * np.log(0.25)) / np.log(3)
+    np.testing.assert_allclose(numbers["class_entropy_share"], entropy, rtol=1e-12)
+
+
+def test_nearest_is_by_distance():
+    """Against all distances, written out."""
+    left, right = (np.random.default_rng(i).normal(size=(n, 2, 3)) for i, n in ((0, 5), (1, 7)))
+    squares = np.sum((left[:, None] - right[None]) ** 2, axis=(2, 3))
+    found = nearest(jnp.asarray(left), jnp.asarray(right))
+    np.testing.assert_array_equal(found, np.argmin(squares, axis=1))
