@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -122,6 +122,20 @@ def resolve_sizes(args: Any, data: TrainingData) -> Any:
     )
 
 
+class JudgedRows(NamedTuple):
+    """Rows of data that samples are compared with, of as many others, and of some of the rest."""
+
+    real: np.ndarray
+    other: np.ndarray
+    rest: np.ndarray
+
+
+def judged_rows(count: int, size: int, seed: int) -> JudgedRows:
+    """Disjoint rows of `count` points: twice `size`, which is at most half of them; the rest."""
+    order = np.random.default_rng(seed).permutation(count)
+    return JudgedRows(order[:size], order[size : 2 * size], order[2 * size :][:MOST_REST])
+
+
 class Judge:
     """Compares samples from fixed latents with fixed data, and draws them.
 
@@ -146,13 +160,13 @@ class Judge:
         conditions: np.ndarray | None = None,
     ):
         points, n = data.scaled.points, len(latents)
-        order = np.random.default_rng(seed).permutation(len(points))
-        real, other = (points[order[i * n :][:n]] for i in (0, 1))
-        self.other, self.rest = jnp.asarray(other), jnp.asarray(points[order[2 * n :][:MOST_REST]])
+        rows = judged_rows(len(points), n, seed)
+        real, other, rest = (points[part] for part in rows)
+        self.other, self.rest = jnp.asarray(other), jnp.asarray(rest)
         self.folder, self.data, self.numbers = folder, data, numbers
-        rows = None if conditions is None else conditions[order[:n]]
-        self.judged = with_conditions(real, rows)
-        self.latents = latents if rows is None else go.Conditioned(latents, jnp.asarray(rows))
+        given = None if conditions is None else conditions[rows.real]
+        self.judged = with_conditions(real, given)
+        self.latents = latents if given is None else go.Conditioned(latents, jnp.asarray(given))
         self.real, self._flat = jnp.asarray(real), real.reshape(n, -1)
         self.w1_floor = exact_w1(self._flat, other.reshape(n, -1))
         self.pictures = Pictures(folder, data.scaled, real, score, score_label)

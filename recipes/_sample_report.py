@@ -42,18 +42,26 @@ def sample_report(
     - `features`: maps by name; every metric is taken in the space of each.
     """
 
-    def numbers_of(points: Float[Array, "n *shape"]) -> Numbers:
-        found: Numbers = {}
-        for name, to in features.items():
-            metrics = _compare(to(real), to(points))
-            found |= {f"{metric}, {name}": value for metric, value in metrics.items()}
-        if len(rest) > 1:
-            flat = points.reshape(len(points), -1)
-            ratios = theory.nearest_neighbour_ratios(flat, rest.reshape(len(rest), -1))
-            found["nearest-neighbour ratio"] = float(jnp.mean(ratios))
-        return found
-
+    numbers_of = lambda points: sample_numbers(real, points, rest, features)
     return SampleReport(numbers_of(generated), numbers_of(other), len(real))
+
+
+def sample_numbers(
+    real: Float[Array, "n *shape"],
+    points: Float[Array, "n *shape"],
+    rest: Float[Array, "m *shape"],
+    features: Mapping[str, Features],
+) -> Numbers:
+    """The metrics of `points` against `real` ones, by name; the arguments of `sample_report`."""
+    found: Numbers = {}
+    for name, to in features.items():
+        metrics = _compare(to(real), to(points))
+        found |= {f"{metric}, {name}": value for metric, value in metrics.items()}
+    if len(rest) > 1:
+        flat = points.reshape(len(points), -1)
+        ratios = theory.nearest_neighbour_ratios(flat, rest.reshape(len(rest), -1))
+        found["nearest-neighbour ratio"] = float(jnp.mean(ratios))
+    return found
 
 
 def _compare(real: Float[Array, "n d"], points: Float[Array, "n d"]) -> Numbers:

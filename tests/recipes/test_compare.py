@@ -1,0 +1,234 @@
+"""recipes.compare: one judgement for all families, and runs that are added to or go on."""
+
+import csv
+import dataclasses
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+import gameopt as go
+from recipes import _cli, _data, compare, wgan
+from recipes._comparison import PARAMETERS, REAL_DATA, ROUNDS, W1, training_numbers
+from recipes._errors import UserError
+from recipes._families import FAMILIES, is_done, planned
+
+STEPS, SIZE = 4, 8
+FILES = ("compare.md", "compare.csv", "compare.png", "summary.json", "config.json")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Forty pictures of noise without labels, which need no classifier."""
+    path = tmp_path_factory.mktemp("data") / "noise.npy"
+    np.save(path, np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
+    return path
+
+
+def args_for(pictures, out, **changes):
+    tiny = compare.Args(
+        data=str(pictures), out=out, families=("gan", "wgan"), steps=STEPS, eval_size=SIZE
+    )
+    return dataclasses.replace(tiny, **changes)
+
+
+@pytest.fixture(scope="module")
+def whole(pictures, tmp_path_factory):
+    """The folder of a whole run of two families."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    with (
+        jax.enable_x64(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        compare.run(args_for(pictures, out))
+    return out
+
+
+def test_a_run_has_a_column_for_each_family_and_each_is_a_run_itself(whole):
+    """The table says in three formats the same; real data have no training."""
+    for name in FILES:
+        assert (whole / name).stat().st_size > 100
+    summary = json.loads((whole / "summary.json").read_text())
+    table = summary["table"]
+    assert list(table) == [REAL_DATA, "gan", "wgan"]
+    assert summary["size"] == SIZE
+    with (whole / "compare.csv").open() as file:
+        rows = {row["metric"]: row for row in csv.DictReader(file)}
+    for name in table:
+        for metric, value in table[name].items():
+            assert float(rows[metric][name]) == value
+    assert rows[ROUNDS][REAL_DATA] == ""
+    text = (whole / "compare.md").read_text()
+    assert f"| {ROUNDS} |  | {STEPS} | {STEPS} |" in text
+    for name, recipe in (("gan", "gan"), ("wgan", "wgan")):
+        config = json.loads((whole / name / "config.json").read_text())
+        assert config["recipe"] == recipe
+        assert config["args"]["steps"] == table[name][ROUNDS] == STEPS
+        assert np.load(whole / name / "generated.npy").shape == (SIZE, 8, 8)
+
+
+def test_a_family_is_added_and_what_is_there_is_not_touched(whole, pictures, tmp_path, float32):
+    """Every file of the first keeps its bytes and time; the second ends in the whole run's bits.
+
+    It was cut off before its first checkpoint, and so begins anew.
+    """
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "wgan")
+    (run / "wgan" / "samples").mkdir(parents=True)
+    kept = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (run / "gan").rglob("*.*")
+            if p.is_file()}  # fmt: skip
+    result = compare.run(_cli.parse(compare.Args, ["--resume", str(run), "--families", "wgan"]))
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in kept} == kept
+    assert list(result.summary["table"]) == [REAL_DATA, "gan", "wgan"]
+    assert json.loads((run / "config.json").read_text())["args"]["families"] == ["gan", "wgan"]
+    name = "wgan/generated.npy"
+    assert (run / name).read_bytes() == (whole / name).read_bytes()
+    for column in result.summary["table"]:
+        found, before = (
+            result.summary["table"][column],
+            json.loads((whole / "summary.json").read_text())["table"][column],
+        )
+        assert found[W1] == before[W1]
+
+
+def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, capfd):
+    """From its checkpoint of round 2 to the bits of the run that was not cut off."""
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "wgan")
+    _, setting = compare.resolve(args_for(pictures, None))
+    plan = planned("wgan", setting)
+    wgan.run(dataclasses.replace(plan.args, steps=2, metrics=plan.args.metrics, out=run / "wgan"))
+    (run / "wgan" / "summary.json").unlink()
+    assert not is_done(run / "wgan")
+    config = json.loads((run / "wgan" / "config.json").read_text())
+    assert config["args"]["steps"] == 2
+    compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
+    assert "resumed at round 2" in capfd.readouterr().err
+    name = "wgan/generated.npy"
+    assert (run / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_all_are_judged_alike(tmp_path, monkeypatch, float32):
+    """The judged real points themselves are at distance 0, and other ones are the real column.
+
+    Exactly: the same numbers go through the same programs. W1 and Fréchet of a copy are rounding.
+    """
+    from recipes._comparison import compare as judge
+
+    monkeypatch.chdir(tmp_path)
+    data = _data.load("digits")
+    rows = compare_rows(data, 60)
+    samples = {"copy": data.points[rows.real], "fresh": data.points[rows.other]}
+    comparison = judge(data, samples, 0)
+    found = comparison.numbers
+    assert list(found) == [REAL_DATA, "copy", "fresh"]
+    assert (comparison.size, comparison.space) == (60, "classifier")
+    assert found["fresh"] == found[REAL_DATA]
+    np.testing.assert_allclose(found["copy"][W1], 0, atol=1e-5)
+    np.testing.assert_allclose(found["copy"]["Fréchet distance, classifier"], 0, atol=0.05)
+    assert found["copy"]["precision, classifier"] == found["copy"]["recall, classifier"] == 1
+    assert found[REAL_DATA]["confident share"] > 0.9
+    fewer = judge(data, {**samples, "few": data.points[rows.rest[:30]]}, 0)
+    assert fewer.size == 30
+    assert {len(images) for images in fewer.images.values()} == {30}
+
+
+def compare_rows(data, size):
+    from recipes._gan_data import judged_rows
+
+    return judged_rows(len(data.points), size, 0)
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_a_plan_knows_the_parameters_of_the_network_that_samples(name, float32):
+    """As many as the fresh generator has; and each family has its own number of rounds."""
+    _, setting = compare.resolve(compare.Args())
+    plan, family = planned(name, setting), FAMILIES[name]
+    args, data = family.recipe.resolve(plan.args)
+    assert args.steps >= 1000
+    players = family.recipe.set_up(args, data)[1]
+    assert plan.parameters == sum(a.size for a in jax.tree.leaves(go.playable(players).x))
+    assert planned(name, setting._replace(steps=7)).args.steps == 7
+    larger = planned(name, setting._replace(side=28)).args
+    assert getattr(larger, "preset", "mnist") == "mnist"
+
+
+def test_a_run_that_was_timed_by_nothing_has_no_seconds(tmp_path):
+    """Cut off after its last round, its rate is null; else rounds over rounds a second."""
+    for rate, seconds in ((None, np.nan), (4.0, 25.0)):
+        summary = {"rounds": 100, "rounds_per_second": rate}
+        (tmp_path / "summary.json").write_text(json.dumps(summary))
+        found = training_numbers(tmp_path, 5)
+        np.testing.assert_equal(found["training seconds"], seconds)
+        assert (found[ROUNDS], found[PARAMETERS]) == (100, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"families": ("gan", "gan")}, r"^--families gan gan: give each of them once"),
+        ({"families": ()}, "--families is empty"),
+        ({"families": ("gan", "cgan")}, "--families cgan needs labels.*leave it out"),
+        ({"data": "ring"}, "--data ring is of kind plane"),
+        ({"data": "mnist"}, "--data mnist needs --data-dir"),
+        ({"steps": 0}, "--steps must be at least 1"),
+        ({"eval_size": 2}, "--eval-size must be at least 3"),
+        ({"image_size": 4}, "--image-size 4"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_before_anything_is_written(
+    change, message, pictures, tmp_path, compilations
+):
+    """And before anything is compiled."""
+    with pytest.raises(UserError, match=message):
+        compare.run(args_for(pictures, tmp_path / "run", **change))
+    assert not (tmp_path / "run").exists()
+    assert not compilations
+
+
+def test_few_images_and_unknown_families(tmp_path):
+    """One line each, too; a family that fails is named."""
+    few = tmp_path / "few.npy"
+    np.save(few, np.zeros((10, 8, 8), np.uint8))
+    with pytest.raises(UserError, match="has 10 images; a comparison needs 16"):
+        compare.run(args_for(few, tmp_path / "run"))
+    with pytest.raises(UserError, match="nosuch"):
+        _cli.parse(compare.Args, ["--families", "gan", "nosuch"])
+
+
+def test_a_resumed_run_keeps_its_flags(whole, tmp_path):
+    """Other steps or data would be another comparison."""
+    with pytest.raises(UserError, match="where --steps is 4 and not 5"):
+        compare.run(_cli.parse(compare.Args, ["--resume", str(whole), "--steps", "5"]))
+    with pytest.raises(UserError, match=r"no config\.json there"):
+        compare.run(compare.Args(resume=tmp_path))
+
+
+def test_a_family_that_fails_is_named(whole, tmp_path, float32, monkeypatch):
+    """Its recipe's line, after its name; the others' runs stay."""
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "wgan" / "summary.json").unlink()
+    for manifest in (run / "wgan").rglob("manifest.json"):
+        manifest.write_text("{")
+    with pytest.raises(UserError, match=r"^wgan: .* has no sound checkpoint"):
+        compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
+    assert is_done(run / "gan")
+
+
+@pytest.mark.slow
+def test_convolutions_and_classes_on_the_digits(tmp_path, float32, monkeypatch):
+    """cgan is judged by a fifth of the data, 359, and so are all beside it."""
+    monkeypatch.chdir(tmp_path)
+    args = compare.Args(
+        out=tmp_path / "run", families=("dcgan", "wgan-gp", "sngan", "cgan"), steps=STEPS
+    )
+    summary = compare.run(args).summary
+    assert summary["size"] == 359
+    assert summary["features"] == "classifier"
+    assert all("confident share" in column for column in summary["table"].values())
