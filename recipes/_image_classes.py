@@ -17,10 +17,15 @@ CONFIDENT = 0.9
 
 
 class Judging(NamedTuple):
-    """A classifier of the data's labels, how often it is right on held-out images, the classes."""
+    """A classifier of the data's labels.
+
+    - `accuracy`, `confident`: on held-out images, the shares that it is right about and sure of.
+    - `classes`: how many there are.
+    """
 
     classifier: Callable[[Any], Array]
     accuracy: float
+    confident: float
     classes: int
 
 
@@ -31,12 +36,17 @@ def judging(train: Dataset, held_out: Dataset) -> Judging | None:
     except UserError:
         return None
     found = trained_classifier(train, held_out, classes, cache=CACHE)
-    return Judging(found.classifier, found.accuracy, classes)
+    sure = _confident_share(_probabilities(found.classifier, jnp.asarray(held_out.points)))
+    return Judging(found.classifier, found.accuracy, sure, classes)
 
 
 @eqx.filter_jit
 def _probabilities(classifier: Callable[[Any], Array], images: Array) -> Float[Array, "n classes"]:
     return jax.nn.softmax(jax.vmap(classifier)(images))
+
+
+def _confident_share(probabilities: Any) -> float:
+    return float(np.mean(np.asarray(probabilities).max(axis=1) >= CONFIDENT))
 
 
 def class_numbers(
@@ -45,7 +55,8 @@ def class_numbers(
     """What the classifier says, in numbers.
 
     - `classifier_accuracy`: on held-out real images.
-    - `confident_share`: of the images, those with a class of at least 0.9.
+    - `confident_share`: of the images, those with a class of at least 0.9;
+      `confident_share_of_real`: of held-out real ones.
     - `class_entropy_share`: the entropy of the classes' frequencies over that of equal ones.
     - `label_accuracy`: with `labels`, the share of images that get the label asked for, and
       `label_accuracy_by_class`.
@@ -56,7 +67,8 @@ def class_numbers(
     entropy = -np.sum(shares[shares > 0] * np.log(shares[shares > 0]))
     numbers = {
         "classifier_accuracy": judge.accuracy,
-        "confident_share": float(np.mean(probabilities.max(axis=1) >= CONFIDENT)),
+        "confident_share": _confident_share(probabilities),
+        "confident_share_of_real": judge.confident,
         "class_entropy_share": float(entropy / np.log(judge.classes)),
     }
     if labels is None:

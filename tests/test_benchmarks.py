@@ -13,6 +13,7 @@ SCRIPTS = sorted((Path(__file__).parent.parent / "benchmarks").glob("[!_]*.py"))
 def test_help_says_what_it_takes(script, monkeypatch, capsys):
     """Compiled, imported, and asked for `--help`, which ends it with status 0."""
     monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    monkeypatch.syspath_prepend(str(script.parent))
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(script), run_name="__main__")
     assert end.value.code == 0

@@ -118,7 +118,7 @@ def test_class_numbers_of_a_classifier_that_is_known():
     entropy of (1/2, 1/4, 1/4) over log 3."""
     classify = lambda image: 50.0 * jax.nn.one_hot(image[0].astype(int), 3)
     images = jnp.array([[0.0], [0.0], [1.0], [2.0]])
-    judge = Judging(classify, 0.9, 3)
+    judge = Judging(classify, 0.9, 0.8, 3)
     numbers = class_numbers(judge, images, jnp.array([0, 1, 1, 2]))
     assert numbers["label_accuracy"] == 0.75
     assert numbers["label_accuracy_by_class"] == [1.0, 0.5, 1.0]
