@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -123,10 +124,10 @@ def by_hand(points, setting):
     optimizer = optax.adam(2e-4, b1=0.5, b2=0.9)
 
     def critic_step(carry, key):
-        x, y, directions, state = carry
-        gradient = jax.grad(critic_loss)(y, directions, x, key)
+        x, old, directions, state = carry
+        gradient = jax.grad(critic_loss)(old, directions, x, key)
         updates, state = optimizer.update(gradient, state)
-        y = optax.apply_updates(y, updates)
+        y: Any = optax.apply_updates(old, updates)
         if spectral:
             parts = zip(y["kernels"], directions, steps[::-1], strict=True)
             directions = [norm_of(kernel, u, size)[1] for kernel, u, (size, _) in parts]

@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=7, help="timed runs of each")
     parser.add_argument("--xla", action="store_true", help="XLA's own too, which takes minutes")
     args = parser.parse_args()
-    rows = []
+    rows, peers = [], []
     for (name, network), what in itertools.product(NETWORKS.items(), WHAT):
         runs = contestants(what, *network, xla=args.xla)
         for run in runs.values():

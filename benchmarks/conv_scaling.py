@@ -44,7 +44,8 @@ def program(setting):
             dcgan_generator(setting.latent, shape, width=setting.width, key=key_x),
             dcgan_critic(shape, width=setting.width, key=key_y),
         )
-        return go.rollout(game, solver, players, setting.iterations, key=key).info
+        last = go.rollout(game, solver, players, setting.iterations, key=key)
+        return go.playable(last.players)
 
     keys = jax.random.split(jax.random.key(0), setting.seeds)
     every = lambda game, keys: jax.lax.map(lambda k: play(game, k), keys)
@@ -61,7 +62,8 @@ def measured(setting, repeats):
     run()
     first = time.perf_counter() - begin
     seconds = statistics.median(race({"": run}, repeats)[""])
-    memory = compiled.memory_analysis().temp_size_in_bytes / 2**20
+    analysis = compiled.memory_analysis()
+    memory = float("nan") if analysis is None else analysis.temp_size_in_bytes / 2**20
     rate = setting.seeds * setting.iterations / seconds
     return rate, rate * operations(setting), first, memory
 

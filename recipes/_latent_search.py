@@ -56,7 +56,7 @@ def nearest_latents(
             # Adam mixes integers with floats, which strict promotion forbids.
             with jax.numpy_dtype_promotion("standard"):
                 updates, state = optimizer.update(jax.grad(loss)(z, image), state)
-            return (optax.apply_updates(z, updates), state), None
+            return (z + updates, state), None
 
         (z, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=ROUNDS)
         return z, error(z, image)

@@ -96,8 +96,10 @@ def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[FamilyName, Pl
 
     **Raises:** `UserError` for a family that the data do not fit.
     """
-    done = [] if args.resume is None else [n for n in FAMILIES if is_done(args.resume / n)]
-    names = list(dict.fromkeys([*done, *args.families]))
+    done: list[FamilyName] = []
+    if args.resume is not None:
+        done = [name for name in FAMILIES if is_done(args.resume / name)]
+    names: list[FamilyName] = list(dict.fromkeys([*done, *args.families]))
     for name in names:
         if FAMILIES[name].labelled and data.labels is None:
             raise UserError(
@@ -146,7 +148,7 @@ def judged(
     data: Dataset, plans: dict[FamilyName, Plan], folder: RunFolder, seed: int
 ) -> Comparison:
     """The families' samples judged alike, and what their training took."""
-    paths = {name: folder.path / name for name in plans}
+    paths: dict[FamilyName, Path] = {name: folder.path / name for name in plans}
     comparison = compare(data, {name: samples_of(path) for name, path in paths.items()}, seed)
     for name, path in paths.items():
         comparison.numbers[name].update(training_numbers(path, plans[name].parameters))
