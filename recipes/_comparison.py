@@ -12,7 +12,10 @@ from recipes._data import Dataset, hold_out
 from recipes._features import features_of
 from recipes._gan_data import exact_w1, judged_rows
 from recipes._image_classes import class_numbers, judging
-from recipes._sample_report import Numbers, sample_numbers
+from recipes._sample_report import sample_numbers
+
+Column = dict[str, float | int]
+"""Numbers of real data or of a family, by metric."""
 
 REAL_DATA = "real"
 W1 = "exact W1"
@@ -28,7 +31,7 @@ class Comparison(NamedTuple):
     - `space`: the features that distances and overlaps are taken in.
     """
 
-    numbers: dict[str, Numbers]
+    numbers: dict[str, Column]
     images: dict[str, np.ndarray]
     size: int
     space: str
@@ -49,9 +52,9 @@ def compare(data: Dataset, samples: Mapping[str, np.ndarray], seed: int) -> Comp
     flat = real.reshape(size, -1)
     on_device, rest = jnp.asarray(real), jnp.asarray(rest)
 
-    def numbers_of(images: np.ndarray) -> Numbers:
+    def numbers_of(images: np.ndarray) -> Column:
         points = jnp.asarray(images, on_device.dtype)
-        found = sample_numbers(on_device, points, rest, {space: to})
+        found: Column = {**sample_numbers(on_device, points, rest, {space: to})}
         found[W1] = exact_w1(flat, images.reshape(size, -1))
         if judge is not None:
             said = class_numbers(judge, points)
@@ -64,7 +67,7 @@ def compare(data: Dataset, samples: Mapping[str, np.ndarray], seed: int) -> Comp
     return Comparison(numbers, images, size, space)
 
 
-def training_numbers(path: Path, parameters: int) -> Numbers:
+def training_numbers(path: Path, parameters: int) -> Column:
     """What a family's training took, from the summary of its run.
 
     - `training seconds`: rounds over rounds a second, without compilation and evaluation; nan for
