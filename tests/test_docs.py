@@ -7,22 +7,23 @@ import re
 import pytest
 
 import gameopt
+import models
 import theory
 
 ROOT = pathlib.Path(__file__).parent.parent
-PACKAGES = {"go": gameopt, "theory": theory}
+PACKAGES = {"go": gameopt, "models": models, "theory": theory}
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
 def test_pages_name_only_what_there_is(page):
     """Functions, test files, recipes and pictures."""
     text = (ROOT / "docs" / page).read_text()
-    for package, name in re.findall(r"`(go|theory)\.(\w+)", text):
+    for package, name in re.findall(r"`(go|models|theory)\.(\w+)", text):
         assert hasattr(PACKAGES[package], name), f"{page}: {package}.{name}"
     for name in re.findall(r"`recipes\.(\w+)`", text):
         assert importlib.util.find_spec(f"recipes.{name}"), f"{page}: recipes.{name}"
     for path in re.findall(
-        r"(?:`|tests/)((?:gameopt|theory|meets_theory|recipes)/test_\w+\.py)", text
+        r"(?:`|tests/)((?:gameopt|models|theory|meets_theory|recipes)/test_\w+\.py)", text
     ):
         assert (ROOT / "tests" / path).is_file(), f"{page}: {path}"
     for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
