@@ -75,7 +75,7 @@ def _convolutional(steps_when_small: int | None = None, **changes: Any) -> Calla
     return flags
 
 
-FAMILIES: dict[FamilyName, Family] = {
+FAMILIES: dict[str, Family] = {
     "gan": Family(
         "multilayer perceptrons, non-saturating loss, R1 penalty",
         gan,
@@ -114,7 +114,7 @@ class Plan(NamedTuple):
     parameters: int
 
 
-def planned(name: FamilyName, setting: Setting) -> Plan:
+def planned(name: str, setting: Setting) -> Plan:
     """What a family is trained by. Nothing is compiled or written.
 
     **Raises:** `UserError` if the recipe does, for flags and data that it cannot work with.
@@ -135,7 +135,7 @@ def is_done(path: Path) -> bool:
     return (path / "summary.json").is_file() and (path / SAMPLES).is_file()
 
 
-def train_family(name: FamilyName, args: Any, folder: RunFolder) -> None:
+def train_family(name: str, args: Any, folder: RunFolder) -> None:
     """A run of the family's recipe in its part of the folder; goes on with one that was cut off.
 
     **Raises:** `UserError` if the recipe does, with the family's name.

@@ -1,6 +1,6 @@
 """Families of generative models on the same data: their samples and metrics on one panel.
 
-    python -m recipes.compare                    # digits: four GANs
+    python -m recipes.compare                    # digits: four GANs, in a few minutes
     python -m recipes.compare --families gan dcgan wgan-gp --steps 3000
     python -m recipes.compare --data mnist --data-dir DIR --families dcgan wgan-gp
     python -m recipes.compare --resume RUN --families sngan cgan   # adds to a panel
@@ -91,7 +91,7 @@ def resolve(args: Args) -> tuple[Dataset, Setting]:
     return data, Setting(shared, args.steps, count, max(data.points.shape[1:3]))
 
 
-def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[FamilyName, Plan]:
+def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[str, Plan]:
     """How each family is trained: those of the resumed run that are done, and those named.
 
     **Raises:** `UserError` for a family that the data do not fit.
@@ -144,9 +144,7 @@ def run(args: Args) -> Result:
     return Result(comparison, folder.path, summary)
 
 
-def judged(
-    data: Dataset, plans: dict[FamilyName, Plan], folder: RunFolder, seed: int
-) -> Comparison:
+def judged(data: Dataset, plans: dict[str, Plan], folder: RunFolder, seed: int) -> Comparison:
     """The families' samples judged alike, and what their training took."""
     paths: dict[FamilyName, Path] = {name: folder.path / name for name in plans}
     comparison = compare(data, {name: samples_of(path) for name, path in paths.items()}, seed)
@@ -155,7 +153,7 @@ def judged(
     return comparison
 
 
-def write_panel(comparison: Comparison, plans: dict[FamilyName, Plan], folder: RunFolder) -> None:
+def write_panel(comparison: Comparison, plans: dict[str, Plan], folder: RunFolder) -> None:
     """compare.md, which is printed too, compare.csv and compare.png."""
     says = {name: FAMILIES[name].says for name in plans}
     write_markdown(comparison, says, folder.path / "compare.md")
