@@ -5,6 +5,8 @@ import dataclasses
 import json
 import shutil
 import typing
+from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,83 +48,81 @@ def args_for(pictures, out, **changes):
     return dataclasses.replace(tiny, **changes)
 
 
+class Whole(NamedTuple):
+    """A whole run, and what the files of its first family were when there was no other."""
+
+    path: Path
+    before: dict[Path, tuple[bytes, int]]
+
+
+def contents(folder):
+    """Bytes and times of the files in a folder."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
 @pytest.fixture(scope="module")
 def whole(pictures, tmp_path_factory):
-    """The folder of a whole run of two families."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
+    """A run of a GAN, to which a second family is added that was cut off as it began."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
     with (
         jax.enable_x64(False),
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
     ):
-        compare.run(args_for(pictures, out))
-    return out
+        compare.run(args_for(pictures, run, families=("gan",)))
+        before = contents(run / "gan")
+        (run / "wgan" / "samples").mkdir(parents=True)
+        compare.run(_cli.parse(compare.Args, ["--resume", str(run), "--families", "wgan"]))
+    return Whole(run, before)
 
 
 def test_a_run_has_a_column_for_each_family_and_each_is_a_run_itself(whole):
     """The table says in three formats the same; real data have no training."""
     for name in FILES:
-        assert (whole / name).stat().st_size > 100
-    summary = json.loads((whole / "summary.json").read_text())
+        assert (whole.path / name).stat().st_size > 100
+    summary = json.loads((whole.path / "summary.json").read_text())
     table = summary["table"]
     assert list(table) == [REAL_DATA, "gan", "wgan"]
     assert summary["size"] == SIZE
-    with (whole / "compare.csv").open() as file:
+    with (whole.path / "compare.csv").open() as file:
         rows = {row["metric"]: row for row in csv.DictReader(file)}
     for name in table:
         for metric, value in table[name].items():
             assert float(rows[metric][name]) == value
     assert rows[ROUNDS][REAL_DATA] == ""
-    text = (whole / "compare.md").read_text()
+    text = (whole.path / "compare.md").read_text()
     assert f"| {ROUNDS} |  | {STEPS} | {STEPS} |" in text
     for name, recipe in (("gan", "gan"), ("wgan", "wgan")):
-        config = json.loads((whole / name / "config.json").read_text())
+        config = json.loads((whole.path / name / "config.json").read_text())
         assert config["recipe"] == recipe
         assert config["args"]["steps"] == table[name][ROUNDS] == STEPS
-        assert np.load(whole / name / "generated.npy").shape == (SIZE, 8, 8)
+        assert np.load(whole.path / name / "generated.npy").shape == (SIZE, 8, 8)
 
 
-def test_a_family_is_added_and_what_is_there_is_not_touched(whole, pictures, tmp_path, float32):
-    """Every file of the first keeps its bytes and time; the second ends in the whole run's bits.
+def test_a_family_is_added_and_what_is_there_is_not_touched(whole):
+    """Every file of the first keeps its bytes and its time; config.json names both."""
+    assert contents(whole.path / "gan") == whole.before
+    config = json.loads((whole.path / "config.json").read_text())
+    assert config["args"]["families"] == ["gan", "wgan"]
+    assert is_done(whole.path / "wgan")
 
-    It was cut off before its first checkpoint, and so begins anew.
-    """
+
+@pytest.mark.parametrize("at", [pytest.param(2, marks=pytest.mark.slow), STEPS])
+def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, capfd, at):
+    """From its checkpoint, in its training or after it, to the bits of a run not cut off."""
     run = tmp_path / "run"
-    shutil.copytree(whole, run)
-    shutil.rmtree(run / "wgan")
-    (run / "wgan" / "samples").mkdir(parents=True)
-    kept = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (run / "gan").rglob("*.*")
-            if p.is_file()}  # fmt: skip
-    result = compare.run(_cli.parse(compare.Args, ["--resume", str(run), "--families", "wgan"]))
-    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in kept} == kept
-    assert list(result.summary["table"]) == [REAL_DATA, "gan", "wgan"]
-    assert json.loads((run / "config.json").read_text())["args"]["families"] == ["gan", "wgan"]
-    name = "wgan/generated.npy"
-    assert (run / name).read_bytes() == (whole / name).read_bytes()
-    for column in result.summary["table"]:
-        found, before = (
-            result.summary["table"][column],
-            json.loads((whole / "summary.json").read_text())["table"][column],
-        )
-        assert found[W1] == before[W1]
-
-
-def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, capfd):
-    """From its checkpoint of round 2 to the bits of the run that was not cut off."""
-    run = tmp_path / "run"
-    shutil.copytree(whole, run)
-    shutil.rmtree(run / "wgan")
-    _, setting = compare.resolve(args_for(pictures, None))
-    plan = planned("wgan", setting)
-    wgan.run(dataclasses.replace(plan.args, steps=2, out=run / "wgan"))
+    shutil.copytree(whole.path, run)
+    if at < STEPS:
+        shutil.rmtree(run / "wgan")
+        plan = planned("wgan", compare.resolve(args_for(pictures, None))[1])
+        wgan.run(dataclasses.replace(plan.args, steps=at, out=run / "wgan"))
     (run / "wgan" / "summary.json").unlink()
     assert not is_done(run / "wgan")
-    config = json.loads((run / "wgan" / "config.json").read_text())
-    assert config["args"]["steps"] == 2
     compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
-    assert "resumed at round 2" in capfd.readouterr().err
+    assert f"resumed at round {at}" in capfd.readouterr().err
     name = "wgan/generated.npy"
-    assert (run / name).read_bytes() == (whole / name).read_bytes()
+    assert (run / name).read_bytes() == (whole.path / name).read_bytes()
 
 
 def test_all_are_judged_alike(pictures, float32, monkeypatch):
@@ -221,7 +221,7 @@ def test_few_images_and_unknown_families(tmp_path):
 def test_a_resumed_run_keeps_its_flags(whole, tmp_path):
     """Other steps or data would be another comparison."""
     with pytest.raises(UserError, match="where --steps is 4 and not 5"):
-        compare.run(_cli.parse(compare.Args, ["--resume", str(whole), "--steps", "5"]))
+        compare.run(_cli.parse(compare.Args, ["--resume", str(whole.path), "--steps", "5"]))
     with pytest.raises(UserError, match=r"no config\.json there"):
         compare.run(compare.Args(resume=tmp_path))
 
@@ -229,7 +229,7 @@ def test_a_resumed_run_keeps_its_flags(whole, tmp_path):
 def test_a_family_that_fails_is_named(whole, tmp_path, float32, monkeypatch):
     """Its recipe's line, after its name; the others' runs stay."""
     run = tmp_path / "run"
-    shutil.copytree(whole, run)
+    shutil.copytree(whole.path, run)
     (run / "wgan" / "summary.json").unlink()
     for manifest in (run / "wgan").rglob("manifest.json"):
         manifest.write_text("{")
