@@ -125,7 +125,9 @@ def test_accuracy_falls_with_the_radius_from_the_clean_one(norm, float32):
         assert accuracies[-1] < accuracies[0]
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(
+    "norm", [pytest.param(n, marks=[pytest.mark.slow] if n == "l2" else []) for n in NORMS]
+)
 def test_the_projection_is_the_nearest_point(norm):
     """<y - P(y), z - P(y)> <= 0 for every z of the set: the condition that only P(y) meets."""
     points, ball = images(), Ball(jnp.asarray(0.5), norm)

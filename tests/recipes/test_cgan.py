@@ -44,7 +44,7 @@ def test_a_run_by_labels_is_judged_by_a_classifier(kind, tmp_path, float32, quic
 
 @pytest.mark.parametrize(
     "condition",
-    ["left-half", *(pytest.param(c, marks=pytest.mark.slow) for c in ("edges", "low-res"))],
+    [pytest.param(name, marks=pytest.mark.slow) for name in ("left-half", "edges", "low-res")],
 )
 def test_a_run_from_images_is_judged_on_held_out_ones(condition, tmp_path, float32, monkeypatch):
     """Errors are those of images that were not trained on, beside a nearest neighbour's."""

@@ -31,7 +31,7 @@ def quick_saturation(monkeypatch):
     ("data", "loss"),
     [
         ("two_normals", "minimax"),
-        ("ring", "non_saturating"),
+        pytest.param("ring", "non_saturating", marks=pytest.mark.slow),
         pytest.param("two_normals", "non_saturating", marks=pytest.mark.slow),
         pytest.param("ring", "minimax", marks=pytest.mark.slow),
     ],
@@ -56,7 +56,9 @@ def test_a_run_stays_within_its_bounds(tmp_path, float32, quick_saturation, data
 DATA = dataclasses.replace(SMALL, data="digits", eval_size=32)
 
 
-@pytest.mark.parametrize("penalty", ["none", "r1", "r2", "gp"])
+@pytest.mark.parametrize(
+    "penalty", ["r1", *(pytest.param(p, marks=pytest.mark.slow) for p in ("none", "r2", "gp"))]
+)
 def test_a_run_on_data_judges_its_samples(tmp_path, float32, penalty):
     """Exact W1 beside its floor, D and V on held points, the penalty apart; and it resumes."""
     args = dataclasses.replace(DATA, penalty=penalty, out=tmp_path / "run")

@@ -53,6 +53,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     assert (folder / "checkpoints" / "00000040").is_dir()
 
 
+@pytest.mark.slow
 def test_the_estimate_is_bounded_by_the_exact_distance(tmp_path, float32):
     """On the same points, E f(x) - E f(G(z)) <= Lip(f) W1: Kantorovich-Rubinstein, every time.
 
@@ -125,6 +126,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
     assert manifests[0] == manifests[1]
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_skipped_on_resume(tmp_path, float32, capsys):
     """The one before is used, this is said, and the end is the same."""
     whole = wgan.run(small(tmp_path))
