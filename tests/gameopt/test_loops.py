@@ -29,7 +29,10 @@ def small_gan():
     return game, solver, players
 
 
-@pytest.mark.parametrize("chunks", [[1] * 12, [5, 7], [1, 11], [4, 4, 4]])
+_LONG = [pytest.param(c, marks=pytest.mark.slow) for c in ([1, 11], [4, 4, 4])]
+
+
+@pytest.mark.parametrize("chunks", [[1] * 12, [5, 7], *_LONG])
 def test_cutting_rounds_into_chunks_changes_no_bit(chunks):
     """12 rounds at once, or in any chunks: the same bits, in float32, with Adam and sampling."""
     game, solver, players = small_gan()

@@ -42,7 +42,7 @@ def players():
     return jax.tree.map(narrow, made)
 
 
-QUICK = ("consensus", "cgd", "extra_adam", "follow_the_ridge", "lookahead_adam_reset", "unrolled")
+QUICK = ("consensus", "cgd", "extra_adam", "lookahead_adam_reset", "unrolled")
 """One of each kind; the others are left to the slow tests."""
 
 

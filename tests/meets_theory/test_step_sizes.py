@@ -48,6 +48,7 @@ def test_a_rate_map_is_the_closed_form():
     np.testing.assert_allclose(radii, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_modal_lookahead_beats_its_neighbours():
     """Over Sim on a game of two modes: attracts, and no other (k, alpha) of a grid is faster."""
     game = go.Bilinear(jnp.diag(jnp.array([0.5, 1.0])))

@@ -25,6 +25,7 @@ def test_a_pack_is_an_image_of_more_channels():
     np.testing.assert_array_equal(with_condition(pack, pack)[1], inner(expected[..., ::2]))
 
 
+@pytest.mark.slow
 def test_a_game_of_packs_is_played_by_a_dcgan_critic():
     """Its value is that of the critic of two channels on pairs."""
     critic = dcgan_critic((8, 8, 2), width=2, key=KEY)

@@ -75,6 +75,7 @@ def test_latent_and_condition_both_matter():
     assert change[12:, 12:].max() == 0
 
 
+@pytest.mark.slow
 def test_a_patch_critic_is_the_mean_of_scores_that_see_70_pixels():
     """A pixel changes the scores whose patch it is in, 70 wide, and no others.
 

@@ -232,6 +232,7 @@ def test_a_run_of_another_kind_or_other_data_is_refused(tmp_path, trained, float
     assert not (run / "certificate").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_skipped_or_named(tmp_path, trained, float32, capsys):
     """The newest damaged: the one before is certified, and this is said; all of them: an error."""
     run = tmp_path / "run"

@@ -100,6 +100,7 @@ def test_a_run_has_a_column_for_each_family_and_each_is_a_run_itself(whole):
         assert np.load(whole.path / name / "generated.npy").shape == (SIZE, 8, 8)
 
 
+@pytest.mark.slow
 def test_a_family_is_added_and_what_is_there_is_not_touched(whole):
     """Every file of the first keeps its bytes and its time; config.json names both."""
     assert contents(whole.path / "gan") == whole.before
@@ -109,6 +110,7 @@ def test_a_family_is_added_and_what_is_there_is_not_touched(whole):
 
 
 @pytest.mark.parametrize("at", [pytest.param(2, marks=pytest.mark.slow), STEPS])
+@pytest.mark.slow
 def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, capfd, at):
     """From its checkpoint, in its training or after it, to the bits of a run not cut off."""
     run = tmp_path / "run"
@@ -131,7 +133,7 @@ def test_all_are_judged_alike(pictures, float32, monkeypatch):
     The column exactly: the same numbers go through the same programs. The distances of a copy are
     rounding. A classifier that is sure of all gives a share of 1.
     """
-    sure = Judging(lambda image: jnp.array([50.0, 0.0]), 1.0, 2)  # pyright: ignore
+    sure = Judging(lambda image: jnp.array([50.0, 0.0]), 1.0, 1.0, 2)  # pyright: ignore
     monkeypatch.setattr(_comparison, "judging", lambda *data: sure)
     data = _data.load(str(pictures))
     rows = judged_rows(len(data.points), SIZE, 0)
@@ -218,6 +220,7 @@ def test_few_images_and_unknown_families(tmp_path):
         _cli.parse(compare.Args, ["--families", "gan", "nosuch"])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_flags(whole, tmp_path):
     """Other steps or data would be another comparison."""
     with pytest.raises(UserError, match="where --steps is 4 and not 5"):
@@ -226,6 +229,7 @@ def test_a_resumed_run_keeps_its_flags(whole, tmp_path):
         compare.run(compare.Args(resume=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_family_that_fails_is_named(whole, tmp_path, float32, monkeypatch):
     """Its recipe's line, after its name; the others' runs stay."""
     run = tmp_path / "run"

@@ -65,7 +65,7 @@ def test_a_round_costs_what_the_table_says(name):
 
 
 @pytest.mark.parametrize(
-    "solver", ["ema", pytest.param("past_extragradient", marks=pytest.mark.slow)]
+    "solver", [pytest.param(n, marks=pytest.mark.slow) for n in ("ema", "past_extragradient")]
 )
 def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
     """Each seed of three is the play of that seed alone, and of two the first two."""
