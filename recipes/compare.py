@@ -96,10 +96,10 @@ def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[str, Plan]:
 
     **Raises:** `UserError` for a family that the data do not fit.
     """
-    done: list[FamilyName] = []
+    done: list[str] = []
     if args.resume is not None:
         done = [name for name in FAMILIES if is_done(args.resume / name)]
-    names: list[FamilyName] = list(dict.fromkeys([*done, *args.families]))
+    names: list[str] = list(dict.fromkeys([*done, *args.families]))
     for name in names:
         if FAMILIES[name].labelled and data.labels is None:
             raise UserError(
@@ -146,7 +146,7 @@ def run(args: Args) -> Result:
 
 def judged(data: Dataset, plans: dict[str, Plan], folder: RunFolder, seed: int) -> Comparison:
     """The families' samples judged alike, and what their training took."""
-    paths: dict[FamilyName, Path] = {name: folder.path / name for name in plans}
+    paths = {name: folder.path / name for name in plans}
     comparison = compare(data, {name: samples_of(path) for name, path in paths.items()}, seed)
     for name, path in paths.items():
         comparison.numbers[name].update(training_numbers(path, plans[name].parameters))
