@@ -17,6 +17,15 @@ hypothesis.settings.register_profile("gameopt", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("gameopt")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Most tests run a program once, so that compiling it well takes longer than running it.
+
+    The long studies (``-m slow``) train, and get XLA's full optimisation.
+    """
+    if config.option.markexpr == "not slow":
+        jax.config.update("jax_disable_most_optimizations", True)
+
+
 @pytest.fixture
 def float32():
     """The recipes' own precision, for tests that run one in this process."""
