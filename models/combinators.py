@@ -13,7 +13,7 @@ Layer = Callable[[Any], Any]
 
 
 class Elementwise(eqx.Module):
-    """A fixed function, such as an activation or `models.upsample`, as a layer.
+    """A fixed function, such as an activation or `models.average_pool`, as a layer.
 
     - `function`: static.
     """

@@ -14,6 +14,19 @@ from models.geometry import Geometry, Padding, geometry, pair
 Image = Float[Array, "_ _ _"]
 
 
+def fresh_kernel(
+    shape: tuple[int, int, int, int], init: Initializer, key: PRNGKeyArray, bias: bool
+) -> tuple[Float[Array, "kh kw in out"], Float[Array, " out"] | None]:
+    """A kernel of `shape`, `(kh, kw, in, out)`, and a bias of 0, or `None` for none."""
+    kernel = init(key, shape)
+    return kernel, jnp.zeros(shape[-1:], kernel.dtype) if bias else None
+
+
+def with_bias(y: Image, bias: Float[Array, " out"] | None) -> Image:
+    """The same number added at every place of a channel."""
+    return y if bias is None else y + bias[None, None]
+
+
 class Conv2d(eqx.Module):
     r"""A convolution with stride, padding and dilation, and a bias for each channel.
 
@@ -41,16 +54,14 @@ class Conv2d(eqx.Module):
         bias: bool = True,
     ):
         """`init` draws the kernel, such as `jax.nn.initializers.he_normal()`; the bias is 0."""
-        height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
-        self.kernel = init(key, (height, width, in_channels, out_channels))
-        self.bias = jnp.zeros((out_channels,), self.kernel.dtype) if bias else None
+        shape = (*pair(kernel_size), in_channels, out_channels)
+        self.kernel, self.bias = fresh_kernel(shape, init, key, bias)
         self.stride, self.padding, self.dilation = stride, padding, dilation
 
     def __call__(self, x: Image) -> Image:
         kernel = self.kernel
         where = geometry(x.shape[:2], kernel.shape[:2], self.stride, self.padding, self.dilation)
-        y = convolve(x, kernel, where)
-        return y if self.bias is None else y + self.bias[None, None]
+        return with_bias(convolve(x, kernel, where), self.bias)
 
 
 class ConvTranspose2d(eqx.Module):
@@ -87,10 +98,9 @@ class ConvTranspose2d(eqx.Module):
         bias: bool = True,
     ):
         """`init` draws the kernel as one from `in` to `out` channels; the bias is 0."""
-        height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
-        kernel = init(key, (height, width, in_channels, out_channels))
+        shape = (*pair(kernel_size), in_channels, out_channels)
+        kernel, self.bias = fresh_kernel(shape, init, key, bias)
         self.kernel = kernel.swapaxes(2, 3)
-        self.bias = jnp.zeros((out_channels,), self.kernel.dtype) if bias else None
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.out_shape = out_shape
 
@@ -101,8 +111,7 @@ class ConvTranspose2d(eqx.Module):
                 f"No convolution with this stride and padding takes images of {where.in_shape} to "
                 f"{x.shape[:2]}; it gives {where.out_shape}. Choose another out_shape."
             )
-        y = transposed_convolve(x, self.kernel, where)
-        return y if self.bias is None else y + self.bias[None, None]
+        return with_bias(transposed_convolve(x, self.kernel, where), self.bias)
 
     def _geometry(self, shape: tuple[int, ...]) -> Geometry:
         of = lambda size: geometry(
@@ -114,8 +123,8 @@ class ConvTranspose2d(eqx.Module):
         if self.padding == "same":
             return of((shape[0] * stride[0], shape[1] * stride[1]))
         # Of a window as large as the kernel's reach: it has one place, whatever the padding.
-        reach = zip(self.kernel.shape[:2], pair(self.dilation), strict=True)
-        least = of(tuple(d * (k - 1) + 1 for k, d in reach))
+        kernel = zip(self.kernel.shape[:2], pair(self.dilation), strict=True)
+        least = of(tuple(d * (k - 1) + 1 for k, d in kernel))
         sizes = zip(shape, stride, least.reach, least.padding, strict=True)
         size = [(n - 1) * s + reach - sum(pad) for n, s, reach, pad in sizes]
         return of((size[0], size[1]))

@@ -21,7 +21,8 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 SLOPE = 0.2
 INIT_DEVIATION = 0.02
 SMALLEST, FEWEST = 4, 2
-"""Images are halved until they would be smaller than this, but so often if they are 8 pixels."""
+"""Halving stops where less than SMALLEST pixels a side would be left, or, in the first FEWEST
+halvings, less than half of it: 8x8 ends at 2x2, 28x28 at 7x7, 64x64 at 4x4."""
 
 
 def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
@@ -92,9 +93,7 @@ def dcgan_generator(
     sizes = halvings((height, width_))[::-1]
     init = _default_init(norm) if init is None else init
     keys = iter(jax.random.split(key, len(sizes) + 1))
-    depth = width * 2 ** (len(sizes) - 2)
-    if len(sizes) == 1:
-        depth = width
+    depth = width * 2 ** max(len(sizes) - 2, 0)
     bias = norm == "none"
     first = (*sizes[0], depth)
     layers: list[Callable] = [

@@ -10,9 +10,9 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
-from models.conv_layers import Image, kernel_bound
+from models.conv_layers import Image, fresh_kernel, kernel_bound, with_bias
 from models.convolution import convolve, transposed_convolve
-from models.geometry import Geometry, Padding, geometry
+from models.geometry import Geometry, Padding, geometry, pair
 
 ITERATIONS = 1
 
@@ -61,12 +61,12 @@ class SpectralConv2d(eqx.Module):
         iterations: int = ITERATIONS,
     ):
         """For images of height and width `in_shape`; `init` draws the kernel, the bias is 0."""
-        height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
         key_kernel, key_direction = jax.random.split(key)
-        self.kernel = init(key_kernel, (height, width, in_channels, out_channels))
-        self.bias = jnp.zeros((out_channels,), self.kernel.dtype) if bias else None
-        shape = (*in_shape, in_channels)
-        self.direction = _bits(jax.random.normal(key_direction, shape, self.kernel.dtype))
+        shape = (*pair(kernel_size), in_channels, out_channels)
+        self.kernel, self.bias = fresh_kernel(shape, init, key_kernel, bias)
+        image = (*in_shape, in_channels)
+        dtype = self.kernel.dtype if self.kernel.dtype.itemsize >= 4 else jnp.float32
+        self.direction = _bits(jax.random.normal(key_direction, image, dtype))
         self.stride, self.padding, self.iterations = stride, padding, iterations
 
     def __call__(self, x: Image) -> Image:
@@ -75,8 +75,7 @@ class SpectralConv2d(eqx.Module):
                 f"This SpectralConv2d is normalised on images of {self.direction.shape}, and is "
                 f"given one of {x.shape}: the norm depends on the size."
             )
-        y = convolve(x, self.normalised_kernel, self._geometry())
-        return y if self.bias is None else y + self.bias[None, None]
+        return with_bias(convolve(x, self.normalised_kernel, self._geometry()), self.bias)
 
     @property
     def normalised_kernel(self) -> Float[Array, "kh kw in out"]:
@@ -93,12 +92,13 @@ class SpectralConv2d(eqx.Module):
 
     def refreshed(self, iterations: int) -> "SpectralConv2d":
         """The same layer with its direction so many iterations further."""
-        direction = _bits(self._iterated(lax.stop_gradient(self.kernel), iterations))
+        found = self._iterated(lax.stop_gradient(self.kernel), iterations)
+        direction = _bits(found.astype(_from_bits(self.direction).dtype))
         return eqx.tree_at(lambda layer: layer.direction, self, direction)
 
     def _iterated(self, kernel: Float[Array, "kh kw in out"], iterations: int) -> Image:
         where = self._geometry()
-        begin = _unit(lax.bitcast_convert_type(self.direction, self.kernel.dtype))
+        begin = _unit(_from_bits(self.direction).astype(self.kernel.dtype))
 
         def iterate(image, _):
             found = transposed_convolve(convolve(image, kernel, where), kernel, where)
@@ -112,8 +112,14 @@ class SpectralConv2d(eqx.Module):
 
 
 def _bits(image: Image) -> Int[Array, "h w c"]:
-    kinds = {2: jnp.int16, 4: jnp.int32, 8: jnp.int64}
+    kinds = {4: jnp.int32, 8: jnp.int64}
     return lax.bitcast_convert_type(image, kinds[image.dtype.itemsize])
+
+
+def _from_bits(bits: Int[Array, "h w c"]) -> Image:
+    """In the precision that it was drawn in, whatever the kernel has been cast to since."""
+    kinds = {4: jnp.float32, 8: jnp.float64}
+    return lax.bitcast_convert_type(bits, kinds[bits.dtype.itemsize])
 
 
 def _unit(image: Image) -> Image:

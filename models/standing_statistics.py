@@ -11,8 +11,10 @@ from jaxtyping import Array
 from gameopt import BATCH_AXIS, Conditioned
 from models.combinators import Chain, Residual, Skip
 from models.conditional import LabelledGenerator
+from models.conv_layers import with_channels
 from models.normalisation import BatchNorm
 from models.precision import InPrecision
+from models.translation import UNet, with_planes
 
 
 def with_standing_statistics(network: Any, points: Any) -> Any:
@@ -24,10 +26,10 @@ def with_standing_statistics(network: Any, points: Any) -> Any:
 
     **Arguments:**
 
-    - `network`: put together by `Chain`, `Residual` and `Skip`, or a `LabelledGenerator` or
-      `InPrecision` of such a one. `BatchNorm` within any other module is an error.
+    - `network`: put together by `Chain`, `Residual` and `Skip`; a `LabelledGenerator` or
+      `InPrecision` of such a one; a `UNet`. `BatchNorm` within any other module is an error.
     - `points`: shape `(n, *shape)`, such as latents; a few thousand of them. `Conditioned` latents
-      for a `LabelledGenerator`.
+      for a `LabelledGenerator` or a `UNet`.
 
     **Raises:** `ValueError` for a `BatchNorm` where it cannot be reached.
     """
@@ -41,8 +43,8 @@ def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
     if any(map(_is_batch_norm, inside)):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
-            "looks into Chain, Residual, Skip, LabelledGenerator and InPrecision; put the network "
-            "together by these."
+            "looks into Chain, Residual, Skip, LabelledGenerator, UNet and InPrecision; put the "
+            "network together by these."
         )
     return network, jax.vmap(network)(points)
 
@@ -85,6 +87,22 @@ def _(network: LabelledGenerator, points: Conditioned) -> tuple[LabelledGenerato
     joined = jax.vmap(network.joined)(points.value, points.condition)
     fixed, made = _fixed(network.network, joined)
     return LabelledGenerator(fixed, network.embedding), made
+
+
+@_fixed.register
+def _(network: UNet, points: Conditioned) -> tuple[UNet, Array]:
+    x = jax.vmap(with_channels)(points.condition)
+    downs, kept, ups = [], [], []
+    for down in network.downs:
+        down, x = _fixed(down, x)
+        downs.append(down)
+        kept.append(x)
+    bottom, x = _fixed(network.bottom, jax.vmap(with_planes)(x, points.value))
+    for up, beside in zip(network.ups, reversed(kept), strict=True):
+        up, x = _fixed(up, jnp.concatenate([x, beside], axis=-1))
+        ups.append(up)
+    fixed = UNet(tuple(downs), bottom, tuple(ups), network.out_shape)
+    return fixed, x.reshape(len(x), *network.out_shape)
 
 
 @_fixed.register

@@ -17,6 +17,7 @@ from models.dcgan import (
     SMALLEST,
     STRIDE,
     Norm,
+    convolution,
     halvings,
     image_shape,
     norm_layers,
@@ -52,11 +53,15 @@ class UNet(eqx.Module):
         for down in self.downs:
             x = down(x)
             kept.append(x)
-        planes = jnp.broadcast_to(z, (*x.shape[:2], z.size))
-        x = self.bottom(jnp.concatenate([x, planes], axis=-1))
+        x = self.bottom(with_planes(x, z))
         for up, beside in zip(self.ups, reversed(kept), strict=True):
             x = up(jnp.concatenate([x, beside], axis=-1))
         return x.reshape(self.out_shape)
+
+
+def with_planes(x: Image, z: Float[Array, " latent"]) -> Array:
+    """An image with further channels, each one number of the latent at every place."""
+    return jnp.concatenate([x, jnp.broadcast_to(z, (*x.shape[:2], z.size))], axis=-1)
 
 
 def unet_generator(
@@ -95,20 +100,14 @@ def unet_generator(
     for index, depth in enumerate(depths):
         kind = "none" if index == 0 else norm
         down_key, up_key = keys[2 * index], keys[2 * index + 1]
-        downs.append(Chain(*_halving(channels, depth, kind, init, down_key)))
+        down = Conv2d(channels, depth, KERNEL, init, down_key, stride=STRIDE, padding=PADDING)
+        downs.append(Chain(down, *norm_layers(kind, depth), LeakyReLU(SLOPE)))
         end = Elementwise(jnp.tanh if bounded else jax.nn.identity)
         rest = [end] if index == 0 else [*norm_layers(norm, outs[index]), Elementwise(jax.nn.relu)]
         ups.append(Chain(_doubling(2 * depth, outs[index], sizes[index], init, up_key), *rest))
         channels = depth
     bottom = Chain(Conv2d(channels + latent_size, channels, 3, init, key_bottom), LeakyReLU(SLOPE))
     return UNet(tuple(downs), bottom, tuple(reversed(ups)), shape)
-
-
-def _halving(
-    channels: int, out: int, norm: Norm, init: Initializer, key: PRNGKeyArray, stride: int = STRIDE
-) -> list[Callable]:
-    layer = Conv2d(channels, out, KERNEL, init, key, stride=stride, padding=PADDING)
-    return [layer, *norm_layers(norm, out), LeakyReLU(SLOPE)]
 
 
 def _doubling(
@@ -147,6 +146,7 @@ def patch_critic(
     width: int,
     key: PRNGKeyArray,
     norm: Norm = "instance",
+    spectral: bool = False,
     init: Initializer = INIT,
 ) -> PatchCritic:
     """A critic called with an image and its condition, by their patches.
@@ -159,19 +159,28 @@ def patch_critic(
     - `shape`, `condition_shape`: as in `unet_generator`, of any size from 4.
     - `width`: channels of the first hidden image; they double with each halving.
     - `norm`: not after the first layer. `instance` couples no images of a batch.
+    - `spectral`: made of spectrally normalised layers. Then without `norm`.
     """
     height, width_, own = image_shape(shape)
     channels = own + image_shape(condition_shape)[2]
+    sizes = halvings((height, width_))
     # The two last layers need room of their own.
-    roomy = [size for size in halvings((height, width_))[1:] if min(size) >= SMALLEST]
-    count = min(PATCH_HALVINGS, len(roomy))
+    count = min(PATCH_HALVINGS, sum(min(size) >= SMALLEST for size in sizes[1:]))
     keys = jax.random.split(key, count + 2)
     layers: list[Callable] = []
     for index in range(count + 1):
         kind: Norm = "none" if index == 0 else norm
-        stride = STRIDE if index < count else 1
-        out = width * 2**index
-        layers += _halving(channels, out, kind, init, keys[index], stride)
+        out, stride = width * 2**index, STRIDE if index < count else 1
+        layers += [
+            convolution(
+                spectral, channels, out, KERNEL, init, keys[index], sizes[index],
+                stride=stride, padding=PADDING,
+            ),
+            *norm_layers(kind, out),
+            LeakyReLU(SLOPE),
+        ]  # fmt: skip
         channels = out
-    last = Conv2d(channels, 1, KERNEL, init, keys[-1], padding=PADDING)
+    # A 4x4 window without a stride, on an image with a margin of 1, leaves a pixel less.
+    end = (sizes[count][0] - 1, sizes[count][1] - 1)
+    last = convolution(spectral, channels, 1, KERNEL, init, keys[-1], end, padding=PADDING)
     return PatchCritic(Chain(*layers, last))

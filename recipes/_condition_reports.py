@@ -11,6 +11,7 @@ from jaxtyping import Array, PRNGKeyArray
 import gameopt as go
 from recipes._conditioned_data import ConditionedData
 from recipes._image_classes import class_numbers, judging, nearest
+from recipes._image_conditions import CONDITIONS
 from recipes._image_pictures import Row, draw_rows
 from recipes._image_report import draw_neighbours
 from recipes._latent_search import between
@@ -65,17 +66,15 @@ def report_images(
     draws from one condition.
     """
     held_out = data.held_out
-    points, conditions = held_out.points[:MOST], jnp.asarray(data.conditions(held_out)[:MOST])
+    points, conditions = held_out.points[:MOST], jnp.asarray(data.held_out_conditions[:MOST])
     draws = [
         np.asarray(
             _generated(generator, jax.random.normal(k, (len(points), latent_size)), conditions)
         )
         for k in jax.random.split(key, DRAWS)
     ]
-    known = jnp.asarray(data.conditions(data.scaled))
-    copies = data.scaled.points[np.asarray(nearest(conditions, known))]
-    seen = np.asarray(conditions)[:COLUMNS]
-    seen = seen[..., : seen.shape[-1] - 1] if seen.shape[-1] in (2, 4) else seen
+    copies = data.scaled.points[np.asarray(nearest(conditions, jnp.asarray(data.conditions)))]
+    seen = CONDITIONS[data.condition].picture(np.asarray(conditions[:COLUMNS]))
     rows = [Row("condition", seen)]
     rows += [Row(f"G, draw {i + 1}", draw[:COLUMNS]) for i, draw in enumerate(draws)]
     rows += [Row("nearest in training", copies[:COLUMNS]), Row("data", points[:COLUMNS])]

@@ -1,5 +1,7 @@
 """Images with what they are conditioned on: a label, or an image made of each."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ class ConditionedData(TrainingData):
 
     - `held_out`: the other fifth. `classes`: how many, 0 where images are the conditions.
     - `condition`: `label`, or a name of `CONDITIONS`.
+    - `conditions`, `held_out_conditions`: labels, or images `(n, h, w, channels)`.
     """
 
     def __init__(self, args: ImageGANArgs, condition: str):
@@ -31,10 +34,17 @@ class ConditionedData(TrainingData):
                 f"fifth, {len(self.scaled.points)} images; choose a smaller batch."
             )
 
-    def conditions(self, data: Dataset) -> np.ndarray:
-        """Labels, or images `(n, h, w, channels)`."""
+    @functools.cached_property
+    def conditions(self) -> np.ndarray:
+        return self._of(self.scaled)
+
+    @functools.cached_property
+    def held_out_conditions(self) -> np.ndarray:
+        return self._of(self.held_out)
+
+    def _of(self, data: Dataset) -> np.ndarray:
         if self.condition == "label":
             assert data.labels is not None
             return data.labels
-        make = jax.jit(CONDITIONS[self.condition])
+        make = jax.jit(CONDITIONS[self.condition].make)
         return np.asarray(make(jnp.asarray(with_channels(data.points))))

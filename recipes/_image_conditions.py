@@ -1,6 +1,7 @@
 """Images made of an image, for a generator to undo: its left half, its edges, fewer pixels."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,12 +40,9 @@ def edges(images: Images) -> Made:
     padded = jnp.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = padded[:, :, 2:] - padded[:, :, :-2]
     down = padded[:, 2:] - padded[:, :-2]
-    smooth = lambda a, axis: (
-        jnp.take(a, jnp.arange(a.shape[axis] - 2), axis)
-        + 2 * jnp.take(a, jnp.arange(1, a.shape[axis] - 1), axis)
-        + jnp.take(a, jnp.arange(2, a.shape[axis]), axis)
-    )
-    norms = jnp.sqrt(smooth(across, 1) ** 2 + smooth(down, 2) ** 2)
+    across = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
+    down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
+    norms = jnp.sqrt(across**2 + down**2)
     largest = jnp.max(norms, axis=(1, 2), keepdims=True)
     return (2 * norms / jnp.where(largest > 0, largest, 1) - 1)[..., None]
 
@@ -56,8 +54,19 @@ def low_resolution(images: Images) -> Made:
     return jax.vmap(lambda image: Resize(size)(average_pool(image, factor)))(images)
 
 
-CONDITIONS: dict[str, Callable[[Images], Made]] = {
-    "edges": edges,
-    "left-half": left_half,
-    "low-res": low_resolution,
+class ImageCondition(NamedTuple):
+    """How a condition is made of images, and how many of its last channels are no picture."""
+
+    make: Callable[[Images], Made]
+    hidden_channels: int = 0
+
+    def picture(self, made: np.ndarray) -> np.ndarray:
+        """The channels that can be looked at."""
+        return made[..., : made.shape[-1] - self.hidden_channels]
+
+
+CONDITIONS: dict[str, ImageCondition] = {
+    "edges": ImageCondition(edges),
+    "left-half": ImageCondition(left_half, hidden_channels=1),
+    "low-res": ImageCondition(low_resolution),
 }

@@ -32,9 +32,12 @@ from recipes._conditioned_data import ConditionedData
 from recipes._errors import UserError
 from recipes._flags import check_least
 from recipes._gan_data import Judge
-from recipes._image_gan import ImageGANArgs, filled_in, make_game
+from recipes._image_gan import ImageGANArgs, Norm, filled_in, make_game
 from recipes._image_runs import STANDING, keys_of, run_game
 from recipes._run import Result, RunFolder
+
+FROM_IMAGES: Norm = "instance"
+"""The generator's normalisation from images, as in pix2pix, if none is asked for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ def resolve(args: Args) -> tuple[Args, ConditionedData]:
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
     """
+    if args.condition != "label" and args.generator_norm is None:
+        args = dataclasses.replace(args, generator_norm=FROM_IMAGES)
     args = filled_in(args)
     check_least(args, 0, "auxiliary_weight", "reconstruction_weight")
     if args.packing > 1:
@@ -75,23 +80,28 @@ def networks(args: Args, data: ConditionedData, key: jax.Array) -> go.Players:
     shape = data.scaled.points.shape[1:]
     assert args.latent_size is not None
     assert args.width is not None
+    assert args.generator_norm is not None
+    assert args.discriminator_norm is not None
+    spectral = args.discriminator_weights == "spectral"
     if args.condition == "label":
         x = labelled_dcgan_generator(
             args.latent_size, shape, data.classes,
             width=args.width, norm=args.generator_norm, key=key_x,
         )  # fmt: skip
         y = conditional_dcgan_critic(
-            shape, data.classes, kind=args.label_by,
-            spectral=args.discriminator_weights == "spectral",
+            shape, data.classes, kind=args.label_by, spectral=spectral,
             width=args.width, norm=args.discriminator_norm, key=key_y,
         )  # fmt: skip
     else:
-        seen = data.conditions(data.scaled).shape[1:]
-        norm = "instance" if args.generator_norm == "batch" else args.generator_norm
-        assert norm is not None
-        assert args.discriminator_norm is not None
-        x = unet_generator(args.latent_size, seen, shape, width=args.width, norm=norm, key=key_x)
-        y = patch_critic(shape, seen, width=args.width, norm=args.discriminator_norm, key=key_y)
+        seen = data.conditions.shape[1:]
+        x = unet_generator(
+            args.latent_size, seen, shape,
+            width=args.width, norm=args.generator_norm, key=key_x,
+        )  # fmt: skip
+        y = patch_critic(
+            shape, seen, spectral=spectral,
+            width=args.width, norm=args.discriminator_norm, key=key_y,
+        )  # fmt: skip
     if args.precision == "bfloat16":
         return go.Players(in_half_precision(x), in_half_precision(y))
     return go.Players(x, y)
@@ -104,7 +114,7 @@ def set_up(args: Args, data: ConditionedData) -> tuple[go.AbstractGame, go.Playe
         terms["reconstruction_weight"] = args.reconstruction_weight
     elif args.label_by == "auxiliary":
         terms["auxiliary_weight"] = args.auxiliary_weight
-    game = make_game(args, data.sampler(data.conditions(data.scaled)), **terms)
+    game = make_game(args, data.sampler(data.conditions), **terms)
     return game, networks(args, data, keys_of(args).players)
 
 
@@ -114,21 +124,19 @@ def run(args: Args) -> Result:
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
     """
     args, data = resolve(args)
-    keys, conditions = keys_of(args), data.conditions(data.scaled)
+    keys, conditions = keys_of(args), data.conditions
     assert args.latent_size is not None
     size: int = args.latent_size
 
     def finish(
         folder: RunFolder, judge: Judge, players: go.Players
     ) -> tuple[go.Players, dict[str, Any]]:
-        labelled = args.condition == "label"
-        if labelled:
-            rows = np.random.default_rng(args.seed).integers(len(conditions), size=STANDING)
-            many = jax.random.normal(keys.standing, (STANDING, size))
-            given = go.Conditioned(many, jnp.asarray(conditions[rows]))
-            players = go.Players(with_standing_statistics(players.x, given), players.y)
+        rows = np.random.default_rng(args.seed).integers(len(conditions), size=STANDING)
+        many = jax.random.normal(keys.standing, (STANDING, size))
+        given = go.Conditioned(many, jnp.asarray(conditions[rows]))
+        players = go.Players(with_standing_statistics(players.x, given), players.y)
         head = {"condition": args.condition, **judge.write_generated(players, args.metrics)}
-        make = report_classes if labelled else report_images
+        make = report_classes if args.condition == "label" else report_images
         return players, head | make(folder, data, players.x, size, keys.report)
 
     return run_game("cgan", args, data, lambda: set_up(args, data), finish, conditions)

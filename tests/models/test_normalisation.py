@@ -15,6 +15,7 @@ from models import (
     GroupNorm,
     Residual,
     Skip,
+    unet_generator,
     with_standing_statistics,
 )
 
@@ -87,6 +88,16 @@ def test_with_fixed_statistics_a_point_does_not_depend_on_its_batch():
     alone = jnp.stack([fixed(x) for x in OTHERS])
     np.testing.assert_allclose(go.generated(fixed, OTHERS), alone, rtol=1e-9, atol=1e-10)
     assert jnp.abs(go.generated(network(), OTHERS) - alone).max() > 0.1
+
+
+def test_statistics_of_a_network_from_images_to_images():
+    """On the pairs that they are of, images are those of training; alone, they are the same."""
+    generator = unet_generator(3, (5, 4, 2), (5, 4), width=2, key=KEYS[0], norm="batch")
+    pairs = go.Conditioned(jax.random.normal(KEYS[3], (6, 3)), IMAGES)
+    fixed = jax.jit(with_standing_statistics)(generator, pairs)
+    made = jax.jit(go.generated)(generator, pairs).value
+    alone = eqx.filter_jit(fixed)(pairs.value[0], IMAGES[0])
+    np.testing.assert_allclose(alone, made[0], rtol=1e-8, atol=1e-10)
 
 
 def test_fixed_statistics_are_the_mean_and_variance_of_the_points():

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import gameopt as go
-from models import patch_critic, unet_generator
+from models import Conv2d, SpectralConv2d, patch_critic, unet_generator
 from tests.solvers import both
 
 KEYS = jax.random.split(jax.random.key(0), 4)
@@ -73,6 +73,20 @@ def test_latent_and_condition_both_matter():
     change = jnp.abs(at(cut, z, condition.at[0, 0].add(1.0)) - at(cut, z, condition))
     assert change[:4, :4].max() > 1e-4
     assert change[12:, 12:].max() == 0
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (9, 13), (32, 20)], ids=str)
+def test_every_layer_of_a_patch_critic_can_be_normalised(shape):
+    """Scores of the shape that they have without, through layers of a direction each."""
+    x = jnp.ones(shape)
+    make = functools.partial(patch_critic, shape, shape, width=2, norm="none")
+    plain = eqx.filter_eval_shape(make, key=KEYS[1])
+    spectral = eqx.filter_eval_shape(make, key=KEYS[1], spectral=True)
+    judge = lambda critic: critic.patch_scores(x, x)
+    scores = [eqx.filter_eval_shape(judge, critic) for critic in (plain, spectral)]
+    assert scores[0] == scores[1]
+    kinds = [type(layer) for layer in spectral.network.layers]
+    assert kinds.count(SpectralConv2d) == sum(type(n) is Conv2d for n in plain.network.layers)
 
 
 @pytest.mark.slow

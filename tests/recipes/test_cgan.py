@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from models import BatchNorm, Conv2d, GroupNorm, SpectralConv2d
 from recipes import _classifier, _cli, cgan
 from recipes._errors import UserError
 from recipes._image_classes import Judging, class_numbers, nearest
@@ -53,6 +54,31 @@ def test_a_run_from_images_is_judged_on_held_out_ones(condition, tmp_path, float
     assert result.summary["l1_generated"] > 0
     assert 0 < result.summary["l1_nearest"] < 1
     assert (tmp_path / "run/samples.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("flags", "norms"),
+    [
+        ({}, {GroupNorm}),
+        ({"generator_norm": "batch"}, {BatchNorm}),
+        ({"discriminator_weights": "spectral", "generator_norm": "none"}, set()),
+    ],
+)
+def test_networks_from_images_are_those_that_the_flags_ask_for(flags, norms, float32):
+    """Instance normalisation if none is asked for; spectral convolutions if they are."""
+    args, data = cgan.resolve(dataclasses.replace(TINY, condition="low-res", **flags))
+    players = cgan.networks(args, data, jax.random.key(0))
+    kinds = lambda network: {type(node) for node in parts_of(network)}
+    assert kinds(players.x) & {GroupNorm, BatchNorm} == norms
+    spectral = args.discriminator_weights == "spectral"
+    assert (SpectralConv2d in kinds(players.y)) == spectral
+    assert (Conv2d in kinds(players.y)) == (not spectral)
+
+
+def parts_of(network):
+    """Every layer, at any depth."""
+    stop = lambda node: isinstance(node, GroupNorm | BatchNorm | Conv2d | SpectralConv2d)
+    return jax.tree.leaves(network, is_leaf=stop)
 
 
 WRONG = {

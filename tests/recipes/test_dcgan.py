@@ -101,11 +101,12 @@ def test_every_loss_can_be_played(loss, float32):
     [
         {"discriminator_weights": "spectral", "penalties": ()},
         {"architecture": "sngan", "discriminator_weights": "spectral"},
+        {"discriminator_weights": "spectral", "penalties": ("gp",), "precision": "bfloat16"},
         {"packing": 2, "augment": ("color", "translation", "cutout"), "penalties": ("bcr",)},
         {"clip": 0.1, "solver": "extragradient", "ema": 0.0},
         {"discriminator_norm": "batch", "penalties": ("bcr", "orthogonal"), "solver": "lookahead"},
     ],
-    ids=["spectral", "sngan", "packed", "clipped", "batch"],
+    ids=["spectral", "sngan", "half", "packed", "clipped", "batch"],
 )
 def test_constraints_architectures_and_solvers_can_be_played(flags, float32):
     """One round each, of the hinge loss."""
