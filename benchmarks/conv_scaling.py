@@ -72,13 +72,13 @@ def main():
     parser = argparse.ArgumentParser(description="How convolutional GANs scale")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each")
     parser.add_argument("--iterations", type=int, default=4, help="iterations in a timed call")
-    repeats = parser.parse_args().repeats
+    options = parser.parse_args()
     limit, rows = matrix_rate(), []
     for what, values in SWEEPS.items():
         for value in values:
             own = {**BASE, what: value, "latent": 64, "channels": 1, "critic_steps": 5}
-            setting = argparse.Namespace(**own, game="wgan_gp", iterations=4)
-            rate, flops, first, memory = measured(setting, repeats)
+            setting = argparse.Namespace(**own, game="wgan_gp", iterations=options.iterations)
+            rate, flops, first, memory = measured(setting, options.repeats)
             share = f"{100 * flops / limit:.0f} %"
             cells = [f"{rate:.2f}", f"{flops / 1e9:.0f}", share, f"{first:.0f} s", f"{memory:.0f}"]
             rows.append([f"{what} {value}", *cells])

@@ -13,12 +13,12 @@ two bases. All are timed in one run, in turn; ratios are of medians, with the ra
 import argparse
 import itertools
 import statistics
-import time
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _race import race, ratio, table
 
 import gameopt as go
 from models import mlp_critic, mlp_generator
@@ -150,26 +150,16 @@ def with_pyhessian():
     return run
 
 
-def timed(contestants, repeats):
-    seconds = {name: [] for name in contestants}
+def show(contestants, repeats, products):
+    """Runs each once to be compiled, races them, and prints the table."""
     for run in contestants.values():
         run()
-    for _ in range(repeats):
-        for name, run in contestants.items():
-            begin = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begin)
-    return seconds
-
-
-def table(seconds, products):
-    ours = seconds["gameopt"]
-    print(f"{'':22} {'products/s':>11} {'gameopt is ... times as fast':>30}")
-    for name, theirs in seconds.items():
-        ratio = statistics.median(theirs) / statistics.median(ours)
-        pairs = sorted(b / a for a, b in zip(ours, theirs, strict=True))
-        rate = products / statistics.median(theirs)
-        print(f"{name:22} {rate:11.1f} {ratio:8.2f}  (pairs {pairs[0]:.2f} to {pairs[-1]:.2f})")
+    seconds = race(contestants, repeats)
+    rows = [
+        [name, f"{products / statistics.median(theirs):.1f}", ratio(seconds["gameopt"], theirs)]
+        for name, theirs in seconds.items()
+    ]
+    table(["", "products/s", "gameopt is ... times as fast (pairs)"], rows)
 
 
 def main():
@@ -189,7 +179,7 @@ def main():
             print(f"{name} is left out: {error}. pip install torch pyhessian")
     size = sum(leaf.size for leaf in jax.tree.leaves(vector))
     print(f"(a) Hessian of a discriminator, {size:,} entries, {PRODUCTS} products")
-    table(timed(contestants, repeats), PRODUCTS)
+    show(contestants, repeats, PRODUCTS)
     game, players = wgan_gp()
     vector = go.playable(players)
     both = [game_product, game_transposed_product]
@@ -199,7 +189,7 @@ def main():
     }
     size = sum(leaf.size for leaf in jax.tree.leaves(vector))
     print(f"(b) Jacobian of a WGAN-GP, {size:,} entries, 2 x {GAME_PRODUCTS} products")
-    table(timed(contestants, max(repeats // 2, 1)), 2 * GAME_PRODUCTS)
+    show(contestants, max(repeats // 2, 1), 2 * GAME_PRODUCTS)
     memory(game, players, size)
 
 

@@ -13,7 +13,6 @@ of medians, with the range of the pairwise ratios.
 import argparse
 import statistics
 import sys
-import time
 from typing import Any
 
 import jax
@@ -23,6 +22,7 @@ import ot
 import scipy.optimize
 import scipy.spatial.distance
 import scipy.stats
+from _race import race, ratio
 
 import theory
 
@@ -91,24 +91,17 @@ def neighbours(n, d):
     }
 
 
-def race(title, contestants, repeats, tolerance):
+def compared(title, contestants, repeats, tolerance):
     """Prints the table; says whether all results agree."""
     results = {name: np.asarray(run()) for name, run in contestants.items()}  # compiles, warms
     first = next(iter(results.values()))
     agree = all(np.allclose(value, first, atol=tolerance, rtol=0) for value in results.values())
-    seconds = {name: [] for name in contestants}
-    for _ in range(repeats):
-        for name, run in contestants.items():
-            begin = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begin)
+    seconds = race(contestants, repeats)
     ours = next(iter(seconds.values()))
     print(f"{title}{'' if agree else '   RESULTS DIFFER'}")
     for name, theirs in seconds.items():
-        ratio = statistics.median(theirs) / statistics.median(ours)
-        pairs = sorted(b / a for a, b in zip(ours, theirs, strict=True))
-        spread = f"({pairs[len(pairs) // 10]:.2f} to {pairs[-1 - len(pairs) // 10]:.2f})"
-        print(f"  {name:24} {1e3 * statistics.median(theirs):9.2f} ms {ratio:8.2f} {spread}")
+        median = 1e3 * statistics.median(theirs)
+        print(f"  {name:24} {median:9.2f} ms   {ratio(ours, theirs)}")
     return agree
 
 
@@ -117,23 +110,26 @@ def main():
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each")
     repeats = parser.parse_args().repeats
     print("median time, and how many times theory's it is (range of one repeat's)")
-    agree = [neighbours_race(2000, 64, repeats), neighbours_race(5000, 784, max(repeats // 3, 1))]
+    agree = [
+        neighbours_compared(2000, 64, repeats),
+        neighbours_compared(5000, 784, max(repeats // 3, 1)),
+    ]
     with jax.enable_x64(True):
         agree += [
-            race(f"W1 in the plane, {n} points a side", plane(n), repeats, 1e-9)
+            compared(f"W1 in the plane, {n} points a side", plane(n), repeats, 1e-9)
             for n in (200, 1000)
         ]
         agree += [
-            race(f"W1 on the line, {n} points a side", line(n), repeats, 1e-9)
+            compared(f"W1 on the line, {n} points a side", line(n), repeats, 1e-9)
             for n in (1000, 100_000)
         ]
     sys.exit(0 if all(agree) else 1)
 
 
-def neighbours_race(n, d, repeats):
+def neighbours_compared(n, d, repeats):
     # A float32 distance can fall to either side of a radius: a few points in thousands.
     title = f"precision, recall, density, coverage, {n} points a side in {d} dimensions"
-    return race(title, neighbours(n, d), repeats, 1e-2)
+    return compared(title, neighbours(n, d), repeats, 1e-2)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ import argparse
 import functools
 import itertools
 import statistics
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from _race import matrix_rate, race, ratio, table
 
 import gameopt as go
 from models import mlp_critic, mlp_generator
@@ -185,19 +185,6 @@ def operations():
     return CRITIC_STEPS * critic_step + generator_step
 
 
-def matrix_rate(size=1024, seconds=2.0):
-    """Floating-point operations a second of a float32 matrix product, the best of many."""
-    square = jnp.ones((size, size))
-    product = jax.jit(lambda a: a @ a)
-    jax.block_until_ready(product(square))
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        begin = time.perf_counter()
-        jax.block_until_ready(product(square))
-        best = min(best, time.perf_counter() - begin)
-    return 2 * size**3 / best
-
-
 def main():
     parser = argparse.ArgumentParser(description="WGAN-GP: gameopt against its peers")
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each")
@@ -208,20 +195,13 @@ def main():
         contestants["PyTorch"] = with_torch(points)
     except ImportError:
         print("PyTorch is not installed here: left out. pip install torch")
-    seconds = {name: [] for name in contestants}
-    for _ in range(repeats):
-        for name, run in contestants.items():
-            begin = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begin)
-    ours = seconds["gameopt"]
-    print(f"{'':12} {'it/s (median)':>14} {'GFLOP/s':>9} {'gameopt is ... times as fast':>30}")
+    seconds = race(contestants, repeats)
+    rows = []
     for name, theirs in seconds.items():
-        ratio = statistics.median(theirs) / statistics.median(ours)
-        pairs = sorted(b / a for a, b in zip(ours, theirs, strict=True))
-        spread = f"(pairs {pairs[len(pairs) // 10]:.2f} to {pairs[-1 - len(pairs) // 10]:.2f})"
         rate = ITERATIONS / statistics.median(theirs)
-        print(f"{name:12} {rate:14.1f} {rate * operations() / 1e9:9.0f} {ratio:8.2f}  {spread}")
+        gflops = rate * operations() / 1e9
+        rows.append([name, f"{rate:.1f}", f"{gflops:.0f}", ratio(seconds["gameopt"], theirs)])
+    table(["", "it/s (median)", "GFLOP/s", "gameopt is ... times as fast (pairs)"], rows)
     rate = matrix_rate()
     print(
         f"an iteration has {operations() / 1e9:.1f} GFLOP of matrix products; this machine does a"
