@@ -102,7 +102,7 @@ class RunFolder:
             return
         saved = json.loads((self.path / "config.json").read_text()).get("data", {})
         # Exact densities have no checksum: their name is a flag, which cannot have changed.
-        if saved.get("sha256") != data.get("sha256"):
+        if _checksums(saved) != _checksums(data):
             raise UserError(
                 f"--resume {self.path}: the run began with other data than "
                 f"{data.get('source', data.get('name'))} has now; restore them, or start a new run."
@@ -137,6 +137,10 @@ class RunFolder:
     def load_checkpoint(self, like: Any) -> tuple[Any, int, list[str]]:
         """The newest sound checkpoint: the tree, its round, and what was skipped."""
         return _checkpoint.load(self.checkpoints, like)
+
+
+def _checksums(described: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in described.items() if name.endswith("sha256")}
 
 
 def check_positive(args: CommonArgs, *names: str) -> None:

@@ -186,7 +186,9 @@ def run(args: Args) -> Result:
     print(f"{data.name}: {len(data.points)} images to learn from, {len(held_out.points)} held out")
     print(f"writing to {folder.path}", flush=True)
     described = {"held_out": len(held_out.points), "held_out_sha256": held_out.checksum()}
-    folder.write_config("adversarial", args, data.describe() | described)
+    described = data.describe() | described
+    folder.check_data(described)
+    folder.write_config("adversarial", args, described)
     game = make_game(args, data)
     judge = Judge(
         pixels(held_out)[: args.eval_size],

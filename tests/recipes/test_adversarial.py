@@ -238,3 +238,24 @@ def test_a_wrong_start_is_one_line_and_changes_nothing(
         assert word in captured.err
     assert compilations == []
     assert sorted(wrong_files.rglob("*")) == before
+
+
+def test_a_run_does_not_go_on_with_other_images(tmp_path, float32, monkeypatch):
+    """Stopped, and an image changed: one line, and nothing is written."""
+    path, run = tmp_path / "x.npz", tmp_path / "run"
+    images, labels = np.random.default_rng(0).uniform(size=(40, 6, 6)), np.arange(40) % 2
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(adversarial, "train", stop)
+    args = dataclasses.replace(SMALL, data=str(path), batch_size=8)
+    np.savez(path, images=images, labels=labels)
+    with pytest.raises(KeyboardInterrupt):
+        adversarial.run(dataclasses.replace(args, out=run))
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    images[-1] = images[0]
+    np.savez(path, images=images, labels=labels)
+    with pytest.raises(UserError, match="the run began with other data than"):
+        adversarial.run(dataclasses.replace(args, resume=run))
+    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
