@@ -10,6 +10,9 @@ import numpy as np
 from recipes import _plots
 from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
 
+CELL, FILLED = 0.72, 0.95
+"""Inches of an image and the gap beside it, and the share of the image."""
+
 
 class Row(NamedTuple):
     """Images of shape `(n, h, w)` or `(n, h, w, c)`, in [-1, 1], and what they are."""
@@ -21,20 +24,21 @@ class Row(NamedTuple):
 def draw_rows(rows: Sequence[Row], path: Path, title: str) -> None:
     """One row of images under the other, each with its label on the left."""
     count = max(len(row.images) for row in rows)
-    figure, axes = plt.subplots(
-        len(rows), count, figsize=(0.72 * count + 1.2, 0.72 * len(rows) + 0.5), squeeze=False
-    )
-    for axis in axes.flat:
-        axis.axis("off")
-    for row, line in zip(rows, axes, strict=True):
-        line[0].text(
-            -0.15, 0.5, row.label, transform=line[0].transAxes, ha="right", va="center", fontsize=9
-        )
-        for image, axis in zip(_plots.to_pixels(row.images), line, strict=False):
+    tall = rows[0].images.shape[1] / rows[0].images.shape[2]
+    # One set of axes for all images: one for each would take seconds for a hundred.
+    size = (CELL * count + 1.2, CELL * tall * len(rows) + 0.5)
+    figure, axis = plt.subplots(figsize=size)
+    for line, row in enumerate(rows):
+        top = -line * tall
+        axis.text(-0.15, top - tall / 2, row.label, ha="right", va="center", fontsize=9)
+        for column, image in enumerate(_plots.to_pixels(row.images)):
             image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
-            axis.imshow(image, cmap="gray" if image.ndim == 2 else None, vmin=0, vmax=255)
-    figure.suptitle(title, fontsize=10)
-    figure.subplots_adjust(wspace=0.05, hspace=0.05, top=1 - 0.4 / (0.72 * len(rows) + 0.5))
+            extent = (column, column + FILLED, top - FILLED * tall, top)
+            cmap = "gray" if image.ndim == 2 else None
+            axis.imshow(image, cmap=cmap, vmin=0, vmax=255, extent=extent)
+    axis.set(xlim=(0, count), ylim=(-len(rows) * tall, 0))
+    axis.axis("off")
+    axis.set_title(title, fontsize=10)
     _plots.save(figure, path)
 
 

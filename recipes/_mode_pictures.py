@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
+from recipes._image_pictures import Row, draw_rows
 from recipes._mode_data import ModeData
 from recipes._mode_play import Setting
 from recipes._plots import FAKE, REAL, THEORY
@@ -48,19 +49,9 @@ def draw_images(
     kept: Mapping[Setting, Kept], real: np.ndarray, path: Path, count: int = 12
 ) -> None:
     """Stacked images of each setting at the end, a row each, and real ones first."""
-    rows = {"data": real[:count]} | {
-        _title(s): moments[-1][1][:count] for s, moments in kept.items()
-    }
-    figure, axes = plt.subplots(
-        len(rows), count, figsize=(0.62 * count + 1.6, 0.7 * len(rows) + 0.2), squeeze=False
-    )
-    for row, (title, images) in zip(axes, rows.items(), strict=True):
-        for axis, image in zip(row, _plots.to_pixels(images), strict=True):
-            axis.imshow(image, interpolation="nearest")
-            axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(title, fontsize=7, rotation=0, ha="right", va="center")
-    figure.subplots_adjust(wspace=0.06, hspace=0.1)
-    _plots.save(figure, path)
+    rows = [Row("data", real[:count])]
+    rows += [Row(_title(s), moments[-1][1][:count]) for s, moments in kept.items()]
+    draw_rows(rows, path, "stacked images at the end")
 
 
 def draw_occupancy(histories: Mapping[Setting, History], modes: int, path: Path) -> None:
