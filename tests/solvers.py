@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
+import pytest
 
 import gameopt as go
 
@@ -22,6 +23,15 @@ def sgd(eta) -> go.Players:
 def heavy_ball(eta, beta) -> go.Players:
     """Momentum, of either sign."""
     return both(lambda rate: optax.sgd(rate, momentum=beta), eta)
+
+
+def _cases(solvers: dict[str, Callable[[float], go.AbstractSolver]]) -> list:
+    seen, cases = set(), []
+    for name, make in solvers.items():
+        kind = type(make(0.1))
+        cases.append(pytest.param(name, marks=pytest.mark.slow if kind in seen else ()))
+        seen.add(kind)
+    return cases
 
 
 ALL_SOLVERS: dict[str, Callable[[float], go.AbstractSolver]] = {
@@ -82,6 +92,9 @@ ALL_SOLVERS: dict[str, Callable[[float], go.AbstractSolver]] = {
     "proximal_point": lambda eta: go.ProximalPoint(eta),
     "anchored_extragradient": lambda eta: go.AnchoredExtragradient(eta),
 }
+
+SOLVER_CASES = _cases(ALL_SOLVERS)
+"""For `parametrize`: one setting of each class of solver, and the others in the slow tests."""
 
 RANDOM = ("svre", "svre_coin")
 """Those that need a key on a deterministic game too."""

@@ -317,7 +317,8 @@ def _coupled(matrix, player, x, y):
     return 0.5 * own @ matrix[rows, rows] @ own + own @ matrix[rows, columns] @ other
 
 
-@pytest.mark.parametrize("shift", [pytest.param(0.3, marks=pytest.mark.slow), 0.01])
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.3, 0.01])
 def test_pseudospectra_fool_ritz_values_and_not_the_verdict(shift):
     """J = [[s I, N], [N', s I]] with x and y shifting each other's entries by factors of 5 and 0:
     all eigenvalues are s > 0, while matrices within 1e-10 have them all around."""

@@ -9,7 +9,7 @@ import optax.projections
 import pytest
 
 import gameopt as go
-from tests.solvers import ALL_SOLVERS, EqualTerms, point
+from tests.solvers import ALL_SOLVERS, SOLVER_CASES, EqualTerms, point
 
 
 def test_box_is_the_nearest_point():
@@ -27,7 +27,7 @@ def test_an_empty_box_is_refused():
         go.clip_weights(-1.0)
 
 
-@pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+@pytest.mark.parametrize("name", SOLVER_CASES)
 def test_every_solver_stays_in_the_set_after_every_move(name):
     """The equilibrium (-1, 1) lies outside of |y| <= 0.2: y comes to the edge, never past it."""
     free = go.zero_sum_game(lambda x, y: 0.5 * x**2 + x * y - 0.5 * (y - 2) ** 2)
@@ -106,7 +106,7 @@ def test_another_limit_is_no_other_program():
     assert len(traces) == count
 
 
-@pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+@pytest.mark.parametrize("name", SOLVER_CASES)
 def test_every_solver_plays_on_simplices_and_balls(name):
     """A mixed strategy against a vector in a ball: every iterate is in its set."""
     payoff = jnp.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])

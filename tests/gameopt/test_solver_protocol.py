@@ -11,9 +11,10 @@ import optax
 import pytest
 
 import gameopt as go
-from tests.solvers import ALL_SOLVERS, EqualTerms, both, point, sgd
+from tests.solvers import ALL_SOLVERS, SOLVER_CASES, EqualTerms, both, point, sgd
 
-each_solver = pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+each_solver = pytest.mark.parametrize("name", SOLVER_CASES)
+every_setting = pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
 
 
 class Strategy(eqx.Module):
@@ -68,7 +69,7 @@ def test_every_dtype_is_kept(name, dtype):
     assert last.records.losses.x.dtype == dtype
 
 
-@each_solver
+@every_setting
 def test_a_step_is_traced_once(name):
     """Ten rounds of a second call with other numbers trace nothing again."""
     traces = 0
@@ -129,7 +130,7 @@ def test_sgd_is_the_textbook_iterate_to_the_last_bit():
     assert alt.y == y - eta * grad_y(alt.x, y)
 
 
-@each_solver
+@every_setting
 def test_signatures_are_the_protocol(name):
     """Same parameter names everywhere."""
     solver = ALL_SOLVERS[name](0.1)
@@ -150,7 +151,7 @@ def test_none_freezes_a_player(make):
     assert int(last.records.gradients[-1]) == 1
 
 
-@each_solver
+@every_setting
 def test_a_python_float_is_no_strategy(name):
     """A clear error says what to do."""
     with pytest.raises(ValueError, match=r"players.x has no floating-point JAX array.*asarray"):

@@ -42,7 +42,7 @@ def players():
     return jax.tree.map(narrow, made)
 
 
-QUICK = ("consensus", "cgd", "extra_adam", "lookahead_adam_reset", "unrolled")
+QUICK = ("consensus", "extra_adam", "lookahead_adam_reset")
 """One of each kind; the others are left to the slow tests."""
 
 

@@ -29,7 +29,8 @@ def clouds(name):
     return jnp.concatenate([zeros, heights], 1), jnp.concatenate([zeros + 0.8, heights], 1)
 
 
-CASES = ("line_shift", "line_scale", "plane_shift", "plane_ring", "parallel_lines")
+_LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("line_scale", "plane_shift")]
+CASES = ("line_shift", "plane_ring", "parallel_lines", *_LONG)
 
 
 def trained(real, fake, penalty, rounds, learning_rate, constrain=None):

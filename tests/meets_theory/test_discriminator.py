@@ -34,7 +34,13 @@ def optimal_play(data, generated, key):
     return go.critic_scores(last.players.y, RULE.nodes)
 
 
-@pytest.mark.parametrize("name", sorted(PAIRS))
+QUICK = ("equal", "shifted", "laplace")
+"""The others are left to the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in PAIRS]
+)
 def test_a_trained_discriminator_is_the_optimal_one(name):
     """V within 1e-2 of -log 4 + 2 JS, never above it; D within 0.05 of D* where there is data.
 

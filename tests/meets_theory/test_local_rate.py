@@ -55,7 +55,7 @@ LINEAR = sorted(set(ALL_SOLVERS) - NO_RATE - NOT_LINEAR)
 
 
 @pytest.mark.parametrize("name", LINEAR)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_measured_decay_is_the_local_rate(name, seed):
     """Within 2 % of log(rate), and so of the rate, on a general-sum affine game."""
     game, equilibrium = random_game(seed)

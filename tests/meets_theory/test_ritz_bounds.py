@@ -42,7 +42,7 @@ def random_symmetric(rng, n):
     return (basis * values) @ basis.T, values
 
 
-@pytest.mark.parametrize("m", [5, 20, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("m", [5, *(pytest.param(m, marks=pytest.mark.slow) for m in (20, 40))])
 def test_no_symmetric_operator_has_an_eigenvalue_outside(m):
     """In 334 operators each, 1002 in all; a right code fails once in 500 runs: 2 bounds of 1e-6."""
     rng = np.random.default_rng(m)

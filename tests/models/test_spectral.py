@@ -53,6 +53,7 @@ def test_a_weight_of_zero_stays_finite():
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
+@pytest.mark.slow
 def test_a_critic_of_spectral_layers_is_one_lipschitz(float32):
     """The bound of its layers is 1, and slopes and chords at 500 points stay below it."""
     critic = mlp_critic((3,), width=32, depth=3, key=jax.random.key(0), layer=SpectralLinear)

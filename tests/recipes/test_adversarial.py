@@ -55,6 +55,7 @@ def test_the_best_perturbations_are_the_worst_case(norm):
     np.testing.assert_allclose(game.value(end), jnp.mean(loss(end.y)))
 
 
+@pytest.mark.slow
 def test_a_window_of_everything_is_the_whole_game():
     """With as many rows as images, a round of `Windows` is the solver's own round."""
     game, players = small_game()

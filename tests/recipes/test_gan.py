@@ -90,12 +90,14 @@ def test_defaults_depend_on_what_is_trained_on(float32):
     assert (game.penalty.where, game.penalty.target, game.penalty.weight) == ("real", 0, 0.5)
 
 
+@pytest.mark.slow
 def test_data_in_the_plane_are_coloured_by_d(tmp_path, float32):
     """swiss_roll: a latent of size 2, and a picture each evaluation."""
     gan.run(dataclasses.replace(DATA, data="swiss_roll", out=tmp_path / "run"))
     assert (tmp_path / "run/samples/00000020.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_default_training_approaches_the_optimum(tmp_path, float32, quick_saturation):
     """Two bumps: JS below 0.05 of its 0.69 in 2000 rounds, V within 0.1 of -log 4."""
     result = gan.run(gan.Args(steps=2000, eval_every=2000, out=tmp_path / "run"))
