@@ -10,9 +10,11 @@ in each of its three arguments, and so there are three maps:
 - the kernel's gradient, from $x$ and $g$ to what stands with $w$.
 
 Every derivative of one of them, of any order, is one of them again. So they are three JAX
-primitives, and each has two ways to be computed: on a GPU or TPU by XLA's convolution, on a CPU as
-matrix products (`models.matrix_convolution`), because XLA's convolution inside a `scan` is slower
-there by orders of magnitude. Images are `(height, width, channels)`.
+primitives, and each has several ways to be computed: on a GPU or TPU by XLA's convolution; on a
+CPU, where XLA's gradients of a convolution are slower by orders of magnitude, by convolutions of
+the one form that is fast there (`models.canonical_convolution`), or, where there is none and where
+they are faster, as matrix products (`models.matrix_convolution`). Images are
+`(height, width, channels)`.
 """
 
 import functools
@@ -27,8 +29,12 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-from models import matrix_convolution as matrix
+from models import canonical_convolution as canonical, matrix_convolution as matrix
 from models.geometry import Geometry
+
+FEW_CHANNELS = 16
+"""From so many on, gradients of kernels are 15 % faster as matrix products on a CPU; below, slower
+by up to two times, because windows are copied in pieces as short as a pixel's channels."""
 
 
 def convolve(
@@ -120,6 +126,26 @@ def _of_many(function: Callable, left: Array, right: Array, *, geometry: Geometr
     return jax.vmap(single)(left, right)
 
 
+def _on_cpu(in_single: Callable, by_matrix: Callable) -> Callable:
+    """`in_single` where XLA has it fast: single precision or half, and one kernel."""
+
+    def function(left: Array, right: Array, *, geometry: Geometry) -> Array:
+        fast = left.dtype.itemsize <= 4 and left.shape[0] == 1
+        return _of_many(in_single if fast else by_matrix, left, right, geometry=geometry)
+
+    return function
+
+
+def _single_transposed_convolution(g: Array, kernel: Array, geometry: Geometry) -> Array:
+    form = canonical if geometry.stride == (1, 1) else matrix
+    return form.transposed_convolution(g, kernel, geometry)
+
+
+def _single_kernel_gradient(x: Array, g: Array, geometry: Geometry) -> Array:
+    form = canonical if x.shape[-1] < FEW_CHANNELS else matrix
+    return form.kernel_gradient(x, g, geometry)
+
+
 def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable) -> Primitive:
     """A primitive that is lowered to one of two functions."""
     primitive = Primitive(name)
@@ -128,8 +154,9 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
     def _(left, right, *, geometry):
         return ShapedArray(shape(left, right, geometry=geometry), left.dtype)
 
-    for platform, function in (("cpu", on_cpu), (None, elsewhere)):
-        lowered = mlir.lower_fun(functools.partial(_of_many, function), multiple_results=False)
+    everywhere_else = functools.partial(_of_many, elsewhere)
+    for platform, function in (("cpu", on_cpu), (None, everywhere_else)):
+        lowered = mlir.lower_fun(function, multiple_results=False)
         mlir.register_lowering(primitive, lowered, platform=platform)
 
     bind = lambda left, right, geometry: primitive.bind(left, right, geometry=geometry)
@@ -138,15 +165,23 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
     return primitive
 
 
-_convolution = _primitive("convolution", _convolution_shape, matrix.convolution, _by_xla)
+_convolution = _primitive(
+    "convolution",
+    _convolution_shape,
+    _on_cpu(canonical.convolution, matrix.convolution),
+    _by_xla,
+)
 _transposed_convolution = _primitive(
     "transposed_convolution",
     _transposed_shape,
-    matrix.transposed_convolution,
+    _on_cpu(_single_transposed_convolution, matrix.transposed_convolution),
     _transposed_by_xla,
 )
 _kernel_gradient = _primitive(
-    "kernel_gradient", _kernel_shape, matrix.kernel_gradient, _kernel_gradient_by_xla
+    "kernel_gradient",
+    _kernel_shape,
+    _on_cpu(_single_kernel_gradient, matrix.kernel_gradient),
+    _kernel_gradient_by_xla,
 )
 
 ad.defbilinear(

@@ -59,7 +59,7 @@ def test_any_pytree_is_a_strategy(name):
 
 
 @each_solver
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float32, marks=pytest.mark.slow)])
 def test_every_dtype_is_kept(name, dtype):
     """A round in a dtype stays in it; the other tests are in float64."""
     solver = ALL_SOLVERS[name](0.1)

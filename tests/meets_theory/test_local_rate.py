@@ -9,7 +9,7 @@ import pytest
 import gameopt as go
 import theory
 from tests.meets_theory.test_solver_rates import ORIGIN, origin, quadratic
-from tests.solvers import ALL_SOLVERS, point, sgd
+from tests.solvers import ALL_SOLVERS, SOLVER_CASES, point, sgd
 
 
 def random_game(seed):
@@ -54,7 +54,7 @@ MOVES_FIXED_POINTS = {"lola", "lola_foerster", "stackelberg", "unrolled"}
 LINEAR = sorted(set(ALL_SOLVERS) - NO_RATE - NOT_LINEAR)
 
 
-@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("name", [case for case in SOLVER_CASES if case.values[0] in LINEAR])
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_measured_decay_is_the_local_rate(name, seed):
     """Within 2 % of log(rate), and so of the rate, on a general-sum affine game."""

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.solvers import ALL_SOLVERS, EqualTerms, point, sgd
+from tests.solvers import ALL_SOLVERS, SOLVER_CASES, EqualTerms, point, sgd
 
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
+@pytest.mark.parametrize("name", SOLVER_CASES)
 def test_fixed_points_are_kept(name):
     """At an equilibrium of a zero-sum game every solver stays, for ten rounds, to rounding."""
     rng = np.random.default_rng(4)

@@ -59,7 +59,8 @@ def by_definition(x, kernel, g, where: Geometry):
 
 
 def by_primitives(x, kernel, g, where):
-    """The same by the public functions, under `jit`, which on this platform means matrices."""
+    """The same by the public functions under `jit`: matrices on this platform in float64, and in
+    lower precision XLA's convolution in its fast form."""
 
     def gradients(x, kernel, g):
         conv = jax.vmap(lambda x, kernel: convolve(x, kernel, where), (0, None))
@@ -248,9 +249,12 @@ def test_batches_may_be_done_in_pieces(case, n, images_at_a_time, monkeypatch):
     same(maps(), whole)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=["float32", "bfloat16"])
-@pytest.mark.parametrize("case", [CASES[2]], ids=str)
-def test_half_precision_is_rounded_once(case, dtype):
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [*((case, jnp.float32) for case in CASES), (CASES[2], jnp.bfloat16), (CASES[7], jnp.bfloat16)],
+    ids=str,
+)
+def test_lower_precision_is_rounded_once(case, dtype):
     """Products summed in float32 and rounded at the end: within one unit of the last place.
 
     A result near 0 has the rounding of its summands, some 100 float32 products of size 1.
@@ -278,15 +282,20 @@ def test_long_sums_of_half_precision_do_not_stall():
 
 
 def test_each_platform_gets_its_own_form():
-    """Lowered for a GPU it is XLA's convolution, for a CPU there is none in the program."""
+    """Lowered for a GPU it is XLA's convolution; for a CPU there is none in float64, and in float32
+    all are of the form that is fast there."""
 
-    def lowered(platform):
+    def lowered(platform, dtype=jnp.float64):
         export = jax.export.export(jax.jit(gradients), platforms=[platform])
-        return export(X[0], KERNEL).mlir_module()
+        return export(X[0].astype(dtype), KERNEL.astype(dtype)).mlir_module()
 
     assert "stablehlo.convolution" in lowered("cuda")
     assert "stablehlo.convolution" not in lowered("cpu")
     assert "stablehlo.dot_general" in lowered("cpu")
+    single = lowered("cpu", jnp.float32)
+    canonical = single.count("[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]")
+    assert canonical == single.count("stablehlo.convolution(") > 0
+    assert "lhs_dilate = [2" not in single
 
 
 @pytest.mark.parametrize(

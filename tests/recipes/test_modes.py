@@ -96,7 +96,13 @@ def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
         np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+QUICK = ("hinge", "pacgan3", "unrolled", "wgan_clip", "wgan_gp")
+"""The others are left to the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in METHODS]
+)
 def test_every_method_is_a_game_of_its_networks(name, ring):
     """Finite losses, a moving generator, packs where it packs, weights in the box if clipped."""
     play = modes.play_of(modes.resolve(TINY), "ring")

@@ -1,0 +1,72 @@
+"""Convolutions by the one form that XLA computes fast on a CPU, inside scans too.
+
+That form has the batch first, then height and width, then channels; kernels `(h, w, in, out)`; in
+single precision, without holes in the image. XLA's own gradients of a convolution are of other
+forms, which take up to a hundred times as long: here they are brought to this one. It packs the
+windows into registers' blocks as it multiplies, so that no matrix of windows is written.
+
+All functions take a batch: images `(n, height, width, channels)`. Half precision is summed in
+single.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from models.geometry import Geometry, Pairs
+
+Images = Float[Array, "n _ _ _"]
+Kernel = Float[Array, "_ _ _ _"]
+
+
+def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
+    """What each window of the image has in common with the kernel."""
+    return _convolution(x, kernel, geometry.stride, geometry.padding, geometry.dilation)
+
+
+def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:
+    """Each entry of `g` times the kernel, added up; without a stride.
+
+    It is a convolution by the kernel turned around, with the padding that is left to full overlap.
+    """
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    sizes = zip(geometry.in_shape, geometry.reach, geometry.padding, g.shape[1:3], strict=True)
+    rows, columns = ((reach - 1 - low, size - out + low) for size, reach, (low, _), out in sizes)
+    return _convolution(g, turned, (1, 1), (rows, columns), geometry.dilation)
+
+
+def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
+    """The sum over windows of window times `g`, as a kernel.
+
+    It is a convolution of the image's channels by `g`, over the batch in place of channels: the
+    stride is now between the entries of the kernel, and the dilation between windows.
+    """
+    sizes = zip(
+        geometry.in_shape, geometry.out_shape, geometry.stride,
+        geometry.kernel_shape, geometry.dilation, geometry.padding, strict=True,
+    )  # fmt: skip
+    rows, columns = (
+        (low, s * (out - 1) + 1 + d * (k - 1) - size - low)
+        for size, out, s, k, d, (low, _) in sizes
+    )
+    channels, windows = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
+    gradient = _convolution(channels, windows, geometry.dilation, (rows, columns), geometry.stride)
+    return gradient.transpose(1, 2, 0, 3)
+
+
+def _convolution(
+    x: Images,
+    kernel: Kernel,
+    stride: tuple[int, int],
+    padding: Pairs,
+    dilation: tuple[int, int],
+) -> Images:
+    found = lax.conv_general_dilated(
+        x.astype(jnp.float32),
+        kernel.astype(jnp.float32),
+        stride,
+        padding,
+        rhs_dilation=dilation,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return found.astype(x.dtype)
