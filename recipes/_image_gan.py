@@ -125,8 +125,9 @@ class ImageGANArgs(DataArgs):
     """The flags of every convolutional GAN; what is left out is the preset's."""
 
     preset: Literal["small", "mnist", "dcgan", "wgan_gp", "sngan"] = "small"
-    """What the flags below are if left out: small (8x8 digits in a minute), mnist (28x28 in half an
-    hour on two cores), or a paper's: dcgan, wgan_gp, sngan, meant for a GPU."""
+    """What flags with default None are: small (8x8 digits in a minute), mnist (28x28 in half an
+    hour on two cores), or a paper's: dcgan, wgan_gp, sngan, meant for a GPU. config.json says what
+    they came to."""
     data: str = "digits"
     """digits (scikit-learn's 8x8), mnist or fashion_mnist (IDX files in --data-dir), cifar10 (its
     batches in --data-dir), a folder of pictures, or a .npy or .npz file of images."""
@@ -134,6 +135,10 @@ class ImageGANArgs(DataArgs):
     """Rounds, that is generator steps."""
     batch_size: int | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """Images a step sees."""
+    latent_size: int | None = None
+    """Size of the generator's Gaussian input."""
+    eval_size: int = 512
+    """Images on which the samples are compared with the data."""
     loss: Loss | None = None
     """What is played. relativistic judges pairs, relativistic_average against the other mean."""
     penalties: tuple[PenaltyName, ...] | None = None
@@ -151,7 +156,7 @@ class ImageGANArgs(DataArgs):
     architecture: Literal["dcgan", "sngan"] = "dcgan"
     """Strided convolutions, or residual blocks."""
     generator_norm: Norm | None = None
-    """Normalisation in the generator."""
+    """Normalisation in the generator. From images (recipes.cgan) instance, if left out."""
     discriminator_norm: Norm | None = None
     """Normalisation in the discriminator; batch allows no gradient penalty."""
     width: int | None = None
