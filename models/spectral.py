@@ -15,8 +15,10 @@ def operator_norm(weight: Float[Array, "in out"]) -> Float[Array, ""]:
     The singular vectors come from the eigenvectors of the smaller of $WW^\top$ and $W^\top W$,
     which is a fraction of the cost of singular values and exact to rounding for the largest. They
     are held fixed: the norm is stationary in them. Where the largest singular value is not simple
-    the gradient is one of the subgradients.
+    the gradient is one of the subgradients. Of a weight in half precision it is taken in single.
     """
+    if weight.dtype.itemsize < 4:
+        return operator_norm(weight.astype(jnp.float32)).astype(weight.dtype)
     fixed = jax.lax.stop_gradient(weight)
     wide = fixed if fixed.shape[0] <= fixed.shape[1] else fixed.T
     scale = jnp.max(jnp.abs(wide))

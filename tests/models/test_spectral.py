@@ -64,3 +64,12 @@ def test_a_critic_of_spectral_layers_is_one_lipschitz(float32):
     assert (rises <= jnp.linalg.norm(jnp.diff(points, axis=0), axis=1) * (1 + 1e-5)).all()
     deep = MLP((3,), (2,), width=8, depth=12, key=jax.random.key(2), layer=SpectralLinear)
     np.testing.assert_allclose(go.lipschitz_upper_bound(deep), 1.0, rtol=1e-4)
+
+
+def test_in_half_precision_the_norm_is_that_of_single():
+    """Rounded at the end, to a unit of the last place; and so is the gradient's dtype."""
+    weight = jax.random.normal(jax.random.key(0), (5, 3), jnp.bfloat16)
+    norm, slope = jax.value_and_grad(operator_norm)(weight)
+    assert norm.dtype == slope.dtype == jnp.bfloat16
+    expected = np.linalg.norm(np.asarray(weight, np.float64), ord=2)
+    np.testing.assert_allclose(float(norm), expected, rtol=float(jnp.finfo(jnp.bfloat16).eps))

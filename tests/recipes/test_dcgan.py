@@ -54,9 +54,16 @@ def test_a_run_is_the_same_bits_in_two_parts(pictures, tmp_path, float32):
 
 
 @pytest.mark.slow
-def test_half_precision_stays_finite_with_weights_in_single(pictures, tmp_path, float32):
+@pytest.mark.parametrize("weights", ["plain", "spectral"])
+def test_half_precision_stays_finite_with_weights_in_single(weights, pictures, tmp_path, float32):
     """200 rounds in bfloat16: weights and losses are float32, and nothing is NaN."""
-    args = dataclasses.replace(pictures, precision="bfloat16", steps=200, out=tmp_path / "run")
+    args = dataclasses.replace(
+        pictures,
+        precision="bfloat16",
+        discriminator_weights=weights,
+        steps=200,
+        out=tmp_path / "run",
+    )
     result = dcgan.run(args)
     leaves = jax.tree.leaves(go.playable(result.players))
     assert {leaf.dtype for leaf in leaves} == {jnp.dtype(jnp.float32)}
