@@ -65,7 +65,7 @@ class SpectralConv2d(eqx.Module):
         shape = (*pair(kernel_size), in_channels, out_channels)
         self.kernel, self.bias = fresh_kernel(shape, init, key_kernel, bias)
         image = (*in_shape, in_channels)
-        dtype = self.kernel.dtype if self.kernel.dtype.itemsize >= 4 else jnp.float32
+        dtype = _single_at_least(self.kernel.dtype)
         self.direction = _bits(jax.random.normal(key_direction, image, dtype))
         self.stride, self.padding, self.iterations = stride, padding, iterations
 
@@ -84,21 +84,26 @@ class SpectralConv2d(eqx.Module):
         return self.kernel / jnp.where(norm > 0, norm, 1)
 
     def operator_norm(self, iterations: int) -> Float[Array, ""]:
-        """The norm of the unnormalised operator after so many iterations, at most the true one."""
-        kernel = lax.stop_gradient(self.kernel)
+        """The norm of the unnormalised operator after so many iterations, at most the true one.
+
+        Of a kernel in half precision it is taken in single, and rounded at the end.
+        """
+        own = self.kernel.astype(_single_at_least(self.kernel.dtype))
+        kernel = lax.stop_gradient(own)
         where, image = self._geometry(), self._iterated(kernel, iterations)
         answer = _unit(convolve(image, kernel, where))
-        return jnp.vdot(answer, convolve(image, self.kernel, where))
+        return jnp.vdot(answer, convolve(image, own, where)).astype(self.kernel.dtype)
 
     def refreshed(self, iterations: int) -> "SpectralConv2d":
         """The same layer with its direction so many iterations further."""
-        found = self._iterated(lax.stop_gradient(self.kernel), iterations)
-        direction = _bits(found.astype(_from_bits(self.direction).dtype))
+        dtype = _from_bits(self.direction).dtype
+        kernel = lax.stop_gradient(self.kernel).astype(dtype)
+        direction = _bits(self._iterated(kernel, iterations))
         return eqx.tree_at(lambda layer: layer.direction, self, direction)
 
     def _iterated(self, kernel: Float[Array, "kh kw in out"], iterations: int) -> Image:
         where = self._geometry()
-        begin = _unit(_from_bits(self.direction).astype(self.kernel.dtype))
+        begin = _unit(_from_bits(self.direction).astype(kernel.dtype))
 
         def iterate(image, _):
             found = transposed_convolve(convolve(image, kernel, where), kernel, where)
@@ -109,6 +114,10 @@ class SpectralConv2d(eqx.Module):
     def _geometry(self) -> Geometry:
         shapes = self.direction.shape[:2], self.kernel.shape[:2]
         return geometry(*shapes, self.stride, self.padding)
+
+
+def _single_at_least(dtype: jnp.dtype) -> jnp.dtype:
+    return dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
 
 
 def _bits(image: Image) -> Int[Array, "h w c"]:

@@ -33,14 +33,13 @@ def with_standing_statistics(network: Any, points: Any) -> Any:
 
     **Raises:** `ValueError` for a `BatchNorm` where it cannot be reached.
     """
-    return _fixed(network, points)[0]
+    return _fixed(network, points)[0] if _has_batch_norm(network) else network
 
 
 @functools.singledispatch
 def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
     """The network with fixed statistics, and what it makes of the points."""
-    inside = jax.tree.leaves(network, is_leaf=_is_batch_norm)
-    if any(map(_is_batch_norm, inside)):
+    if _has_batch_norm(network):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
             "looks into Chain, Residual, Skip, LabelledGenerator, UNet and InPrecision; put the "
@@ -49,8 +48,9 @@ def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
     return network, jax.vmap(network)(points)
 
 
-def _is_batch_norm(node: Any) -> bool:
-    return isinstance(node, BatchNorm)
+def _has_batch_norm(network: Any) -> bool:
+    is_batch_norm = lambda node: isinstance(node, BatchNorm)
+    return any(map(is_batch_norm, jax.tree.leaves(network, is_leaf=is_batch_norm)))
 
 
 @_fixed.register

@@ -5,10 +5,6 @@ import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
-# XLA's older code generator compiles small programs in two thirds of the time. A flag that a
-# version does not know ends the process, so that it is only given to those that do.
-if importlib.metadata.version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import hypothesis
 import jax
@@ -27,8 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The long studies (``-m slow``) train, and get XLA's full optimisation.
     """
-    if config.option.markexpr == "not slow":
-        jax.config.update("jax_disable_most_optimizations", True)
+    if config.option.markexpr != "not slow":
+        return
+    jax.config.update("jax_disable_most_optimizations", True)
+    # XLA's older code generator compiles small programs in two thirds of the time. A flag that a
+    # version does not know ends the process, so that it is only given to those that do. XLA reads
+    # flags when its first program is compiled, which is later than this.
+    if importlib.metadata.version("jaxlib").startswith("0.10."):
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 
 @pytest.fixture

@@ -111,6 +111,12 @@ def test_fixed_statistics_are_the_mean_and_variance_of_the_points():
     np.testing.assert_allclose(jax.vmap(fixed)(OTHERS), expected, rtol=1e-11, atol=1e-12)
 
 
+def test_a_network_without_batch_norm_is_returned_as_it_is():
+    """And nothing is computed: the points are of no shape that it could take."""
+    network = Chain(GroupNorm(2, 1), Elementwise(jnp.tanh))
+    assert with_standing_statistics(network, jnp.ones(3)) is network
+
+
 class Hidden(eqx.Module):
     """A module that nobody taught to be looked into."""
 

@@ -186,3 +186,13 @@ def test_certificates_hold_the_singular_vectors():
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
     jax.tree.map(close, ours.x, expected.x)
     assert np.isfinite(go.spectrum(game, players, key=key).values).all()
+
+
+def test_in_half_precision_the_norm_is_that_of_single():
+    """Of the same kernel, rounded, after as many iterations: rounded once, at the end."""
+    made = layer()
+    half = eqx.tree_at(lambda n: n.kernel, made, made.kernel.astype(jnp.bfloat16))
+    again = eqx.tree_at(lambda n: n.kernel, made, half.kernel.astype(jnp.float32))
+    found, expected = half.operator_norm(20), again.operator_norm(20)
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(found, expected.astype(jnp.bfloat16))

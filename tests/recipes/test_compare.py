@@ -109,8 +109,8 @@ def test_a_family_is_added_and_what_is_there_is_not_touched(whole):
     assert is_done(whole.path / "wgan")
 
 
-@pytest.mark.parametrize("at", [pytest.param(2, marks=pytest.mark.slow), STEPS])
 @pytest.mark.slow
+@pytest.mark.parametrize("at", [2, STEPS])
 def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, capfd, at):
     """From its checkpoint, in its training or after it, to the bits of a run not cut off."""
     run = tmp_path / "run"
