@@ -2,8 +2,7 @@
 
 That form has the batch first, then height and width, then channels; kernels `(h, w, in, out)`; in
 single precision, without holes in the image. XLA's own gradients of a convolution are of other
-forms, which take up to a hundred times as long: here they are brought to this one. It packs the
-windows into registers' blocks as it multiplies, so that no matrix of windows is written.
+forms, which take up to a hundred times as long: here they are brought to this one.
 
 All functions take a batch: images `(n, height, width, channels)`. Half precision is summed in
 single.

@@ -1,0 +1,77 @@
+"""The three maps of a convolution on a CPU, each by matrix products and by XLA's fast form.
+
+    python benchmarks/conv_forms.py
+
+`models.convolution` takes the faster of the two: what this prints is why. Each map alone, five
+times in a scan, batch 64, float32; the best of the repeats.
+"""
+
+import argparse
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from _race import matrix_rate, race, table
+
+from models import canonical_convolution as canonical, matrix_convolution as matrix
+from models.geometry import geometry
+
+BATCH, TIMES = 64, 5
+LAYERS = [
+    # size, kernel, stride, padding, channels in and out
+    (28, 3, 1, 1, 64, 64),
+    (14, 3, 1, 1, 64, 64),
+    (32, 4, 2, 1, 64, 128),
+    (14, 4, 2, 1, 64, 128),
+    (64, 4, 2, 1, 3, 64),
+    (28, 4, 2, 1, 1, 64),
+]
+
+
+def in_a_scan(form, left, right, where):
+    """The map `TIMES` times, each waiting for the one before."""
+
+    def play(left, right):
+        # Added times 0, which no compiler may drop from floats.
+        step = lambda carry, _: (carry + 0 * form(carry, right, where).mean(), None)
+        return jax.lax.scan(step, left, None, length=TIMES)[0]
+
+    compiled = jax.jit(play)
+
+    def run():
+        jax.block_until_ready(compiled(left, right))
+
+    run()
+    return run
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Forms of a convolution on a CPU")
+    parser.add_argument("--repeats", type=int, default=8, help="timed runs of each")
+    repeats, rows = parser.parse_args().repeats, []
+    rng = np.random.default_rng(0)
+    normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)
+    for size, kernel, stride, padding, channels, out in LAYERS:
+        where = geometry((size, size), (kernel, kernel), stride, padding)
+        x, w = normal(BATCH, size, size, channels), normal(kernel, kernel, channels, out)
+        g = normal(BATCH, *where.out_shape, out)
+        work = TIMES * 2 * g.size * kernel**2 * channels
+        for name, left, right in (
+            ("convolution", x, w),
+            ("transposed_convolution", g, w),
+            ("kernel_gradient", x, g),
+        ):
+            forms = {"matrix": matrix, "canonical": canonical}
+            if name == "transposed_convolution" and stride > 1:
+                del forms["canonical"]
+            runs = {n: in_a_scan(getattr(f, name), left, right, where) for n, f in forms.items()}
+            rates = {n: work / min(s) / 1e9 for n, s in race(runs, repeats).items()}
+            layer = f"{kernel}x{kernel} stride {stride}, {channels} to {out}, {size}x{size}"
+            cells = [f"{rates[n]:.0f}" if n in rates else "" for n in ("matrix", "canonical")]
+            rows.append([layer, name.replace("_", " "), *cells])
+    print(f"a 1024 x 1024 product runs at {matrix_rate() / 1e9:.0f} GFLOP/s")
+    table(["layer", "map", "matrix, GFLOP/s", "XLA's fast form, GFLOP/s"], rows)
+
+
+if __name__ == "__main__":
+    main()
