@@ -33,8 +33,8 @@ from models import canonical_convolution as canonical, matrix_convolution as mat
 from models.geometry import Geometry
 
 FEW_CHANNELS = 16
-"""From so many on, gradients of kernels are faster as matrix products on a CPU; below, slower, because
-windows are copied in pieces as short as a pixel's channels: benchmarks/conv_forms.py."""
+"""From so many on, gradients of kernels are faster as matrix products on a CPU; below, slower,
+because windows are copied in pieces as short as a pixel's channels: benchmarks/conv_forms.py."""
 
 
 def convolve(
