@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The long studies (``-m slow``) train, and get XLA's full optimisation.
     """
-    if config.option.markexpr != "not slow":
+    if config.option.markexpr.strip() != "not slow":
         return
     jax.config.update("jax_disable_most_optimizations", True)
     # XLA's older code generator compiles small programs in two thirds of the time. A flag that a
