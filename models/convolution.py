@@ -136,6 +136,12 @@ def _on_cpu(in_single: Callable, by_matrix: Callable) -> Callable:
     return function
 
 
+def _single_convolution(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    # A product of all windows at once has less to do beside it.
+    form = matrix if matrix.is_small(x, kernel, geometry) else canonical
+    return form.convolution(x, kernel, geometry)
+
+
 def _single_transposed_convolution(g: Array, kernel: Array, geometry: Geometry) -> Array:
     form = canonical if geometry.stride == (1, 1) else matrix
     return form.transposed_convolution(g, kernel, geometry)
@@ -168,7 +174,7 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
 _convolution = _primitive(
     "convolution",
     _convolution_shape,
-    _on_cpu(canonical.convolution, matrix.convolution),
+    _on_cpu(_single_convolution, matrix.convolution),
     _by_xla,
 )
 _transposed_convolution = _primitive(

@@ -30,6 +30,11 @@ def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
     return _piecewise(part, x, _piece(len(x), geometry, matrix))
 
 
+def is_small(x: Images, kernel: Kernel, geometry: Geometry) -> bool:
+    """Whether the windows of all images are so few that they are made at once."""
+    return len(x) * _bytes_of_one(geometry, kernel.reshape(-1, kernel.shape[-1])) <= PIECE
+
+
 def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:
     """Each entry of `g` times the kernel, added up where the windows overlap."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
@@ -104,10 +109,14 @@ def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
 
 def _piece(n: int, geometry: Geometry, matrix: Any) -> int:
     """How many of n images have their windows made at a time: a divisor of n if one is near."""
-    bytes_of_one = math.prod(geometry.out_shape) * len(matrix) * matrix.dtype.itemsize
-    most = min(n, max(1, PIECE // bytes_of_one))
+    most = min(n, max(1, PIECE // _bytes_of_one(geometry, matrix)))
     divisors = [size for size in range((most + 1) // 2, most + 1) if n % size == 0]
     return max(divisors, default=most)
+
+
+def _bytes_of_one(geometry: Geometry, matrix: Any) -> int:
+    """Those of the windows of one image, for the matrix that they are multiplied by."""
+    return math.prod(geometry.out_shape) * len(matrix) * matrix.dtype.itemsize
 
 
 def _piecewise(part: Callable, images: Images, piece: int) -> Images:

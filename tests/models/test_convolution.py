@@ -27,6 +27,8 @@ CASES = [
     ((6, 6), (5, 1), (1, 2), "same", 1, (2, 2)),
     ((8, 8), (3, 3), 1, ((-1, 2), (0, -2)), 1, (2, 1)),
     ((4, 4), (4, 4), 1, "valid", 1, (3, 4)),
+    ((5, 4), (2, 1), 1, ((1, 0), (3, 2)), 1, (2, 2)),
+    ((6, 5), (1, 2), 1, ((0, 0), (1, 0)), 1, (1, 2)),
 ]
 
 
@@ -60,7 +62,7 @@ def by_definition(x, kernel, g, where: Geometry):
 
 def by_primitives(x, kernel, g, where):
     """The same by the public functions under `jit`: matrices on this platform in float64, and in
-    lower precision XLA's convolution in its fast form."""
+    lower precision XLA's convolution in its fast form, but for small images."""
 
     def gradients(x, kernel, g):
         conv = jax.vmap(lambda x, kernel: convolve(x, kernel, where), (0, None))
@@ -249,16 +251,13 @@ def test_batches_may_be_done_in_pieces(case, n, images_at_a_time, monkeypatch):
     same(maps(), whole)
 
 
-@pytest.mark.parametrize(
-    ("case", "dtype"),
-    [*((case, jnp.float32) for case in CASES), (CASES[2], jnp.bfloat16), (CASES[7], jnp.bfloat16)],
-    ids=str,
-)
-def test_lower_precision_is_rounded_once(case, dtype):
-    """Products summed in float32 and rounded at the end: within one unit of the last place.
+@pytest.fixture
+def none_is_small(monkeypatch):
+    """Images so small as those of the cases are done as larger ones are."""
+    monkeypatch.setattr(matrix, "PIECE", 0)
 
-    A result near 0 has the rounding of its summands, some 100 float32 products of size 1.
-    """
+
+def check_rounding(case, dtype):
     where, x, kernel, g = setting(case, dtype=dtype)
     ours = by_primitives(x, kernel, g, where)
     assert all(leaf.dtype == dtype for leaf in ours)
@@ -268,8 +267,28 @@ def test_lower_precision_is_rounded_once(case, dtype):
     same(ours, expected, rtol=rounding, atol=2e-5)
 
 
-def test_long_sums_of_half_precision_do_not_stall():
-    """Sums of ones. In bfloat16 they would stop growing at 256, in each of the three maps."""
+HALF = [(CASES[2], jnp.bfloat16), (CASES[7], jnp.bfloat16)]
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"), [*((case, jnp.float32) for case in CASES), *HALF], ids=str
+)
+@pytest.mark.usefixtures("none_is_small")
+def test_lower_precision_is_rounded_once(case, dtype):
+    """Products summed in float32 and rounded at the end: within one unit of the last place.
+
+    A result near 0 has the rounding of its summands, some 100 float32 products of size 1.
+    """
+    check_rounding(case, dtype)
+
+
+@pytest.mark.parametrize(("case", "dtype"), [(CASES[5], jnp.float32), *HALF], ids=str)
+def test_small_images_of_lower_precision_are_rounded_once(case, dtype):
+    """As above, by the form that these take."""
+    check_rounding(case, dtype)
+
+
+def check_long_sums():
     where = geometry((24, 24), (5, 5), padding=2)
     ones = lambda *shape: jnp.ones(shape, jnp.bfloat16)
     images = ones(1, 24, 24, 16)
@@ -278,9 +297,21 @@ def test_long_sums_of_half_precision_do_not_stall():
         np.testing.assert_array_equal(leaf.astype(jnp.float32), count)
 
 
+@pytest.mark.usefixtures("none_is_small")
+def test_long_sums_of_half_precision_do_not_stall():
+    """Sums of ones. In bfloat16 they would stop growing at 256, in each of the three maps."""
+    check_long_sums()
+
+
+def test_long_sums_over_small_images_do_not_stall():
+    """As above, by the form that these take."""
+    check_long_sums()
+
+
 # Lowering and errors ------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("none_is_small")
 def test_each_platform_gets_its_own_form():
     """Lowered for a GPU it is XLA's convolution; for a CPU there is none in float64, and in float32
     all are of the form that is fast there."""
