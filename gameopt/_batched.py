@@ -38,6 +38,21 @@ def critic_scores(critic: Critic, points: Points) -> Float[Array, " n"]:
     return jax.vmap(lambda point: score_at(critic, point), axis_name=BATCH_AXIS)(points)
 
 
+def loss_scores(critic: Critic, points: Points) -> Float[Array, " m"]:
+    """The scores that a loss is a mean over: the critic's at every point, or at every patch.
+
+    **Arguments:**
+
+    - `critic`: one that judges a point in patches has a method `patch_scores`, called as the critic
+      is, with an array of scores for what it gives. Its losses are then means over all patches of
+      all points, as pix2pix has them (Isola et al. 2017, arXiv:1611.07004, section 3.2.2).
+    """
+    judge = getattr(critic, "patch_scores", None)
+    if judge is None:
+        return critic_scores(critic, points)
+    return jax.vmap(lambda point: call_at(judge, point), axis_name=BATCH_AXIS)(points).reshape(-1)
+
+
 def score_at(critic: Critic, point: Point) -> Scalar:
     """The critic at one point, as one number of shape `()`."""
     score = jnp.asarray(call_at(critic, point))

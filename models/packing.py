@@ -30,10 +30,21 @@ class Packed(eqx.Module):
 
     def __call__(self, pack: Float[Array, "m h w *c"], condition: Any = None) -> Array:
         """**Raises:** `ValueError` for packs of labels, which are no images."""
-        image = _side_by_side(pack)
-        if condition is None:
-            return self.critic(image)
-        return self.critic(image, jax.tree.map(_side_by_side, condition))
+        return self.critic(*_as_one(pack, condition))
+
+    @property
+    def patch_scores(self) -> Callable[..., Array] | None:
+        """The patch scores of a critic that has them, `None` for one that judges packs whole."""
+        judge = getattr(self.critic, "patch_scores", None)
+        if judge is None:
+            return None
+        return lambda pack, condition=None: judge(*_as_one(pack, condition))
+
+
+def _as_one(pack: Array, condition: Any) -> tuple[Any, ...]:
+    """A pack, and what it is conditioned on if it is, as one image each."""
+    conditions = () if condition is None else (jax.tree.map(_side_by_side, condition),)
+    return (_side_by_side(pack), *conditions)
 
 
 def _side_by_side(pack: Array) -> Float[Array, "h w mc"]:

@@ -1,5 +1,6 @@
 """Networks that compute in half precision, with weights in single."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -33,6 +34,15 @@ class InPrecision(eqx.Module):
     def class_logits(self, x: Array) -> Array:
         """The class logits of a network that has them."""
         return self._cast(self.network).class_logits(self._cast(x)).astype(x.dtype)
+
+    @property
+    def patch_scores(self) -> Callable[..., Array] | None:
+        """The patch scores of a critic that has them, `None` for one that judges points whole."""
+        network = self._cast(self.network)
+        judge = getattr(network, "patch_scores", None)
+        if judge is None:
+            return None
+        return lambda x, *condition: judge(*self._cast((x, *condition))).astype(x.dtype)
 
     def _cast(self, tree: Any) -> Any:
         cast = lambda leaf: leaf.astype(self.dtype) if eqx.is_inexact_array(leaf) else leaf

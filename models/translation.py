@@ -121,6 +121,8 @@ def _doubling(
 class PatchCritic(eqx.Module):
     """The mean of the scores of an image's patches, each judged beside its part of the condition.
 
+    A game's losses are means over the patches, each with a loss of its own.
+
     - `network`: from both images' channels side by side to an image of scores.
 
     !!! cite "Source"
@@ -131,7 +133,7 @@ class PatchCritic(eqx.Module):
     network: Chain
 
     def patch_scores(self, x: Image, condition: Image) -> Float[Array, "i j"]:
-        """The score of each patch."""
+        """The score of each patch, which losses are of."""
         both = [with_channels(x), with_channels(condition)]
         return self.network(jnp.concatenate(both, axis=-1))[..., 0]
 

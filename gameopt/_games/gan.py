@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt._augmentation import Augment, augmented
-from gameopt._batched import critic_scores, generated
+from gameopt._batched import generated, loss_scores
 from gameopt._conditioned import Batched, Conditioned, Points, reshaped, value_of
 from gameopt._games.base import AbstractGame, replace, zero_sum_losses_and_field
 from gameopt._games.gan_draws import Batch, Sampler
@@ -41,7 +41,8 @@ class AbstractGAN(AbstractGame):
     one number (a logit, or a score). Any callable pytree will do. See `generated` and
     `critic_scores` for networks that couple the batch. If the data are `Conditioned`, both take
     the condition as a second argument, and what is generated from a latent has the condition of
-    the real point in the same row.
+    the real point in the same row. A critic with a method `patch_scores`, called as the critic is,
+    gives each of its patches a loss of its own.
 
     - `data`, `latent`: draw batches, `(key, n) -> (n, *shape)`: `Samples(points)`,
       `NormalLatent((64,))`, or a distribution's own method.
@@ -218,7 +219,7 @@ class AbstractGAN(AbstractGame):
 
 
 def _scores(players: Players, seen: _Seen) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    return critic_scores(players.y, seen.real), critic_scores(players.y, seen.fake)
+    return loss_scores(players.y, seen.real), loss_scores(players.y, seen.fake)
 
 
 def _times(weight: Scalar, term: Scalar) -> Scalar:

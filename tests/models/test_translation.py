@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.nn import softplus
+from jax.nn.initializers import normal
 
 import gameopt as go
-from models import Conv2d, SpectralConv2d, patch_critic, unet_generator
+from models import Conv2d, InPrecision, Packed, SpectralConv2d, patch_critic, unet_generator
 from tests.solvers import both
 
 KEYS = jax.random.split(jax.random.key(0), 4)
@@ -107,6 +109,49 @@ def test_a_patch_critic_is_the_mean_of_scores_that_see_70_pixels():
     begins = 8 * np.arange(10) - 23
     sees = (begins <= row) & (row < begins + 70)
     np.testing.assert_array_equal(changed, sees[:, None] & sees[None, :])
+
+
+WRAPPED = {
+    "alone": (lambda critic: critic, 1),
+    "in its own precision": (lambda critic: InPrecision(critic, jnp.float64), 1),
+    "of packs": (Packed, 2),
+}
+
+
+@pytest.mark.parametrize(("wrap", "packing"), WRAPPED.values(), ids=WRAPPED)
+def test_every_patch_has_a_loss_of_its_own(wrap, packing):
+    """A mean of softplus over all patches, which is more than the softplus of their mean.
+
+    A loss that is linear in the scores is the same either way: Wasserstein's.
+    """
+    shape = (12, 12)
+    pairs = go.Conditioned(jnp.tanh(images(12, *shape)), images(12, *shape))
+    wide = (*shape, packing)
+    players = go.Players(
+        unet_generator(3, shape, shape, width=1, key=KEYS[1]),
+        wrap(patch_critic(wide, wide, width=2, key=KEYS[2], init=normal(1.0))),
+    )
+    settings = go.Samples(pairs), go.NormalLatent((3,)), 3, None, packing
+    game, linear = go.NonSaturatingGAN(*settings), go.WassersteinGAN(*settings)
+
+    def by_patches_and_by_means():
+        batch = game.draw(KEYS[0])
+        points = batch.real, game.generate(players, batch.latents)
+        means = [go.critic_scores(players.y, at) for at in points]
+        judge = jax.vmap(lambda pair: players.y.patch_scores(pair.value, pair.condition))
+        losses = [game.losses_on(players, batch), linear.losses_on(players, batch)]
+        return [judge(at) for at in points], means, losses
+
+    patches, means, losses = jax.jit(by_patches_and_by_means)()
+    assert patches[0].ndim == 3
+    assert patches[0][0].size > 1
+    of_x = lambda real, fake: softplus(-fake).mean()
+    of_y = lambda real, fake: softplus(-real).mean() + softplus(fake).mean()
+    judged = lambda real, fake: [of_x(real, fake), of_y(real, fake)]
+    np.testing.assert_allclose(jax.tree.leaves(losses[0]), judged(*patches), rtol=1e-12)
+    assert losses[0].x > 1.001 * judged(*means)[0]
+    assert losses[0].y > 1.001 * judged(*means)[1]
+    np.testing.assert_allclose(losses[1].y, means[1].mean() - means[0].mean(), rtol=1e-10)
 
 
 @pytest.mark.slow
