@@ -80,11 +80,14 @@ CPU = PAPER._replace(
     networks=Networks(128, 3, 64, 2, pieces=5),
 )
 SMOKE = CPU._replace(steps=4000, seeds=3, moments=20, networks=Networks(64, 3, 32, 2, pieces=5))
-SLOW_OR_SIMILAR = ("past_extragradient", "lookahead", "consensus", "sga", "unrolled")
+SOLVERS_LEFT_OUT = (
+    "past_extragradient", "optimistic", "lookahead", "consensus", "sga", "unrolled",
+)  # fmt: skip
+METHODS_LEFT_OUT = ("minimax", "least_squares", "hinge", "unrolled")
 # Packs of points on 25 modes are not learned in less than 36 000 rounds.
 WITHIN_AN_HOUR = (
-    tuple(name for name in METHODS if name not in ("least_squares", "hinge", "unrolled")),
-    tuple(name for name in MODE_SOLVERS if name not in SLOW_OR_SIMILAR),
+    tuple(name for name in METHODS if name not in METHODS_LEFT_OUT),
+    tuple(name for name in MODE_SOLVERS if name not in SOLVERS_LEFT_OUT),
 )
 
 PRESETS: dict[str, Preset] = {
