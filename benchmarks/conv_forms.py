@@ -14,9 +14,15 @@ import numpy as np
 from _race import matrix_rate, race, table
 
 from models import canonical_convolution as canonical, matrix_convolution as matrix
+from models.convolution import _by_xla
 from models.geometry import geometry
 
 BATCH, TIMES = 64, 5
+FORMS = {
+    "matrix": "matrix, GFLOP/s",
+    "canonical": "XLA's fast form",
+    "plain": "XLA's, image by image",
+}
 LAYERS = [
     # size, kernel, stride, padding, channels in and out
     (28, 3, 1, 1, 64, 64),
@@ -65,16 +71,18 @@ def main():
             ("transposed_convolution", g, w),
             ("kernel_gradient", x, g),
         ):
-            forms = {"matrix": matrix, "canonical": canonical}
+            forms = {n: getattr(f, name) for n, f in (("matrix", matrix), ("canonical", canonical))}
             if name == "transposed_convolution" and stride > 1:
                 del forms["canonical"]
-            runs = {n: in_a_scan(getattr(f, name), left, right, where) for n, f in forms.items()}
+            if name == "convolution":
+                forms["plain"] = _by_xla
+            runs = {n: in_a_scan(form, left, right, where) for n, form in forms.items()}
             rates = {n: work / min(s) / 1e9 for n, s in race(runs, repeats).items()}
             layer = f"{kernel}x{kernel} stride {stride}, {channels} to {out}, {size}x{size}"
-            cells = [f"{rates[n]:.0f}" if n in rates else "" for n in ("matrix", "canonical")]
+            cells = [f"{rates[n]:.0f}" if n in rates else "" for n in FORMS]
             rows.append([layer, name.replace("_", " "), *cells])
     print(f"a 1024 x 1024 product runs at {matrix_rate() / 1e9:.0f} GFLOP/s")
-    table(["layer", "map", "matrix, GFLOP/s", "XLA's fast form, GFLOP/s"], rows)
+    table(["layer", "map", *FORMS.values()], rows)
 
 
 if __name__ == "__main__":

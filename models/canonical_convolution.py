@@ -19,8 +19,23 @@ Kernel = Float[Array, "_ _ _ _"]
 
 
 def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
-    """What each window of the image has in common with the kernel."""
-    return _side_by_side(x, kernel, geometry.stride, geometry.padding, geometry.dilation)
+    """What each window of the image has in common with the kernel.
+
+    Computed of one image, as wide as all of these together: XLA shares an image's columns among its
+    threads, and neither rows nor images. Neighbours stand so far apart, a multiple of the stride,
+    that no window in use sees two of them.
+    """
+    (top, bottom), (left, _) = geometry.padding
+    (rows, columns), reach, step = geometry.out_shape, geometry.reach[1], geometry.stride[1]
+    last = step * (columns - 1)
+    pitch = step * -(-max(x.shape[2] + left, last + reach - left, last + 1) // step)
+    margins = ((top, bottom, 0), (0, 0, 0), (left, pitch - left - x.shape[2], 0), (0, 0, 0))
+    images = lax.pad(x.transpose(1, 0, 2, 3), jnp.zeros((), x.dtype), margins)
+    wide = images.reshape(1, len(images), -1, x.shape[3])
+    whole = ((0, 0), (0, max(0, reach - step)))
+    found = _convolution(wide, kernel, geometry.stride, whole, geometry.dilation)
+    found = found.reshape(rows, len(x), pitch // step, -1)[:, :, :columns]
+    return found.transpose(1, 0, 2, 3)
 
 
 def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:
@@ -29,9 +44,12 @@ def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Ima
     It is a convolution by the kernel turned around, with the padding that is left to full overlap.
     """
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    sizes = zip(geometry.in_shape, geometry.reach, geometry.padding, g.shape[1:3], strict=True)
+    sizes = zip(
+        geometry.in_shape, geometry.reach, geometry.padding, geometry.out_shape, strict=True
+    )
     rows, columns = ((reach - 1 - low, size - out + low) for size, reach, (low, _), out in sizes)
-    return _side_by_side(g, turned, (1, 1), (rows, columns), geometry.dilation)
+    back = geometry._replace(in_shape=geometry.out_shape, padding=(rows, columns))
+    return convolution(g, turned, back)
 
 
 def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
@@ -51,33 +69,6 @@ def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
     channels, windows = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
     gradient = _convolution(channels, windows, geometry.dilation, (rows, columns), geometry.stride)
     return gradient.transpose(1, 2, 0, 3)
-
-
-def _side_by_side(
-    x: Images,
-    kernel: Kernel,
-    stride: tuple[int, int],
-    padding: Pairs,
-    dilation: tuple[int, int],
-) -> Images:
-    """The convolution of one image, as wide as all of these together.
-
-    XLA shares an image's columns among its threads, and neither rows nor images. Neighbours stand
-    so far apart, a multiple of the stride, that no window in use sees two of them.
-    """
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True)]
-    sizes = zip(x.shape[1:3], padding, reach, stride, strict=True)
-    rows, columns = ((n + low + high - r) // s + 1 for n, (low, high), r, s in sizes)
-    (top, bottom), (left, _), step = *padding, stride[1]
-    last = step * (columns - 1)
-    pitch = step * -(-max(x.shape[2] + left, last + reach[1] - left, last + 1) // step)
-    margins = ((top, bottom, 0), (0, 0, 0), (left, pitch - left - x.shape[2], 0), (0, 0, 0))
-    images = lax.pad(x.transpose(1, 0, 2, 3), jnp.zeros((), x.dtype), margins)
-    wide = images.reshape(1, len(images), -1, x.shape[3])
-    whole = ((0, 0), (0, max(0, reach[1] - step)))
-    found = _convolution(wide, kernel, stride, whole, dilation)
-    found = found.reshape(rows, len(x), pitch // step, -1)[:, :, :columns]
-    return found.transpose(1, 0, 2, 3)
 
 
 def _convolution(
