@@ -75,11 +75,12 @@ def by_hand(points, setting):
         return scale * jax.lax.rsqrt(variance + 1e-5) * (image - mean) + shift
 
     where = lambda size: geometry(size, (4, 4), 2, 1)
+    low = lambda a: a.astype(jnp.bfloat16) if setting.bf16 else a
 
     def generate(x, z):
-        image = (z @ x["first"]).reshape(len(z), *sizes[0], channels[0])
+        image = (low(z) @ low(x["first"])).reshape(len(z), *sizes[0], channels[0])
         for (size, _), kernel, norm in zip(steps, x["kernels"], x["norms"], strict=True):
-            image = jax.nn.relu(normalised(image, *norm))
+            image, kernel = low(jax.nn.relu(normalised(image, *norm))), low(kernel)
             up = lambda i, kernel=kernel, size=size: transposed_convolve(i, kernel, where(size))
             image = jax.vmap(up)(image)
         return jnp.tanh(image + x["bias"])
@@ -94,14 +95,16 @@ def by_hand(points, setting):
         return jnp.vdot(answer, convolve(image, kernel, at)), image
 
     def critic(y, directions, image):
+        image = low(image)
         parts = zip(steps[::-1], y["kernels"], y["biases"], directions, strict=True)
         for (size, _), kernel, bias, direction in parts:
             if spectral:
                 kernel = kernel / norm_of(kernel, direction, size)[0]
+            kernel = low(kernel)
             down = lambda i, kernel=kernel, size=size: convolve(i, kernel, where(size))
-            image = jax.nn.leaky_relu(jax.vmap(down)(image) + bias, SLOPE)
+            image = jax.nn.leaky_relu(jax.vmap(down)(image) + low(bias), SLOPE)
         last = y["last"] / jnp.sqrt(jnp.sum(y["last"] ** 2)) if spectral else y["last"]
-        return (image.reshape(len(image), -1) @ last)[:, 0]
+        return (image.reshape(len(image), -1) @ low(last))[:, 0].astype(jnp.float32)
 
     def critic_loss(y, directions, x, key):
         key_data, key_latent, key_mix = jax.random.split(key, 3)

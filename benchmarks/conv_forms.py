@@ -1,9 +1,10 @@
 """The three maps of a convolution on a CPU, each by matrix products and by XLA's fast form.
 
     python benchmarks/conv_forms.py
+    python benchmarks/conv_forms.py --bf16
 
 `models.convolution` takes the faster of the two: what this prints is why. Each map alone, five
-times in a scan, batch 64, float32; the best of the repeats.
+times in a scan, batch 64, float32 or bfloat16; the best of the repeats.
 """
 
 import argparse
@@ -18,11 +19,21 @@ from models.convolution import _by_xla
 from models.geometry import geometry
 
 BATCH, TIMES = 64, 5
-FORMS = {
+COLUMNS = {
     "matrix": "matrix, GFLOP/s",
+    "columns": "windows as columns",
     "canonical": "XLA's fast form",
     "plain": "XLA's, image by image",
 }
+ALL_FORMS = {
+    "convolution": {
+        "matrix": matrix.convolution, "canonical": canonical.convolution, "plain": _by_xla,
+    },
+    "transposed_convolution": {
+        "matrix": matrix.transposed_convolution, "canonical": canonical.transposed_convolution,
+    },
+    "kernel_gradient": {"matrix": matrix.by_rows, "columns": matrix.by_columns},
+}  # fmt: skip
 LAYERS = [
     # size, kernel, stride, padding, channels in and out
     (28, 3, 1, 1, 64, 64),
@@ -58,9 +69,12 @@ def in_a_scan(form, left, right, where):
 def main():
     parser = argparse.ArgumentParser(description="Forms of a convolution on a CPU")
     parser.add_argument("--repeats", type=int, default=8, help="timed runs of each")
-    repeats, rows = parser.parse_args().repeats, []
+    parser.add_argument("--bf16", action="store_true", help="in bfloat16")
+    setting = parser.parse_args()
+    repeats, rows = setting.repeats, []
     rng = np.random.default_rng(0)
-    normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)
+    dtype = jnp.bfloat16 if setting.bf16 else jnp.float32
+    normal = lambda *shape: jnp.asarray(rng.normal(size=shape), dtype)
     for size, kernel, stride, padding, channels, out in LAYERS:
         where = geometry((size, size), (kernel, kernel), stride, padding)
         x, w = normal(BATCH, size, size, channels), normal(kernel, kernel, channels, out)
@@ -71,18 +85,16 @@ def main():
             ("transposed_convolution", g, w),
             ("kernel_gradient", x, g),
         ):
-            forms = {n: getattr(f, name) for n, f in (("matrix", matrix), ("canonical", canonical))}
+            forms = dict(ALL_FORMS[name])
             if name == "transposed_convolution" and stride > 1:
                 del forms["canonical"]
-            if name == "convolution":
-                forms["plain"] = _by_xla
             runs = {n: in_a_scan(form, left, right, where) for n, form in forms.items()}
             rates = {n: work / min(s) / 1e9 for n, s in race(runs, repeats).items()}
             layer = f"{kernel}x{kernel} stride {stride}, {channels} to {out}, {size}x{size}"
-            cells = [f"{rates[n]:.0f}" if n in rates else "" for n in FORMS]
+            cells = [f"{rates[n]:.0f}" if n in rates else "" for n in COLUMNS]
             rows.append([layer, name.replace("_", " "), *cells])
     print(f"a 1024 x 1024 product runs at {matrix_rate() / 1e9:.0f} GFLOP/s")
-    table(["layer", "map", *FORMS.values()], rows)
+    table(["layer", "map", *COLUMNS.values()], rows)
 
 
 if __name__ == "__main__":

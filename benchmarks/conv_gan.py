@@ -25,7 +25,7 @@ from _conv_peers import by_hand, operations, with_equinox, with_torch
 from _race import matrix_rate, race, ratio, table
 
 import gameopt as go
-from models import dcgan_critic, dcgan_generator, refreshed
+from models import dcgan_critic, dcgan_generator, in_half_precision, refreshed
 
 
 def optimizers():
@@ -41,6 +41,8 @@ def with_gameopt(points, setting):
         dcgan_generator(setting.latent, shape, width=setting.width, key=key_x),
         dcgan_critic(shape, width=setting.width, key=key_y, spectral=setting.game == "sngan"),
     )
+    if setting.bf16:
+        players = go.Players(in_half_precision(players.x), in_half_precision(players.y))
     if setting.game == "sngan":
         game = go.HingeGAN(go.Samples(points), latent, setting.batch)
         game = go.constrained(game, y=refreshed)
@@ -74,7 +76,9 @@ def main():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--iterations", type=int, default=4, help="iterations in a timed call")
     parser.add_argument("--latent", type=int, default=128)
-    parser.add_argument("--bf16", action="store_true", help="half precision where it is offered")
+    parser.add_argument(
+        "--bf16", action="store_true", help="half precision, weights in single; not for Equinox"
+    )
     parser.add_argument("--compiled", action="store_true", help="torch.compile as well")
     parser.add_argument(
         "--equinox", action="store_true", help="plain Equinox layers too, which takes minutes"
@@ -105,7 +109,8 @@ def main():
         share = f"{100 * rate * work / limit:.0f} %"
         rows.append([name, f"{rate:.2f}", f"{rate * work / 1e9:.0f}", share, ratio(few, theirs)])
     print(
-        f"{setting.game}, {'x'.join(map(str, shape))}, {setting.width} channels, {jax.devices()[0]}"
+        f"{setting.game}, {'x'.join(map(str, shape))}, {setting.width} channels, "
+        f"{'bfloat16' if setting.bf16 else 'float32'}, {jax.devices()[0]}"
     )
     table(["", "it/s", "GFLOP/s", "of a product's rate", "gameopt is ... times as fast"], rows)
     print(

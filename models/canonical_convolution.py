@@ -52,25 +52,6 @@ def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Ima
     return convolution(g, turned, back)
 
 
-def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
-    """The sum over windows of window times `g`, as a kernel.
-
-    It is a convolution of the image's channels by `g`, over the batch in place of channels: the
-    stride is now between the entries of the kernel, and the dilation between windows.
-    """
-    sizes = zip(
-        geometry.in_shape, geometry.out_shape, geometry.stride,
-        geometry.kernel_shape, geometry.dilation, geometry.padding, strict=True,
-    )  # fmt: skip
-    rows, columns = (
-        (low, s * (out - 1) + 1 + d * (k - 1) - size - low)
-        for size, out, s, k, d, (low, _) in sizes
-    )
-    channels, windows = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
-    gradient = _convolution(channels, windows, geometry.dilation, (rows, columns), geometry.stride)
-    return gradient.transpose(1, 2, 0, 3)
-
-
 def _convolution(
     x: Images,
     kernel: Kernel,

@@ -32,10 +32,6 @@ from jaxtyping import Array, Float
 from models import canonical_convolution as canonical, matrix_convolution as matrix
 from models.geometry import Geometry
 
-FEW_CHANNELS = 16
-"""From so many on, gradients of kernels are faster as matrix products on a CPU; below, slower,
-because windows are copied in pieces as short as a pixel's channels: benchmarks/conv_forms.py."""
-
 
 def convolve(
     x: Float[Array, "h w in"], kernel: Float[Array, "kh kw in out"], where: Geometry
@@ -147,11 +143,6 @@ def _single_transposed_convolution(g: Array, kernel: Array, geometry: Geometry) 
     return form.transposed_convolution(g, kernel, geometry)
 
 
-def _single_kernel_gradient(x: Array, g: Array, geometry: Geometry) -> Array:
-    form = canonical if x.shape[-1] < FEW_CHANNELS else matrix
-    return form.kernel_gradient(x, g, geometry)
-
-
 def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable) -> Primitive:
     """A primitive that is lowered to one of two functions."""
     primitive = Primitive(name)
@@ -186,7 +177,7 @@ _transposed_convolution = _primitive(
 _kernel_gradient = _primitive(
     "kernel_gradient",
     _kernel_shape,
-    _on_cpu(_single_kernel_gradient, matrix.kernel_gradient),
+    functools.partial(_of_many, matrix.kernel_gradient),
     _kernel_gradient_by_xla,
 )
 

@@ -6,6 +6,7 @@ All functions take a batch: images `(n, height, width, channels)`, kernels
 `(height, width, in, out)`.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,8 @@ Images = Float[Array, "n _ _ _"]
 Kernel = Float[Array, "_ _ _ _"]
 PIECE = 2**22
 """Bytes of windows that are made at a time: what is written is read again from the cache."""
+FEW_CHANNELS = 16
+"""Of fewer, gradients of kernels are faster by windows as columns: benchmarks/conv_forms.py."""
 
 
 def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
@@ -96,15 +99,34 @@ def _cut(image: Images, geometry: Geometry) -> list[tuple[int, int, int]]:
 
 def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
     """The sum over windows of window times `g`, as a kernel."""
-    shape = (*geometry.kernel_shape, x.shape[-1], g.shape[-1])
-    like = jax.ShapeDtypeStruct((math.prod(shape[:3]), shape[3]), _sums_in(g))
+    form = by_columns if x.shape[-1] < FEW_CHANNELS else by_rows
+    return form(x, g, geometry)
 
-    def part(x, g):
-        # The other way round, windows first, the product takes up to twice as long.
-        return _dot(g, _windows(x, geometry), ((0, 1, 2), (0, 1, 2)))
 
-    gradient = _summed(part, x, g, _piece(len(x), geometry, like))
-    return gradient.T.astype(g.dtype).reshape(shape)
+def by_rows(x: Images, g: Images, geometry: Geometry) -> Kernel:
+    """`kernel_gradient` with windows as the rows of a matrix."""
+    # The other way round, windows first, the product takes up to twice as long.
+    part = lambda x, g: _dot(g, _windows(x, geometry), ((0, 1, 2), (0, 1, 2)))
+    shape = _kernel_shape(x, g, geometry)
+    return _transposed(_summed(part, x, g, shape, geometry)).astype(g.dtype).reshape(shape)
+
+
+def by_columns(x: Images, g: Images, geometry: Geometry) -> Kernel:
+    """`kernel_gradient` with windows as the columns of a matrix."""
+    part = lambda x, g: _dot(_windows_as_columns(x, geometry), g, ((1, 2, 3), (0, 1, 2)))
+    shape = _kernel_shape(x, g, geometry)
+    return _summed(part, x, g, shape, geometry).astype(g.dtype).reshape(shape)
+
+
+def _kernel_shape(x: Images, g: Images, geometry: Geometry) -> tuple[int, ...]:
+    return (*geometry.kernel_shape, x.shape[-1], g.shape[-1])
+
+
+def _transposed(matrix: Float[Array, "a b"]) -> Float[Array, "b a"]:
+    """Put together from two halves: what uses the transpose several times, as optimisers do, then
+    does not read the matrix against its order each time, since XLA merges no concatenation."""
+    half = len(matrix) // 2
+    return jnp.concatenate([matrix[:half].T, matrix[half:].T], axis=1)
 
 
 def _piece(n: int, geometry: Geometry, matrix: Any) -> int:
@@ -132,8 +154,12 @@ def _piecewise(part: Callable, images: Images, piece: int) -> Images:
     return jnp.concatenate([done, part(images[whole:])])
 
 
-def _summed(part: Callable, x: Images, g: Images, piece: int) -> Array:
-    """The sum of a function of images, so many of them at a time."""
+def _summed(
+    part: Callable, x: Images, g: Images, kernel_shape: tuple[int, ...], geometry: Geometry
+) -> Array:
+    """The sum of a function of images, so many of them at a time as have few enough windows."""
+    kernel = jax.ShapeDtypeStruct((math.prod(kernel_shape[:3]), kernel_shape[3]), _sums_in(g))
+    piece = _piece(len(x), geometry, kernel)
     whole = len(x) // piece * piece
     if piece >= len(x):
         return part(x, g)
@@ -144,17 +170,45 @@ def _summed(part: Callable, x: Images, g: Images, piece: int) -> Array:
 
 
 def _windows(x: Images, geometry: Geometry) -> Float[Array, "n i j window"]:
-    """Every window of the image as a row: one strided slice for each place in the kernel."""
-    pads = ((0, 0, 0), *((low, high, 0) for low, high in geometry.padding), (0, 0, 0))
-    x = lax.pad(x, jnp.zeros((), x.dtype), pads)
+    """Every window of the image as a row: a slice for each place in the kernel.
+
+    Or for as many places side by side as the stride is long, if the window has no holes: so many
+    columns are one column of more channels.
+    """
     (height, width), (down, across) = geometry.kernel_shape, geometry.dilation
     (rows, columns), (s, t) = geometry.out_shape, geometry.stride
+    block = t if across == 1 else 1
+    reach = -(-geometry.reach[1] // block) * block
+    x = _padded(x, geometry, t * (columns - 1) + reach)
+    n, channels = len(x), x.shape[3]
+    x = x.reshape(*x.shape[:2], -1, block * channels)
     slices = []
     for top in range(0, down * height, down):
-        for left in range(0, across * width, across):
-            stop = (len(x), top + s * (rows - 1) + 1, left + t * (columns - 1) + 1, x.shape[3])
-            slices.append(lax.slice(x, (0, top, left, 0), stop, (1, s, t, 1)))
+        for place in range(0, width, block):
+            first, step = across * place // block, t // block
+            wide = min(block, width - place) * channels
+            stop = (n, top + s * (rows - 1) + 1, first + step * (columns - 1) + 1, wide)
+            slices.append(lax.slice(x, (0, top, first, 0), stop, (1, s, step, 1)))
     return jnp.concatenate(slices, axis=-1)
+
+
+def _windows_as_columns(x: Images, geometry: Geometry) -> Float[Array, "window n i j"]:
+    """The transpose of `_windows`: of few channels its rows are copied in longer pieces."""
+    (rows, columns), (s, t) = geometry.out_shape, geometry.stride
+    x = _padded(x, geometry, t * (columns - 1) + geometry.reach[1]).transpose(3, 0, 1, 2)
+    slices = []
+    for place in itertools.product(*map(range, geometry.kernel_shape)):
+        top, left = (d * k for d, k in zip(geometry.dilation, place, strict=True))
+        stop = (*x.shape[:2], top + s * (rows - 1) + 1, left + t * (columns - 1) + 1)
+        slices.append(lax.slice(x, (0, 0, top, left), stop, (1, 1, s, t)))
+    return jnp.concatenate(slices)
+
+
+def _padded(x: Images, geometry: Geometry, width: int) -> Images:
+    """With what is before the image, and after it so much as makes this width."""
+    (top, bottom), (left, _) = geometry.padding
+    margins = ((0, 0, 0), (top, bottom, 0), (left, width - x.shape[2] - left, 0), (0, 0, 0))
+    return lax.pad(x, jnp.zeros((), x.dtype), margins)
 
 
 def _product(rows: Float[Array, "n i j k"], matrix: Float[Array, "k o"]) -> Images:
@@ -163,9 +217,8 @@ def _product(rows: Float[Array, "n i j k"], matrix: Float[Array, "k o"]) -> Imag
 
 def _dot(left: Array, right: Array, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> Array:
     """Summed over these axes of each, in `_sums_in`."""
-    # XLA on a CPU has a product of halves with sums in single precision for some layouts only.
     sums = _sums_in(left)
-    return lax.dot_general(left.astype(sums), right.astype(sums), (axes, ((), ())))
+    return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=sums)
 
 
 def _sums_in(x: Array) -> jnp.dtype:

@@ -110,6 +110,15 @@ def test_the_three_maps_are_those_of_the_definition(case):
     same(by_xla(x, kernel, g, where), expected)
 
 
+@pytest.mark.parametrize("form", [matrix.by_rows, matrix.by_columns], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("case", EACH, ids=str)
+def test_kernels_gradients_by_rows_and_by_columns(case, form):
+    """Each of the two forms, whatever the number of channels, against sums over places."""
+    where, x, kernel, g = setting(case)
+    gradient = jax.jit(form, static_argnums=2)(x, g, where)
+    same((gradient,), by_definition(x, kernel, g, where)[2:])
+
+
 @pytest.mark.parametrize("case", EACH, ids=str)
 def test_each_map_is_the_transpose_of_the_others(case):
     """<x * w, g> = <x, g *' w> = <w, gradient(x, g)>: one number, computed in three ways."""
