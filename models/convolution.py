@@ -114,28 +114,31 @@ def _kernel_gradient_by_xla(x: Array, g: Array, geometry: Geometry) -> Array:
     return transposed(g)[0]
 
 
-def _of_many(function: Callable, left: Array, right: Array, *, geometry: Geometry) -> Array:
+def _at_once(function: Callable, left: Array, right: Array, geometry: Geometry) -> Array:
     """A function of a batch and one kernel, for each of many kernels."""
     single = lambda a, b: function(a, b, geometry)
-    if left.shape[0] == 1:
-        return single(left[0], right[0])[None]
-    return jax.vmap(single)(left, right)
+    return single(left[0], right[0])[None] if len(left) == 1 else jax.vmap(single)(left, right)
 
 
-def _on_cpu(in_single: Callable, by_matrix: Callable) -> Callable:
-    """`in_single` where XLA has it fast: single precision or half, and one kernel."""
+def _on_cpu(in_single: Callable, by_matrix: Callable, channels: Callable) -> Callable:
+    """`in_single` in single precision and half, `by_matrix` in double: one kernel after another,
+    as each product fills the processor, but for small images."""
 
     def function(left: Array, right: Array, *, geometry: Geometry) -> Array:
-        fast = left.dtype.itemsize <= 4 and left.shape[0] == 1
-        return _of_many(in_single if fast else by_matrix, left, right, geometry=geometry)
+        form = in_single if left.dtype.itemsize <= 4 else by_matrix
+        if len(left) == 1:
+            return form(left[0], right[0], geometry)[None]
+        if matrix.is_small(left.shape[1], channels(left, right), left.dtype, geometry):
+            return _at_once(by_matrix, left, right, geometry)
+        return lax.map(lambda pair: form(*pair, geometry), (left, right))
 
     return function
 
 
 def _single_convolution(x: Array, kernel: Array, geometry: Geometry) -> Array:
     # A product of all windows at once has less to do beside it.
-    form = matrix if matrix.is_small(x, kernel, geometry) else canonical
-    return form.convolution(x, kernel, geometry)
+    small = matrix.is_small(len(x), x.shape[-1], x.dtype, geometry)
+    return (matrix if small else canonical).convolution(x, kernel, geometry)
 
 
 def _single_transposed_convolution(g: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -151,7 +154,7 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
     def _(left, right, *, geometry):
         return ShapedArray(shape(left, right, geometry=geometry), left.dtype)
 
-    everywhere_else = functools.partial(_of_many, elsewhere)
+    everywhere_else = lambda left, right, *, geometry: _at_once(elsewhere, left, right, geometry)
     for platform, function in (("cpu", on_cpu), (None, everywhere_else)):
         lowered = mlir.lower_fun(function, multiple_results=False)
         mlir.register_lowering(primitive, lowered, platform=platform)
@@ -165,19 +168,23 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
 _convolution = _primitive(
     "convolution",
     _convolution_shape,
-    _on_cpu(_single_convolution, matrix.convolution),
+    _on_cpu(_single_convolution, matrix.convolution, lambda x, kernel: x.shape[-1]),
     _by_xla,
 )
 _transposed_convolution = _primitive(
     "transposed_convolution",
     _transposed_shape,
-    _on_cpu(_single_transposed_convolution, matrix.transposed_convolution),
+    _on_cpu(
+        _single_transposed_convolution,
+        matrix.transposed_convolution,
+        lambda g, kernel: kernel.shape[-2],
+    ),
     _transposed_by_xla,
 )
 _kernel_gradient = _primitive(
     "kernel_gradient",
     _kernel_shape,
-    functools.partial(_of_many, matrix.kernel_gradient),
+    _on_cpu(matrix.kernel_gradient, matrix.kernel_gradient, lambda x, g: x.shape[-1]),
     _kernel_gradient_by_xla,
 )
 

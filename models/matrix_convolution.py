@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, DTypeLike, Float
 
 from models.geometry import Geometry
 
@@ -33,9 +33,11 @@ def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
     return _piecewise(part, x, _piece(len(x), geometry, matrix))
 
 
-def is_small(x: Images, kernel: Kernel, geometry: Geometry) -> bool:
-    """Whether the windows of all images are so few that they are made at once."""
-    return len(x) * _bytes_of_one(geometry, kernel.reshape(-1, kernel.shape[-1])) <= PIECE
+def is_small(n: int, channels: int, dtype: DTypeLike, geometry: Geometry) -> bool:
+    """Whether the windows of n images of so many channels are so few that they are made at once."""
+    window = math.prod(geometry.kernel_shape) * channels
+    matrix = jax.ShapeDtypeStruct((window, 1), dtype)
+    return n * _bytes_of_one(geometry, matrix) <= PIECE
 
 
 def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:

@@ -199,11 +199,14 @@ def stacked(answers):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *answers)
 
 
-def test_mapped_over_images_kernels_or_both_it_is_the_loop():
+@pytest.mark.parametrize("piece", [matrix.PIECE, 0], ids=["small", "large"])
+def test_mapped_over_images_kernels_or_both_it_is_the_loop(piece, monkeypatch):
     """Samples, kernels, each pair, and every image with every kernel of a stack of seeds.
 
-    The axis may be the last one of the images, and the third of the kernels.
+    The axis may be the last one of the images, and the third of the kernels. Of small images all
+    kernels are taken at once, of large ones one after another.
     """
+    monkeypatch.setattr(matrix, "PIECE", piece)
     one = jax.jit(gradients)
     over = lambda *axes: jax.jit(jax.vmap(gradients, axes))
     same(over(0, None)(X, KERNEL), stacked([one(x, KERNEL) for x in X]))
