@@ -44,6 +44,11 @@ def main(
     """
     try:
         summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
+        print(json.dumps(finite(summary)), flush=True)
+    except BrokenPipeError:
+        # Its reader has had enough, as in `--help | head`. Python would write the rest at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -52,7 +57,6 @@ def main(
         hint = ": go on with --resume and the folder of the run" if can_resume else ""
         print(f"interrupted{hint}", file=sys.stderr)
         sys.exit(130)
-    print(json.dumps(finite(summary)), flush=True)
 
 
 def program_of(args_type: type) -> str:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -234,6 +236,16 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         _cli.main(Inner, run, [])
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_output_that_nobody_reads_ends_quietly():
+    """As of `--help | head`: no traceback, and the status that shells give a closed pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "recipes.wgan", "--help"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_help_lists_every_flag_with_its_docstring(capsys):
