@@ -2,7 +2,8 @@
 
 That form has the batch first, then height and width, then channels; kernels `(h, w, in, out)`; in
 single precision, without holes in the image. XLA's own gradients of a convolution are of other
-forms, which take up to a hundred times as long: here they are brought to this one.
+forms, which take up to a hundred times as long. The image's, without a stride, is brought to this
+one here; all others are left to `models.matrix_convolution`.
 
 All functions take a batch: images `(n, height, width, channels)`. Half precision is summed in
 single.

@@ -121,8 +121,11 @@ def _at_once(function: Callable, left: Array, right: Array, geometry: Geometry) 
 
 
 def _on_cpu(in_single: Callable, by_matrix: Callable, channels: Callable) -> Callable:
-    """`in_single` in single precision and half, `by_matrix` in double: one kernel after another,
-    as each product fills the processor, but for small images."""
+    """`in_single` in single precision and half, `by_matrix` in double.
+
+    Of many kernels one after another, as each product fills the processor; but of images so small
+    that they don't, by their `channels(left, right)`, all at once by matrices.
+    """
 
     def function(left: Array, right: Array, *, geometry: Geometry) -> Array:
         form = in_single if left.dtype.itemsize <= 4 else by_matrix

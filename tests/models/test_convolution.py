@@ -62,7 +62,8 @@ def by_definition(x, kernel, g, where: Geometry):
 
 def by_primitives(x, kernel, g, where):
     """The same by the public functions under `jit`: matrices on this platform in float64, and in
-    lower precision XLA's convolution in its fast form, but for small images."""
+    lower precision, where there is one, XLA's convolution in its fast form, but for small images.
+    """
 
     def gradients(x, kernel, g):
         conv = jax.vmap(lambda x, kernel: convolve(x, kernel, where), (0, None))
@@ -326,7 +327,7 @@ def test_long_sums_over_small_images_do_not_stall():
 @pytest.mark.usefixtures("none_is_small")
 def test_each_platform_gets_its_own_form():
     """Lowered for a GPU it is XLA's convolution; for a CPU there is none in float64, and in float32
-    all are of the form that is fast there."""
+    those that there are have the form that is fast there."""
 
     def lowered(platform, dtype=jnp.float64):
         export = jax.export.export(jax.jit(gradients), platforms=[platform])
