@@ -122,6 +122,10 @@ from theory.modes import (
     mode_coverage as mode_coverage,
     occupancy as occupancy,
 )
+from theory.neighbour_search import (
+    Neighbours as Neighbours,
+    nearest_neighbours as nearest_neighbours,
+)
 from theory.neighbours import (
     PRDC as PRDC,
     equal_laws_coverage as equal_laws_coverage,

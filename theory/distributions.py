@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._numeric import ArrayInput, Scalar
+from theory._inputs import ArrayInput, as_count
+from theory._numeric import Scalar
 
 
 class AbstractDistribution(eqx.Module):
@@ -57,6 +58,7 @@ class GaussianMixture(AbstractDistribution):
         return jax.scipy.special.logsumexp(self.component_log_probs(x))
 
     def sample(self, key: PRNGKeyArray, n: int) -> Float[Array, "n d"]:
+        n = as_count("n", n, 0)
         key_component, key_normal = jax.random.split(key)
         component = jax.random.categorical(key_component, self.log_weights, shape=(n,))
         normal = jax.random.normal(key_normal, (n, self.means.shape[1]), self.means.dtype)
@@ -84,7 +86,7 @@ def gaussian_mixture(
     the weights are not as above.
     """
     centres = np.asarray(means, float)
-    if centres.ndim != 2:
+    if centres.ndim != 2 or centres.size == 0:
         raise ValueError(f"means must be of shape (k, d), got {centres.shape}.")
     k, d = centres.shape
     if (stds is None) == (covariances is None):
@@ -99,8 +101,10 @@ def gaussian_mixture(
             roots = np.linalg.cholesky(np.broadcast_to(np.asarray(covariances, float), (k, d, d)))
         except np.linalg.LinAlgError:
             raise ValueError("covariances must be positive definite.") from None
+    if not (np.isfinite(centres).all() and np.isfinite(roots).all()):
+        raise ValueError("means, deviations and covariances must be finite.")
     shares = np.full(k, 1.0) if weights is None else np.asarray(weights, float)
-    if shares.shape != (k,) or (shares < 0).any() or shares.sum() <= 0:
+    if shares.shape != (k,) or not (shares >= 0).all() or not 0 < shares.sum() < np.inf:
         raise ValueError(f"weights must be {k} numbers, not negative and not all 0.")
     with np.errstate(divide="ignore"):  # a weight of 0 has the log weight -inf, as it should
         log_weights = np.log(shares / shares.sum())
@@ -114,6 +118,7 @@ def ring(modes: int = 8, radius: float | int = 1.0, std: float | int = 0.01) -> 
 
         Lin et al. (2018), arXiv:1712.04086 (PacGAN), section 4.1.
     """
+    modes = as_count("modes", modes)
     angles = 2 * np.pi * np.arange(modes) / modes
     return gaussian_mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), stds=std)
 
@@ -125,5 +130,6 @@ def grid(side: int = 5, spacing: float | int = 2.0, std: float | int = 0.05) -> 
 
         Lin et al. (2018), arXiv:1712.04086 (PacGAN), section 4.1.
     """
+    side = as_count("side", side)
     ticks = spacing * (np.arange(side) - (side - 1) / 2)
     return gaussian_mixture(np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2), stds=std)

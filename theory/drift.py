@@ -14,10 +14,12 @@ play's are not.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from theory._inputs import ArrayInput, as_count, check_same, check_square, floats
+
 
 def round_matrix(
-    jacobian: Float[Array, "n n"],
-    rates: Float[Array, " n"],
+    jacobian: ArrayInput,
+    rates: ArrayInput,
     n_x: int,
     *,
     alternating: bool,
@@ -29,6 +31,7 @@ def round_matrix(
 
     - `jacobian`: $J$, x's entries first, `n_x` of them. `rates`: the step size of every entry.
     """
+    jacobian, rates = _checked(jacobian, rates, n_x)
     identity = jnp.eye(len(rates), dtype=jacobian.dtype)
     scaled = rates[:, None] * jacobian
     if not alternating:
@@ -40,9 +43,17 @@ def round_matrix(
     return power(move_y, inner_steps[1]) @ power(move_x, inner_steps[0])
 
 
+def _checked(jacobian: ArrayInput, rates: ArrayInput, n_x: int) -> list[Array]:
+    jacobian, rates = floats(jacobian, rates)
+    check_square("jacobian", jacobian)
+    check_same("size", rates=rates.shape, jacobian=jacobian.shape[:1])
+    as_count("n_x", n_x, 0, len(rates))
+    return [jacobian, rates]
+
+
 def drift_matrix(
-    jacobian: Float[Array, "n n"],
-    rates: Float[Array, " n"],
+    jacobian: ArrayInput,
+    rates: ArrayInput,
     n_x: int,
     *,
     alternating: bool,
@@ -54,6 +65,7 @@ def drift_matrix(
     $A + B - \tfrac12(A + B)^2$; alternating $n_xA + n_yB - \tfrac12(n_xA^2 + n_yB^2) +
     \tfrac12n_xn_y(BA - AB)$. The arguments are those of `round_matrix`.
     """
+    jacobian, rates = _checked(jacobian, rates, n_x)
     scaled = -rates[:, None] * jacobian
     if not alternating:
         return scaled - scaled @ scaled / 2

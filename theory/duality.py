@@ -9,8 +9,17 @@ import scipy.sparse
 import scipy.spatial
 from jaxtyping import Array, Float
 
-from theory._numeric import ArrayInput
-from theory.plans import TransportPlan, cloud_weights, clouds_of_one_shape
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    check_clouds,
+    check_line,
+    check_not_negative,
+    check_same,
+    floats,
+)
+from theory._numeric import safe_norm
+from theory.plans import TransportPlan, cloud_weights, clouds_of_one_shape, pairwise_distances
 
 
 class Potentials(NamedTuple):
@@ -27,10 +36,10 @@ class Potentials(NamedTuple):
 
 
 class DualityCheck(NamedTuple):
-    """What an optimal pair of plan and potentials must satisfy; all are 0 up to rounding.
+    """Optimality conditions of a plan and potentials; all are 0 up to rounding at an optimum.
 
     - `gap`: the plan's cost less the potentials' value.
-    - `infeasibility`: by how much the potentials pass the cost, at most.
+    - `infeasibility`: the largest excess of the potentials over the cost.
     - `slackness`: the largest mass times slack: mass moves only where the constraint is tight.
     """
 
@@ -60,7 +69,8 @@ def dual_potentials(
       \quad\text{with}\quad \varphi_i + \psi_j \le c_{ij}$$
 
     Solved by HiGHS on the host, apart from `optimal_transport` and its network simplex; for some
-    hundreds of points a side.
+    hundreds of points a side. The solver's tolerance is taken out at the end by c-transforms, so
+    that the constraints hold up to rounding and the value is a lower bound, at every scale.
 
     **Arguments:**
 
@@ -82,8 +92,11 @@ def dual_potentials(
     rows = scipy.sparse.kron(scipy.sparse.identity(n), np.ones((m, 1)))
     columns = scipy.sparse.kron(np.ones((n, 1)), scipy.sparse.identity(m))
     bound = scipy.sparse.hstack([rows, columns], format="csr")
-    solution = _maximise(np.concatenate([a, b]), bound, matrix.ravel())
-    source, target = solution[:n], solution[n:]
+    unit = np.abs(matrix).max() or 1.0
+    scaled = matrix / unit
+    found = _maximise(np.concatenate([a, b]), bound, scaled.ravel())[:n]
+    best = (scaled - found[:, None]).min(axis=0)
+    source, target = unit * (scaled - best[None, :]).min(axis=1), unit * best
     shift = a @ source
     return Potentials(source - shift, target + shift, float(a @ source + b @ target))
 
@@ -96,7 +109,7 @@ def _maximise(gains: np.ndarray, bound: Any, limits: np.ndarray) -> np.ndarray:
 
 
 def check_duality(plan: TransportPlan, potentials: Potentials) -> DualityCheck:
-    """Do a plan and potentials prove each other optimal? See `DualityCheck`.
+    """Check that a plan and potentials prove each other optimal; see `DualityCheck`.
 
     !!! cite "Source"
 
@@ -139,13 +152,17 @@ def kantorovich_rubinstein(
     entry = lambda column, value: scipy.sparse.csr_matrix(
         (np.full(len(pairs), value), (pairs, column)), shape=(len(pairs), count)
     )
-    distances = scipy.spatial.distance.cdist(points, points)[first, second]
+    distances = pairwise_distances(points, points)
+    unit = distances.max() or 1.0
     gains = np.concatenate([a, -b])
-    values = _maximise(gains, entry(first, 1.0) + entry(second, -1.0), distances)
+    limits = distances[first, second] / unit
+    values = unit * _maximise(gains, entry(first, 1.0) + entry(second, -1.0), limits)
+    # The largest 1-Lipschitz function below them: the solver's tolerance is no steeper slope.
+    values = (values[:, None] + distances).min(axis=0)
     return Critic(float(gains @ values), values[: len(left)], values[len(left) :])
 
 
-def c_transform(potential: Float[Array, " n"], costs: Float[Array, "n m"]) -> Float[Array, " m"]:
+def c_transform(potential: ArrayInput, costs: ArrayInput) -> Float[Array, " m"]:
     r"""$\varphi^c_j = \min_i c_{ij} - \varphi_i$: the largest partner that a potential may have.
 
     **Arguments:**
@@ -158,14 +175,14 @@ def c_transform(potential: Float[Array, " n"], costs: Float[Array, "n m"]) -> Fl
 
         Villani (2003), Topics in Optimal Transportation, section 2.4.
     """
+    potential, costs = floats(potential, costs)
+    check_line("potential", potential)
+    check_same("the number of sources", potential=potential.shape, costs=costs.shape[:1])
     return jnp.min(costs - potential[:, None], axis=0)
 
 
 def lipschitz_extension(
-    values: Float[Array, " n"],
-    points: Float[Array, "n d"],
-    at: Float[Array, "m d"],
-    constant: float = 1.0,
+    values: ArrayInput, points: ArrayInput, at: ArrayInput, constant: Number = 1.0
 ) -> Float[Array, " m"]:
     r"""$f(z) = \min_i f(x_i) + L\|z - x_i\|$: an $L$-Lipschitz function through given values.
 
@@ -179,8 +196,9 @@ def lipschitz_extension(
 
         McShane (1934), Bulletin of the American Mathematical Society 40(12), theorem 1.
     """
-    offsets = at[None, :, :] - points[:, None, :]
-    squares = jnp.sum(offsets**2, axis=2)
-    apart = squares > 0  # the root's derivative at 0 is infinite
-    distances = jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
+    values, points, at, constant = floats(values, points, at, constant)
+    check_clouds(points=points, at=at)
+    check_same("the number of points", values=values.shape, points=points.shape[:1])
+    check_not_negative(constant=constant)
+    distances = safe_norm(at[None, :, :] - points[:, None, :], axis=2)
     return jnp.min(values[:, None] + constant * distances, axis=0)

@@ -6,7 +6,20 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from theory._numeric import Number, Scalar, log_or_minus_inf, zero_times
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    as_count,
+    as_number,
+    check_clouds,
+    check_positive,
+    concrete,
+    floats,
+    gaussians,
+)
+from theory._numeric import Scalar, log_or_minus_inf, safe_sqrt, zero_times
+from theory.bures import joint_spectrum
+from theory.transport import shares
 
 
 class EntropicPlan(NamedTuple):
@@ -29,12 +42,12 @@ class EntropicPlan(NamedTuple):
 
 
 def sinkhorn(
-    costs: Float[Array, "n m"],
+    costs: ArrayInput,
     epsilon: Number,
-    x_weights: Float[Array, " n"] | None = None,
-    y_weights: Float[Array, " m"] | None = None,
+    x_weights: ArrayInput | None = None,
+    y_weights: ArrayInput | None = None,
     *,
-    tol: float = 1e-9,
+    tol: Number | None = None,
     max_iterations: int = 10_000,
 ) -> EntropicPlan:
     r"""Sinkhorn's iteration on log scales: no $\varepsilon$ is too small for its numbers.
@@ -49,56 +62,78 @@ def sinkhorn(
     - `costs`: shape `(n, m)`, finite. `epsilon`: positive, in units of the cost.
     - `x_weights`, `y_weights`: not negative, normalised here; equal if left out. Points of weight 0
       have a potential too, and no mass.
-    - `tol`: of `marginal_error`, a share of the mass.
+    - `tol`: of `marginal_error`, a share of the mass. By default 1e-9, or the rounding error of
+      the largest exponent $\max|c|/\varepsilon$ where that is more: a plan in single precision can
+      be no better.
 
-    **Raises:** `ValueError` if `epsilon` is a number that is not positive.
+    **Returns:** see `EntropicPlan`; NaN, and not converged, for NaN in any of them.
+
+    **Raises:** `ValueError` for costs that are no matrix, wrong weights, an `epsilon` or `tol` that
+    is not positive, or `max_iterations` below 1.
 
     !!! cite "Source"
 
         Cuturi (2013), arXiv:1306.0895; Peyré & Cuturi (2019), section 4.4, for log scales.
     """
-    if isinstance(epsilon, float | int) and epsilon <= 0:
-        raise ValueError(f"epsilon must be positive, got {epsilon}; use optimal_transport for 0.")
-    a, b = _shares(x_weights, costs[:, 0]), _shares(y_weights, costs[0])
+    (costs,) = floats(costs)
+    if costs.ndim != 2 or costs.size == 0:
+        raise ValueError(f"costs must be a matrix with at least one entry, got {costs.shape}.")
+    _check_epsilon(epsilon)
+    blur = as_number(epsilon, costs.dtype)
+    max_iterations = as_count("max_iterations", max_iterations)
+    reach = jax.lax.stop_gradient(jnp.max(jnp.abs(costs)) / blur)
+    tolerance = _tolerance(tol, reach)
+    a, b = shares("x_weights", x_weights, costs[:, 0]), shares("y_weights", y_weights, costs[0])
     log_a, log_b = log_or_minus_inf(a), log_or_minus_inf(b)
     fixed = jax.lax.stop_gradient(costs)
     log_a0, log_b0 = jax.lax.stop_gradient((log_a, log_b))
     soft = jax.scipy.special.logsumexp
-    to_source = lambda g: -epsilon * soft((g[None, :] - fixed) / epsilon + log_b0[None, :], axis=1)
-    to_target = lambda f: -epsilon * soft((f[:, None] - fixed) / epsilon + log_a0[:, None], axis=0)
+    to_source = lambda g: -blur * soft((g[None, :] - fixed) / blur + log_b0[None, :], axis=1)
+    to_target = lambda f: -blur * soft((f[:, None] - fixed) / blur + log_a0[:, None], axis=0)
 
     def unsettled(carry):
         _, _, error, count = carry
-        return (error > tol) & (count < max_iterations)
+        return (error > tolerance) & (count < max_iterations)
 
     def iterate(carry):
         f, g, _, count = carry
         # The columns are right after each round; the next f says how far off the rows are.
         new_f = to_source(g)
-        error = jnp.sum(jnp.exp(log_a0) * jnp.abs(jnp.expm1((f - new_f) / epsilon)))
+        error = jnp.sum(jnp.exp(log_a0) * jnp.abs(jnp.expm1((f - new_f) / blur)))
         return new_f, to_target(new_f), jnp.where(count == 0, jnp.inf, error), count + 1
 
-    zeros = jnp.zeros_like(fixed[:, 0]), jnp.zeros_like(fixed[0])
-    start = (*zeros, jnp.asarray(jnp.inf, costs.dtype), jnp.zeros((), jnp.int32))
+    start = (
+        jnp.zeros_like(fixed[:, 0]),
+        jnp.zeros_like(fixed[0]),
+        jnp.asarray(jnp.inf, fixed.dtype),
+        jnp.zeros((), jnp.int32),
+    )
     f, g, _, count = jax.lax.stop_gradient(jax.lax.while_loop(unsettled, iterate, start))
-    exponent = (f[:, None] + g[None, :] - costs) / epsilon
+    exponent = (f[:, None] + g[None, :] - costs) / blur
     plan = jnp.exp(exponent + log_a[:, None] + log_b[None, :])
     error = jnp.sum(jnp.abs(jnp.sum(plan, axis=1) - a))
     value = jnp.sum(zero_times(a, f)) + jnp.sum(zero_times(b, g))
-    value = value - epsilon * (jnp.sum(plan) - 1.0)  # 0 at the optimum; its slope is not
+    value = value - blur * (jnp.sum(plan) - 1.0)  # 0 at the optimum; its slope is not
     cost = jnp.sum(plan * costs)
-    return EntropicPlan(plan, f, g, value, cost, error, count, error <= 2 * tol)
+    return EntropicPlan(plan, f, g, value, cost, error, count, error <= 2 * tolerance)
 
 
-def _shares(weights: Float[Array, " n"] | None, like: Float[Array, " n"]) -> Float[Array, " n"]:
-    if weights is None:
-        return jnp.full_like(like, 1.0 / like.size)
-    return weights / jnp.sum(weights)
+def _check_epsilon(epsilon: Number) -> None:
+    found = concrete(epsilon)
+    if found is not None and not found > 0:
+        raise ValueError(f"epsilon must be positive, got {found}; use optimal_transport for 0.")
 
 
-def sinkhorn_divergence(
-    x: Float[Array, "n d"], y: Float[Array, "m d"], epsilon: Number, p: int = 2
-) -> Scalar:
+def _tolerance(tol: Number | None, reach: Scalar) -> Scalar:
+    """The tolerance asked for, or the smallest that rounding in exponents of this size allows."""
+    if tol is not None:
+        check_positive(tol=tol)
+        return jnp.asarray(tol).astype(reach.dtype)
+    rounding = jnp.finfo(reach.dtype).eps * (1 + reach)
+    return jnp.maximum(1e-9, rounding)
+
+
+def sinkhorn_divergence(x: ArrayInput, y: ArrayInput, epsilon: Number, p: int = 2) -> Scalar:
     r"""$S_\varepsilon = OT_\varepsilon(x, y) - \tfrac12OT_\varepsilon(x, x)
     - \tfrac12OT_\varepsilon(y, y)$, for clouds of equal weights.
 
@@ -116,6 +151,8 @@ def sinkhorn_divergence(
 
         Genevay, Peyré & Cuturi (2018), arXiv:1706.00292; Feydy et al. (2019), arXiv:1810.08278.
     """
+    x, y = floats(x, y)
+    check_clouds(x=x, y=y)
     loss = lambda u, v: sinkhorn(_costs(u, v, p), epsilon).value
     return loss(x, y) - 0.5 * (loss(x, x) + loss(y, y))
 
@@ -126,15 +163,11 @@ def _costs(x: Float[Array, "n d"], y: Float[Array, "m d"], p: int) -> Float[Arra
     squares = jnp.sum((x[:, None, :] - y[None, :, :]) ** 2, axis=2)
     if p == 2:
         return squares
-    return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), 0)
+    return safe_sqrt(squares)
 
 
 def entropic_gaussian(
-    mean_x: Float[Array, " d"],
-    cov_x: Float[Array, "d d"],
-    mean_y: Float[Array, " d"],
-    cov_y: Float[Array, "d d"],
-    epsilon: Number,
+    mean_x: ArrayInput, cov_x: ArrayInput, mean_y: ArrayInput, cov_y: ArrayInput, epsilon: Number
 ) -> Scalar:
     r"""$OT_\varepsilon$ between two Gaussians with the squared distance as cost.
 
@@ -153,10 +186,10 @@ def entropic_gaussian(
         Janati, Muzellec, Peyré & Cuturi (2020), arXiv:2006.02572, theorem 1, with
         $\varepsilon = 2\sigma^2$.
     """
-    values, vectors = jnp.linalg.eigh(cov_x)
-    root = (vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]) @ vectors.T
-    inner = jnp.maximum(jnp.linalg.eigvalsh(root @ cov_y @ root), 0)
-    spectrum = jnp.sqrt(4 * inner + epsilon**2 / 4)
+    mean_x, cov_x, mean_y, cov_y = gaussians(mean_x, cov_x, mean_y, cov_y)
+    _check_epsilon(epsilon)
+    epsilon = as_number(epsilon, mean_x.dtype)
+    spectrum = jnp.sqrt(4 * joint_spectrum(cov_x, cov_y) + epsilon**2 / 4)
     blur = jnp.sum(jnp.log(spectrum / epsilon + 0.5)) + mean_x.size
     bures = jnp.trace(cov_x) + jnp.trace(cov_y) - jnp.sum(spectrum)
     return jnp.sum((mean_x - mean_y) ** 2) + bures + 0.5 * epsilon * blur

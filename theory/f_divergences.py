@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Estimate, Scalar, log_or_minus_inf, mean_estimate, zero_times
+from theory._inputs import ArrayInput, on_nodes, on_samples, probability_vectors
+from theory._numeric import Estimate, Scalar, half_of_each, log_or_minus_inf, log_ratio, zero_times
 
 Pointwise: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
@@ -49,8 +50,8 @@ def _below(limit: float, formula: Pointwise) -> Pointwise:
     """The formula below a limit, infinite from there on, safe to differentiate."""
 
     def conjugate(t: Float[Array, "..."]) -> Float[Array, "..."]:
-        inside = t < limit
-        return jnp.where(inside, formula(jnp.where(inside, t, limit - 1.0)), jnp.inf)
+        outside = t >= limit
+        return jnp.where(outside, jnp.inf, formula(jnp.where(outside, limit - 1.0, t)))
 
     return conjugate
 
@@ -75,7 +76,7 @@ def _tv(log_u: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def _tv_conjugate(t: Float[Array, "..."]) -> Float[Array, "..."]:
-    return jnp.where(t <= 0.5, jnp.maximum(t, -0.5), jnp.inf)
+    return jnp.where(t > 0.5, jnp.inf, jnp.maximum(t, -0.5))
 
 
 def _hellinger(log_u: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -147,10 +148,7 @@ is $1 - \int\sqrt{pq}$."""
 
 
 def f_divergence_density(
-    divergence: FDivergence,
-    log_p: Float[Array, " k"],
-    log_q: Float[Array, " k"],
-    weights: Float[Array, " k"],
+    divergence: FDivergence, log_p: ArrayInput, log_q: ArrayInput, weights: ArrayInput
 ) -> Scalar:
     r"""$\int q\,f(p/q)$ from log densities at quadrature nodes.
 
@@ -158,29 +156,31 @@ def f_divergence_density(
 
     **Arguments:** those of `kl_density`.
 
-    **Returns:** shape `()`; infinite where the definition is.
+    **Returns:** shape `()`; infinite where the definition is, NaN for NaN in any of them.
     """
-    some = (log_p > -jnp.inf) | (log_q > -jnp.inf)
-    log_ratio = log_ratio_where_mass(log_p, log_q)
-    ahead = log_ratio > 0  # write the integrand with the larger density, whose ratio is at most 1
-    larger = jnp.where(some, jnp.maximum(log_p, log_q), -jnp.inf)
-    of_p = divergence.adjoint(jnp.where(ahead, -log_ratio, 0))
-    of_q = divergence.generator(jnp.where(ahead, 0, log_ratio))
-    return jnp.sum(zero_times(weights * jnp.exp(larger), jnp.where(ahead, of_p, of_q)))
+    log_p, log_q, weights = on_nodes(log_p, log_q, weights)
+    term = _by_the_larger(divergence, log_ratio_where_mass(log_p, log_q))
+    return jnp.sum(zero_times(weights * jnp.exp(jnp.maximum(log_p, log_q)), term))
+
+
+def _by_the_larger(divergence: FDivergence, log_u: Float[Array, "..."]) -> Float[Array, "..."]:
+    """$q f(p/q)$ over the larger of p and q, from a ratio that is at most 1."""
+    ahead = log_u > 0
+    of_p = divergence.adjoint(jnp.where(ahead, -log_u, 0))
+    of_q = divergence.generator(jnp.where(ahead, 0, log_u))
+    return jnp.where(ahead, of_p, of_q)
 
 
 def log_ratio_where_mass(
     log_p: Float[Array, "..."], log_q: Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """log p - log q, and 0 where neither has mass."""
-    some = (log_p > -jnp.inf) | (log_q > -jnp.inf)
-    return jnp.where(some, jnp.where(some, log_p, 0) - jnp.where(some, log_q, 0), 0)
+    return log_ratio(log_p, log_q, (log_p == -jnp.inf) & (log_q == -jnp.inf))
 
 
-def f_divergence_discrete(
-    divergence: FDivergence, p: Float[Array, " k"], q: Float[Array, " k"]
-) -> Scalar:
+def f_divergence_discrete(divergence: FDivergence, p: ArrayInput, q: ArrayInput) -> Scalar:
     r"""$\sum q f(p/q)$ of two probability vectors; see `f_divergence_density`."""
+    p, q = probability_vectors(p, q)
     return f_divergence_density(
         divergence, log_or_minus_inf(p), log_or_minus_inf(q), jnp.ones_like(p)
     )
@@ -188,10 +188,10 @@ def f_divergence_discrete(
 
 def f_divergence_samples(
     divergence: FDivergence,
-    log_p_at_p: Float[Array, " n"],
-    log_q_at_p: Float[Array, " n"],
-    log_p_at_q: Float[Array, " m"],
-    log_q_at_q: Float[Array, " m"],
+    log_p_at_p: ArrayInput,
+    log_q_at_p: ArrayInput,
+    log_p_at_q: ArrayInput,
+    log_q_at_q: ArrayInput,
 ) -> Estimate:
     r"""$D_f(p\|q)$ from samples of both with exact log densities.
 
@@ -205,13 +205,8 @@ def f_divergence_samples(
     """
 
     def term(log_p, log_q):
-        log_ratio = log_ratio_where_mass(log_p, log_q)
-        ahead = log_ratio > 0
-        of_p = divergence.adjoint(jnp.where(ahead, -log_ratio, 0))
-        of_q = divergence.generator(jnp.where(ahead, 0, log_ratio))
-        return 2 * jax.nn.sigmoid(jnp.abs(log_ratio)) * jnp.where(ahead, of_p, of_q)
+        log_u = log_ratio_where_mass(log_p, log_q)
+        return 2 * jax.nn.sigmoid(jnp.abs(log_u)) * _by_the_larger(divergence, log_u)
 
-    left = mean_estimate(term(log_p_at_p, log_q_at_p))
-    right = mean_estimate(term(log_p_at_q, log_q_at_q))
-    error = 0.5 * jnp.sqrt(left.standard_error**2 + right.standard_error**2)
-    return Estimate(0.5 * (left.value + right.value), error)
+    at_p, at_q = on_samples(log_p_at_p, log_q_at_p, log_p_at_q, log_q_at_q)
+    return half_of_each(term(*at_p), term(*at_q))

@@ -1,14 +1,15 @@
-r"""The variational duals of f-divergences: what an f-GAN's critic maximises."""
+"""The variational duals of f-divergences, which an f-GAN's critic maximises."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Estimate, Scalar, mean_estimate, zero_times
+from theory._inputs import ArrayInput, check_same_shape, floats, on_nodes
+from theory._numeric import Estimate, Scalar, joint_error, mean_estimate, zero_times
 from theory.f_divergences import FDivergence, log_ratio_where_mass
 
 
 def optimal_critic(
-    divergence: FDivergence, log_p: Float[Array, "..."], log_q: Float[Array, "..."]
+    divergence: FDivergence, log_p: ArrayInput, log_q: ArrayInput
 ) -> Float[Array, "..."]:
     r"""$T^* = f'(p/q)$: the critic at which the dual value is the divergence.
 
@@ -16,15 +17,17 @@ def optimal_critic(
 
         Nguyen, Wainwright & Jordan (2010), IEEE Trans. Information Theory 56(11), lemma 1.
     """
+    log_p, log_q = floats(log_p, log_q)
+    check_same_shape(log_p=log_p, log_q=log_q)
     return divergence.critic(log_ratio_where_mass(log_p, log_q))
 
 
 def dual_value(
     divergence: FDivergence,
-    critic: Float[Array, " k"],
-    log_p: Float[Array, " k"],
-    log_q: Float[Array, " k"],
-    weights: Float[Array, " k"],
+    critic: ArrayInput,
+    log_p: ArrayInput,
+    log_q: ArrayInput,
+    weights: ArrayInput,
 ) -> Scalar:
     r"""$\mathbb{E}_p T - \mathbb{E}_q f^*(T)$: at most $D_f(p\|q)$, whatever the critic.
 
@@ -39,16 +42,20 @@ def dual_value(
 
         Nowozin, Cseke & Tomioka (2016), arXiv:1606.00709, equation 4.
     """
+    critic, log_p, log_q, weights = floats(critic, log_p, log_q, weights)
+    log_p, log_q, weights = on_nodes(log_p, log_q, weights)
+    check_same_shape(critic=critic, log_p=log_p)
     on_p = zero_times(weights * jnp.exp(log_p), critic)
     on_q = zero_times(weights * jnp.exp(log_q), divergence.conjugate(critic))
     return jnp.sum(on_p - on_q)
 
 
 def dual_value_samples(
-    divergence: FDivergence, critic_at_p: Float[Array, " n"], critic_at_q: Float[Array, " m"]
+    divergence: FDivergence, critic_at_p: ArrayInput, critic_at_q: ArrayInput
 ) -> Estimate:
     r"""The dual value from a critic's values on samples of both laws, with its standard error."""
+    critic_at_p, critic_at_q = floats(critic_at_p, critic_at_q)
     left = mean_estimate(critic_at_p)
     right = mean_estimate(divergence.conjugate(critic_at_q))
-    error = jnp.sqrt(left.standard_error**2 + right.standard_error**2)
+    error = joint_error(left, right)
     return Estimate(left.value - right.value, error)

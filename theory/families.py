@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._numeric import Scalar
+from theory._inputs import ArrayInput, Number, as_count, check_positive, floats
+from theory._numeric import Scalar, nan_unless
 from theory.distributions import AbstractDistribution
 
 
-def _number(value) -> Scalar:
-    return jnp.asarray(value, float)
+def _number(value: Number) -> Scalar:
+    return floats(value)[0]
 
 
 class AbstractLocationScale(AbstractDistribution):
@@ -23,6 +24,9 @@ class AbstractLocationScale(AbstractDistribution):
 
     loc: eqx.AbstractVar[Scalar]
     scale: eqx.AbstractVar[Scalar]
+
+    def __check_init__(self):
+        check_positive(scale=self.scale)
 
     @abc.abstractmethod
     def standard_log_prob(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -40,17 +44,26 @@ class AbstractLocationScale(AbstractDistribution):
     def standard_moments(self) -> tuple[float, float]:
         """The standard law's mean and variance."""
 
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The log density, in nats, of points of any shape."""
+    def log_prob(self, x: ArrayInput) -> Float[Array, "..."]:
+        """The log density, in nats, of points of any shape; NaN at NaN."""
+        x = self._points(x)
         return self.standard_log_prob((x - self.loc) / self.scale) - jnp.log(self.scale)
 
-    def cdf(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    def cdf(self, x: ArrayInput) -> Float[Array, "..."]:
         """The share of mass up to x."""
+        x = self._points(x)
         return self.standard_cdf((x - self.loc) / self.scale)
 
-    def quantile(self, level: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The point up to which a share `level` in (0, 1) of the mass lies."""
-        return self.loc + self.scale * self.standard_quantile(level)
+    def quantile(self, level: ArrayInput) -> Float[Array, "..."]:
+        """The point up to which a share `level` in [0, 1] of the mass lies; NaN outside."""
+        level = self._points(level)
+        inside = (level >= 0) & (level <= 1)
+        points = self.standard_quantile(jnp.where(inside, level, 0.5))
+        return nan_unless(inside, self.loc + self.scale * points)
+
+    def _points(self, x: ArrayInput) -> Float[Array, "..."]:
+        """Points in the precision of the law."""
+        return floats(x)[0].astype(self.loc.dtype)
 
     def mean(self) -> Scalar:
         """The mean, shape `()`."""
@@ -61,6 +74,7 @@ class AbstractLocationScale(AbstractDistribution):
         return self.scale**2 * self.standard_moments()[1]
 
     def sample(self, key: PRNGKeyArray, n: int) -> Float[Array, " n"]:
+        n = as_count("n", n, 0)
         tiny = jnp.finfo(self.loc.dtype).tiny  # so that no level is 0, whose quantile is infinite
         levels = jax.random.uniform(key, (n,), self.loc.dtype, minval=tiny)
         return self.quantile(levels)
@@ -131,7 +145,7 @@ class Uniform(AbstractLocationScale):
     scale: Scalar = eqx.field(converter=_number, default=1.0)
 
     def standard_log_prob(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.where((u >= 0) & (u <= 1), jnp.zeros_like(u), -jnp.inf)
+        return jnp.where((u < 0) | (u > 1), -jnp.inf, 0 * u)
 
     def standard_cdf(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.clip(u, 0, 1)
@@ -150,7 +164,7 @@ class Exponential(AbstractLocationScale):
     scale: Scalar = eqx.field(converter=_number, default=1.0)
 
     def standard_log_prob(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.where(u >= 0, -u, -jnp.inf)
+        return jnp.where(u < 0, -jnp.inf, -u)
 
     def standard_cdf(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
         return -jnp.expm1(-jnp.maximum(u, 0))

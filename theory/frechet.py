@@ -1,12 +1,13 @@
-"""The Fréchet distance between two samples, and how far it is from 0 for want of samples."""
+"""The Fréchet distance between two samples, and its bias for samples of finite size."""
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
-from theory._numeric import Scalar
-from theory.transport import wasserstein2_gaussian
+from theory._inputs import ArrayInput, as_count, check_clouds, floats
+from theory._numeric import Scalar, safe_divide
+from theory.bures import bures_squared_of_factors
 
 
 class FrechetDistance(NamedTuple):
@@ -21,39 +22,46 @@ class FrechetDistance(NamedTuple):
     sizes: tuple[int, int]
 
 
-def frechet_distance(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> FrechetDistance:
+def frechet_distance(x: ArrayInput, y: ArrayInput) -> FrechetDistance:
     r"""$W_2^2$ between the Gaussians with the means and covariances of two samples.
 
     $$\|\mu_x-\mu_y\|^2 + \operatorname{tr}\bigl(\Sigma_x + \Sigma_y
       - 2(\Sigma_x^{1/2}\Sigma_y\Sigma_x^{1/2})^{1/2}\bigr)$$
 
-    By singular values and never by the root of a product, which turns complex by rounding: fewer
-    samples than dimensions do no harm. Of Inception features this is the FID.
+    By singular values of products of the centred features and never by the root of a product of
+    covariances, which turns complex by rounding: fewer samples than dimensions do no harm, and the
+    gradient is finite. Of Inception features this is the FID.
 
     **Arguments:**
 
     - `x`, `y`: features, shapes `(n, d)` and `(m, d)`. Covariances are taken with n - 1.
 
-    **Raises:** `ValueError` for fewer than two points, which have no covariance.
+    **Returns:** see `FrechetDistance`; NaN if a feature is.
+
+    **Raises:** `ValueError` for fewer than two points, which have no covariance, or for features of
+    different dimensions.
 
     !!! cite "Source"
 
         Heusel et al. (2017), arXiv:1706.08500, equation 6; Dowson & Landau (1982).
     """
+    x, y = floats(x, y)
+    check_clouds(x=x, y=y)
     if min(len(x), len(y)) < 2:
         raise ValueError(f"a covariance takes at least two points, got {len(x)} and {len(y)}.")
     means = jnp.mean(x, axis=0), jnp.mean(y, axis=0)
-    centred = x - means[0][None, :], y - means[1][None, :]
-    covariances = [values.T @ values / (len(values) - 1) for values in centred]
-    origin = jnp.zeros_like(means[0])
-    covariance_part = wasserstein2_gaussian(origin, covariances[0], origin, covariances[1]) ** 2
+    factors = [
+        (cloud - mean[None, :]) / math.sqrt(len(cloud) - 1)
+        for cloud, mean in zip((x, y), means, strict=True)
+    ]
+    covariance_part = bures_squared_of_factors(*factors)
     mean_part = jnp.sum((means[0] - means[1]) ** 2)
     return FrechetDistance(
         mean_part + covariance_part, mean_part, covariance_part, (len(x), len(y))
     )
 
 
-def frechet_bias(covariance: Float[Array, "d d"], n: int, m: int) -> Scalar:
+def frechet_bias(covariance: ArrayInput, n: int, m: int) -> Scalar:
     r"""The Fréchet distance to be expected between samples of *one* Gaussian, to first order.
 
     $$\Bigl(\tfrac1n + \tfrac1m\Bigr)\operatorname{tr}\Sigma + \tfrac12\Bigl(\tfrac1{n-1} +
@@ -74,8 +82,10 @@ def frechet_bias(covariance: Float[Array, "d d"], n: int, m: int) -> Scalar:
 
         Chong & Forsyth (2020), arXiv:1911.07023, for the bias and its order 1/n.
     """
+    (covariance,) = floats(covariance)
+    n, m = as_count("n", n, 2), as_count("m", m, 2)
     values = jnp.maximum(jnp.linalg.eigvalsh(covariance), 0)
     total = values[:, None] + values[None, :]
-    parallel = values[:, None] * values[None, :] / jnp.where(total > 0, total, 1)
+    parallel = safe_divide(values[:, None] * values[None, :], total)
     bends = 0.5 * (1 / (n - 1) + 1 / (m - 1)) * (jnp.sum(parallel) + 0.5 * jnp.sum(values))
     return (1 / n + 1 / m) * jnp.sum(values) + bends

@@ -7,24 +7,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Estimate, Scalar, mean_estimate, zero_times
+from theory._inputs import ArrayInput, Number, check_same_shape, floats, on_nodes
+from theory._numeric import Estimate, Scalar, joint_error, log_ratio, mean_estimate, zero_times
 from theory.divergences import js_density
 from theory.quadrature import Quadrature
 
 
-def optimal_logit(
-    log_p_data: Float[Array, "..."], log_p_gen: Float[Array, "..."]
-) -> Float[Array, "..."]:
+def optimal_logit(log_p_data: ArrayInput, log_p_gen: ArrayInput) -> Float[Array, "..."]:
     r"""The logit of $D^*$: $\log p_d - \log p_g$, and 0 where neither has mass."""
+    log_p_data, log_p_gen = floats(log_p_data, log_p_gen)
+    check_same_shape(log_p_data=log_p_data, log_p_gen=log_p_gen)
     neither = (log_p_data == -jnp.inf) & (log_p_gen == -jnp.inf)
-    return jnp.where(
-        neither, 0, jnp.where(neither, 0, log_p_data) - jnp.where(neither, 0, log_p_gen)
-    )
+    return log_ratio(log_p_data, log_p_gen, neither)
 
 
-def optimal_discriminator(
-    log_p_data: Float[Array, "..."], log_p_gen: Float[Array, "..."]
-) -> Float[Array, "..."]:
+def optimal_discriminator(log_p_data: ArrayInput, log_p_gen: ArrayInput) -> Float[Array, "..."]:
     r"""$D^*(x) = \dfrac{p_d(x)}{p_d(x) + p_g(x)}$, from log densities of any size.
 
     **Arguments:**
@@ -42,10 +39,7 @@ def optimal_discriminator(
 
 
 def discriminator_value(
-    log_p_data: Float[Array, " k"],
-    log_p_gen: Float[Array, " k"],
-    logits: Float[Array, " k"],
-    weights: Float[Array, " k"],
+    log_p_data: ArrayInput, log_p_gen: ArrayInput, logits: ArrayInput, weights: ArrayInput
 ) -> Scalar:
     r"""$V(D, G) = \int p_d \log D + p_g\log(1 - D)$ for any $D$, in nats.
 
@@ -61,32 +55,34 @@ def discriminator_value(
 
         Goodfellow et al. (2014), arXiv:1406.2661, equations 1 and 3.
     """
+    logits, log_p_data, log_p_gen, weights = floats(logits, log_p_data, log_p_gen, weights)
+    log_p_data, log_p_gen, weights = on_nodes(log_p_data, log_p_gen, weights)
+    check_same_shape(logits=logits, log_p_data=log_p_data)
     on_data = zero_times(weights * jnp.exp(log_p_data), jax.nn.log_sigmoid(logits))
     on_generated = zero_times(weights * jnp.exp(log_p_gen), jax.nn.log_sigmoid(-logits))
     return jnp.sum(on_data) + jnp.sum(on_generated)
 
 
-def discriminator_value_samples(
-    real_logits: Float[Array, " n"], fake_logits: Float[Array, " m"]
-) -> Estimate:
+def discriminator_value_samples(real_logits: ArrayInput, fake_logits: ArrayInput) -> Estimate:
     r"""$V(D, G)$ from a discriminator's logits on samples, in nats, with its standard error."""
+    real_logits, fake_logits = floats(real_logits, fake_logits)
     left, right = (mean_estimate(jax.nn.log_sigmoid(v)) for v in (real_logits, -fake_logits))
-    error = jnp.sqrt(left.standard_error**2 + right.standard_error**2)
-    return Estimate(left.value + right.value, error)
+    return Estimate(left.value + right.value, joint_error(left, right))
 
 
-def value_from_js(js: Float[Array, "..."]) -> Float[Array, "..."]:
+def value_from_js(js: ArrayInput) -> Float[Array, "..."]:
     r"""$-\log 4 + 2\,\mathrm{JS}$: the value at $D^*$ of a pair with that divergence, in nats.
 
     !!! cite "Source"
 
         Goodfellow et al. (2014), arXiv:1406.2661, theorem 1.
     """
+    (js,) = floats(js)
     return 2 * js - jnp.log(4.0)
 
 
 def value_at_optimal_discriminator(
-    log_p_data: Float[Array, " k"], log_p_gen: Float[Array, " k"], weights: Float[Array, " k"]
+    log_p_data: ArrayInput, log_p_gen: ArrayInput, weights: ArrayInput
 ) -> Scalar:
     r"""$C(G) = \max_D V(D, G) = -\log 4 + 2\,\mathrm{JS}(p_d, p_g)$, by quadrature, in nats.
 
@@ -108,8 +104,8 @@ class GeneratorGradients(NamedTuple):
 def generator_gradients(
     log_p_data: Callable[[Scalar], Scalar],
     log_p_latent: Callable[[Scalar], Scalar],
-    shift: Scalar,
-    log_scale: Scalar,
+    shift: Number,
+    log_scale: Number,
     latent: Quadrature,
 ) -> GeneratorGradients:
     r"""Both generator losses' exact gradients for $g(z) = \text{shift} + e^{\text{log scale}} z$.
@@ -134,6 +130,7 @@ def generator_gradients(
         Goodfellow et al. (2014), section 3; Arjovsky & Bottou (2017), arXiv:1701.04862, theorem
         2.5.
     """
+    shift, log_scale = floats(shift, log_scale)
     scale = jnp.exp(log_scale)
     log_p_gen = lambda x: log_p_latent((x - shift) / scale) - log_scale
     points = shift + scale * latent.nodes

@@ -18,8 +18,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Scalar, zero_times
-from theory.gan import GeneratorGradients, generator_gradients
+from theory._inputs import (
+    ArrayInput,
+    check_line,
+    check_not_negative,
+    check_same_shape,
+    floats,
+    on_nodes,
+)
+from theory._numeric import Scalar, safe_divide, zero_times
+from theory.gan import GeneratorGradients, generator_gradients, optimal_logit
 from theory.quadrature import Quadrature
 
 
@@ -51,38 +59,43 @@ def pushforward_log_prob(
     return log_p_latent(z) - jnp.log(jnp.abs(jax.grad(generator)(z)))
 
 
-def pointwise_value(
-    a: Float[Array, "..."], b: Float[Array, "..."], y: Float[Array, "..."]
-) -> Float[Array, "..."]:
+def pointwise_value(a: ArrayInput, b: ArrayInput, y: ArrayInput) -> Float[Array, "..."]:
     r"""$a\log y + b\log(1 - y)$ with $0\log 0 = 0$; strictly concave in $y$ if $a + b > 0$.
 
     **Arguments:** $a, b \ge 0$ and $y \in [0, 1]$, of one shape.
     """
+    a, b, y = floats(a, b, y)
+    check_not_negative(a=a, b=b)
     return zero_times(a, jnp.log(y)) + zero_times(b, jnp.log1p(-y))
 
 
-def pointwise_maximiser(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
+def pointwise_maximiser(a: ArrayInput, b: ArrayInput) -> Float[Array, "..."]:
     r"""$\arg\max_y a\log y + b\log(1-y) = a/(a+b)$; $\tfrac12$, as good as any, if both are 0."""
-    total = a + b
-    return jnp.where(total > 0, a / jnp.where(total > 0, total, 1), 0.5)
+    a, b = floats(a, b)
+    check_not_negative(a=a, b=b)
+    return safe_divide(a, a + b, otherwise=0.5)
 
 
-def pointwise_curvature(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
-    r"""The second derivative there, $-(a+b)^3/(ab)$: negative, so that it is a maximum.
+def pointwise_curvature(a: ArrayInput, b: ArrayInput) -> Float[Array, "..."]:
+    r"""The second derivative at the maximiser, $-(a+b)^3/(ab)$: negative, so that it is a maximum.
 
-    $-\infty$ where only one of the two is 0: the maximum is then at an end of $[0, 1]$.
+    Where one of the two is 0 the maximum is at an end of $[0, 1]$, and only the other term bends:
+    $-a$ at $y = 1$ for $b = 0$, $-b$ at $y = 0$ for $a = 0$, and 0 if both are 0. It is not the
+    limit of the formula, which is $-\infty$.
     """
+    a, b = floats(a, b)
     share = pointwise_maximiser(a, b)
-    total = a + b
-    return jnp.where(total > 0, -total / (share * (1 - share)), 0.0)
+    inside = (a != 0) & (b != 0)
+    spread = jnp.where(inside, share * (1 - share), 1)
+    return -(a + b) / spread
 
 
 def first_variation(
-    log_p_data: Float[Array, " k"],
-    log_p_gen: Float[Array, " k"],
-    discriminator: Float[Array, " k"],
-    direction: Float[Array, " k"],
-    weights: Float[Array, " k"],
+    log_p_data: ArrayInput,
+    log_p_gen: ArrayInput,
+    discriminator: ArrayInput,
+    direction: ArrayInput,
+    weights: ArrayInput,
 ) -> Scalar:
     r"""$\frac{d}{dt}V(D + t\eta, G)\big|_0 = \int\left(\frac{p_d}{D} - \frac{p_g}{1-D}\right)\eta$.
 
@@ -94,37 +107,54 @@ def first_variation(
     - `discriminator`: values of $D$ at the nodes, in $(0, 1)$.
     - `direction`: values of $\eta$. `weights`: of the nodes.
     """
-    slope = jnp.exp(log_p_data) / discriminator - jnp.exp(log_p_gen) / (1 - discriminator)
-    return jnp.sum(weights * slope * direction)
+    p_data, p_gen, d, eta, weights = _densities_and_direction(
+        log_p_data, log_p_gen, discriminator, direction, weights
+    )
+    return jnp.sum(weights * (p_data / d - p_gen / (1 - d)) * eta)
+
+
+def _densities_and_direction(
+    log_p_data: ArrayInput,
+    log_p_gen: ArrayInput,
+    discriminator: ArrayInput,
+    direction: ArrayInput,
+    weights: ArrayInput,
+) -> list[Float[Array, " k"]]:
+    arrays = floats(log_p_data, log_p_gen, discriminator, direction, weights)
+    names = ("log_p_data", "log_p_gen", "discriminator", "direction", "weights")
+    check_same_shape(**dict(zip(names, arrays, strict=True)))
+    return [jnp.exp(arrays[0]), jnp.exp(arrays[1]), *arrays[2:]]
 
 
 def second_variation(
-    log_p_data: Float[Array, " k"],
-    log_p_gen: Float[Array, " k"],
-    discriminator: Float[Array, " k"],
-    direction: Float[Array, " k"],
-    weights: Float[Array, " k"],
+    log_p_data: ArrayInput,
+    log_p_gen: ArrayInput,
+    discriminator: ArrayInput,
+    direction: ArrayInput,
+    weights: ArrayInput,
 ) -> Scalar:
     r"""$-\int\left(\frac{p_d}{D^2} + \frac{p_g}{(1-D)^2}\right)\eta^2$: negative at every $D$.
 
     At $D^*$ the bracket is $(p_d+p_g)^3/(p_d p_g)$. The arguments are those of `first_variation`.
     """
-    bend = jnp.exp(log_p_data) / discriminator**2 + jnp.exp(log_p_gen) / (1 - discriminator) ** 2
-    return -jnp.sum(weights * bend * direction**2)
+    p_data, p_gen, d, eta, weights = _densities_and_direction(
+        log_p_data, log_p_gen, discriminator, direction, weights
+    )
+    return -jnp.sum(weights * (p_data / d**2 + p_gen / (1 - d) ** 2) * eta**2)
 
 
 def value_gap(
-    log_p_data: Float[Array, " k"],
-    log_p_gen: Float[Array, " k"],
-    logits: Float[Array, " k"],
-    weights: Float[Array, " k"],
+    log_p_data: ArrayInput, log_p_gen: ArrayInput, logits: ArrayInput, weights: ArrayInput
 ) -> Scalar:
     r"""$C(G) - V(D, G) = \int (p_d+p_g)\,\mathrm{KL}(\mathrm{Bern}(D^*)\|\mathrm{Bern}(D))$.
 
     What a discriminator loses against the best one, in nats: never negative, and 0 only if
     $D = D^*$ wherever there is mass. The arguments are those of `discriminator_value`.
     """
-    best = log_p_data - log_p_gen
+    logits, log_p_data, log_p_gen, weights = floats(logits, log_p_data, log_p_gen, weights)
+    log_p_data, log_p_gen, weights = on_nodes(log_p_data, log_p_gen, weights)
+    check_same_shape(logits=logits, log_p_data=log_p_data)
+    best = optimal_logit(log_p_data, log_p_gen)
     on_data = jax.nn.log_sigmoid(best) - jax.nn.log_sigmoid(logits)
     on_generated = jax.nn.log_sigmoid(-best) - jax.nn.log_sigmoid(-logits)
     gap = zero_times(jnp.exp(log_p_data), on_data) + zero_times(jnp.exp(log_p_gen), on_generated)
@@ -134,7 +164,7 @@ def value_gap(
 def saturation_curve(
     log_p_data: Callable[[Scalar], Scalar],
     log_p_latent: Callable[[Scalar], Scalar],
-    shifts: Float[Array, " n"],
+    shifts: ArrayInput,
     latent: Quadrature,
 ) -> GeneratorGradients:
     r"""Both generator gradients in the shift of $g(z) = \text{shift} + z$, as curves.
@@ -148,16 +178,19 @@ def saturation_curve(
 
     **Returns:** `minimax` and `non_saturating`, each of shape `(n,)`.
     """
+    (shifts,) = floats(shifts)
+    check_line("shifts", shifts)
     at = lambda s: generator_gradients(log_p_data, log_p_latent, s, jnp.zeros_like(s), latent)
     curves = jax.vmap(at)(shifts)
     return GeneratorGradients(curves.minimax[:, 0], curves.non_saturating[:, 0])
 
 
-def saturation_bound(shift: Float[Array, "..."]) -> Float[Array, "..."]:
+def saturation_bound(shift: ArrayInput) -> Float[Array, "..."]:
     r"""$\tfrac12|\theta|e^{-\theta^2/8}$: a bound of the minimax gradient between unit normals.
 
     With $a = \log p_d - \log p_g$ the gradient's size is $|\theta|\,\mathbb{E}_{p_g}\sigma(a)$,
     and $\sigma(a) \le \tfrac12 e^{a/2}$, whose mean under $p_g$ is half of
     $\int\sqrt{p_d p_g} = e^{-\theta^2/8}$.
     """
+    (shift,) = floats(shift)
     return 0.5 * jnp.abs(shift) * jnp.exp(-(shift**2) / 8)

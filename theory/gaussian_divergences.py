@@ -8,14 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from theory._numeric import Scalar
+from theory._inputs import ArrayInput, gaussians
+from theory._numeric import Scalar, all_numbers, nan_unless
 
 
 def squared_hellinger_gaussian(
-    mean_p: Float[Array, " d"],
-    cov_p: Float[Array, "d d"],
-    mean_q: Float[Array, " d"],
-    cov_q: Float[Array, "d d"],
+    mean_p: ArrayInput, cov_p: ArrayInput, mean_q: ArrayInput, cov_q: ArrayInput
 ) -> Scalar:
     r"""$H^2 = 1 - \int\sqrt{pq}$ between two Gaussians.
 
@@ -32,13 +30,13 @@ def squared_hellinger_gaussian(
 
         Pardo (2006), Statistical Inference Based on Divergence Measures, section 1.2.
     """
+    mean_p, cov_p, mean_q, cov_q = gaussians(mean_p, cov_p, mean_q, cov_q)
     excess, gap = _whitened(0.5 * (cov_p - cov_q), mean_p - mean_q, 0.5 * (cov_p + cov_q))
     # In coordinates in which the mean covariance is I, that of p is I + E and that of q I - E.
     shared = _inside_unit(excess)
     log_product = _log_det_product(jnp.where(shared, excess, 0))
     exponent = 0.25 * jnp.where(shared, log_product, -jnp.inf) - 0.125 * jnp.sum(gap**2)
-    nothing_missing = jnp.all(jnp.isfinite(excess))
-    return jnp.where(nothing_missing, -jnp.expm1(exponent), jnp.nan)
+    return nan_unless(jnp.all(jnp.isfinite(excess)), -jnp.expm1(exponent))
 
 
 def _whitened(matrix, vector, cov):
@@ -62,10 +60,7 @@ def _log_det_product(excess: Float[Array, "d d"]) -> Scalar:
 
 
 def chi2_gaussian(
-    mean_p: Float[Array, " d"],
-    cov_p: Float[Array, "d d"],
-    mean_q: Float[Array, " d"],
-    cov_q: Float[Array, "d d"],
+    mean_p: ArrayInput, cov_p: ArrayInput, mean_q: ArrayInput, cov_q: ArrayInput
 ) -> Scalar:
     r"""Pearson's $\chi^2(p\|q) = \int (p-q)^2/q$ between two Gaussians.
 
@@ -78,12 +73,14 @@ def chi2_gaussian(
     **Arguments:** means of shape `(d,)`; covariances of shape `(d, d)`, that of $q$ positive
     definite, that of $p$ positive semidefinite.
 
-    **Returns:** shape `()`; infinite where the integral is.
+    **Returns:** shape `()`; infinite where the integral is, NaN where that of $q$ is not positive
+    definite.
 
     !!! cite "Source"
 
         Nielsen & Nock (2014), IEEE Signal Processing Letters 21(1), for exponential families.
     """
+    mean_p, cov_p, mean_q, cov_q = gaussians(mean_p, cov_p, mean_q, cov_q)
     excess, gap = _whitened(cov_p - cov_q, mean_p - mean_q, cov_q)
     finite = _inside_unit(excess)
     safe = jnp.where(finite, excess, 0)
@@ -91,4 +88,5 @@ def chi2_gaussian(
     root = jnp.linalg.cholesky(jnp.eye(len(safe), dtype=safe.dtype) - safe)
     distance = jnp.sum(jax.scipy.linalg.solve_triangular(root, gap, lower=True) ** 2)
     exponent = distance - 0.5 * _log_det_product(safe)
-    return jnp.where(finite, jnp.expm1(exponent), jnp.inf)
+    known = jnp.all(jnp.isfinite(excess)) & all_numbers(gap)
+    return nan_unless(known, jnp.where(finite, jnp.expm1(exponent), jnp.inf))

@@ -7,34 +7,53 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Estimate, Number, Scalar
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    as_count,
+    as_number,
+    check_clouds,
+    check_positive,
+    check_same_shape,
+    floats,
+    gaussians,
+)
+from theory._numeric import Estimate, Scalar, safe_sqrt
 
 Kernel: TypeAlias = Callable[[Float[Array, " d"], Float[Array, " d"]], Scalar]
 
 
-def polynomial_kernel(x: Float[Array, " d"], y: Float[Array, " d"], degree: int = 3) -> Scalar:
+def polynomial_kernel(x: ArrayInput, y: ArrayInput, degree: int = 3) -> Scalar:
     r"""$(x^\top y/d + 1)^3$: the kernel of the KID, which sees moments up to the third.
 
     !!! cite "Source"
 
         Bińkowski et al. (2018), arXiv:1801.01401, section 3.
     """
-    return (jnp.dot(x, y) / x.size + 1) ** degree
+    x, y = floats(x, y)
+    check_same_shape(x=x, y=y)
+    return (jnp.dot(x, y) / x.size + 1) ** as_count("degree", degree)
 
 
 def gaussian_kernel(bandwidth: Number) -> Kernel:
-    r"""$k(x, y) = e^{-\|x - y\|^2/2h^2}$, which sees everything, at the scale $h$."""
-    return lambda x, y: jnp.exp(-0.5 * jnp.sum((x - y) ** 2) / bandwidth**2)
+    r"""$k(x, y) = e^{-\|x - y\|^2/2h^2}$, characteristic, at the scale $h > 0$."""
+    check_positive(bandwidth=bandwidth)
+
+    def kernel(x: ArrayInput, y: ArrayInput) -> Scalar:
+        x, y, width = floats(x, y, bandwidth)
+        check_same_shape(x=x, y=y)
+        return jnp.exp(-0.5 * jnp.sum(((x - y) / width) ** 2))
+
+    return kernel
 
 
-def mmd2_unbiased(
-    x: Float[Array, "n d"], y: Float[Array, "m d"], kernel: Kernel = polynomial_kernel
-) -> Estimate:
+def mmd2_unbiased(x: ArrayInput, y: ArrayInput, kernel: Kernel = polynomial_kernel) -> Estimate:
     r"""$\mathrm{MMD}^2 = \mathbb{E}k(x,x') + \mathbb{E}k(y,y') - 2\mathbb{E}k(x,y)$ from samples.
 
     Pairs of a point with itself are left out, so that the mean is right for every size, and 0 for
     equal laws: about half of those estimates are negative. With `polynomial_kernel` on Inception
-    features this is the KID. Works under jit and grad; memory is linear in the sizes.
+    features this is the KID. Works under jit and grad; memory is linear in the sizes in both, as
+    the gradient computes the kernel's values again.
 
     **Arguments:**
 
@@ -52,6 +71,8 @@ def mmd2_unbiased(
         Gretton et al. (2012), JMLR 13, lemma 6; Efron & Stein (1981), Annals of Statistics 9(3),
         for the sign of the jackknife's bias.
     """
+    x, y = floats(x, y)
+    check_clouds(x=x, y=y)
     n, m = len(x), len(y)
     if min(n, m) < 2:
         raise ValueError(f"an unbiased estimate takes at least two points, got {n} and {m}.")
@@ -69,20 +90,16 @@ def mmd2_unbiased(
     without_x = combined(sum_x - 2 * within_x, sum_y, across - across_x, n - 1, m)
     without_y = combined(sum_x, sum_y - 2 * within_y, across - across_y, n, m - 1)
     variance = (n - 1) * jnp.var(without_x) + (m - 1) * jnp.var(without_y)
-    return Estimate(value, jnp.sqrt(variance))
+    return Estimate(value, safe_sqrt(variance))
 
 
 def _row_sums(kernel: Kernel, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, " n"]:
     row = lambda u: jnp.sum(jax.vmap(lambda v: kernel(u, v))(y))
-    return jax.lax.map(row, x, batch_size=min(256, len(x)))
+    return jax.lax.map(jax.checkpoint(row), x, batch_size=min(256, len(x)))
 
 
 def mmd2_gaussian(
-    mean_p: Float[Array, " d"],
-    cov_p: Float[Array, "d d"],
-    mean_q: Float[Array, " d"],
-    cov_q: Float[Array, "d d"],
-    bandwidth: Number,
+    mean_p: ArrayInput, cov_p: ArrayInput, mean_q: ArrayInput, cov_q: ArrayInput, bandwidth: Number
 ) -> Scalar:
     r"""$\mathrm{MMD}^2$ between two Gaussians with the Gaussian kernel, from
 
@@ -98,10 +115,13 @@ def mmd2_gaussian(
 
         Muandet et al. (2017), arXiv:1605.09522, table 3.1.
     """
+    mean_p, cov_p, mean_q, cov_q = gaussians(mean_p, cov_p, mean_q, cov_q)
+    check_positive(bandwidth=bandwidth)
+    width = as_number(bandwidth, mean_p.dtype)
 
     def mean_kernel(gap, cov):
-        root = jnp.linalg.cholesky(jnp.eye(gap.size, dtype=cov.dtype) + cov / bandwidth**2)
-        white = jax.scipy.linalg.solve_triangular(root, gap / bandwidth, lower=True)
+        root = jnp.linalg.cholesky(jnp.eye(gap.size, dtype=cov.dtype) + cov / width**2)
+        white = jax.scipy.linalg.solve_triangular(root, gap / width, lower=True)
         return jnp.exp(-0.5 * jnp.sum(white**2) - jnp.sum(jnp.log(jnp.diagonal(root))))
 
     nowhere = jnp.zeros_like(mean_p)

@@ -9,7 +9,16 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Number, Scalar
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    as_number,
+    check_line,
+    check_not_negative,
+    check_positive,
+    floats,
+)
+from theory._numeric import Scalar, safe_norm
 
 
 class LinearCritic(NamedTuple):
@@ -28,23 +37,28 @@ class LinearCritic(NamedTuple):
 
 def _unit(delta: Float[Array, " d"]) -> tuple[Float[Array, " d"], Scalar]:
     """Direction and length; the first axis for a vector of length 0."""
-    square = jnp.sum(delta**2)
-    length = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+    length = safe_norm(delta, axis=0)
     axis = jnp.zeros_like(delta).at[0].set(1.0)
-    return jnp.where(square > 0, delta / jnp.where(square > 0, length, 1), axis), length
+    return jnp.where(length == 0, axis, delta / jnp.where(length == 0, 1, length)), length
 
 
-def lipschitz_linear_critic(delta: Float[Array, " d"]) -> LinearCritic:
+def _difference(delta: ArrayInput) -> Float[Array, " d"]:
+    (delta,) = floats(delta)
+    check_line("delta", delta)
+    return delta
+
+
+def lipschitz_linear_critic(delta: ArrayInput) -> LinearCritic:
     r"""The best with $\|w\| \le 1$: $w^* = \delta/\|\delta\|$, with the estimate $\|\delta\|$.
 
     For two laws that are shifts of each other this is $W_1$ itself. If $\delta = 0$ every unit
     vector is as good; the first axis is given.
     """
-    direction, length = _unit(delta)
-    return LinearCritic(direction, jnp.ones_like(length), length, length)
+    direction, length = _unit(_difference(delta))
+    return LinearCritic(direction, safe_norm(direction, axis=0), length, length)
 
 
-def clipped_linear_critic(delta: Float[Array, " d"], clip: Number) -> LinearCritic:
+def clipped_linear_critic(delta: ArrayInput, clip: Number) -> LinearCritic:
     r"""The best with $\|w\|_\infty \le c$: $w^* = c\operatorname{sign}\delta$: all at the bound.
 
     The estimate is $c\|\delta\|_1$: between $c\|\delta\|$ and $c\sqrt d\|\delta\|$, it depends on
@@ -59,13 +73,16 @@ def clipped_linear_critic(delta: Float[Array, " d"], clip: Number) -> LinearCrit
 
         Gulrajani et al. (2017), arXiv:1704.00028, section 3, for weights pushed to the bounds.
     """
-    weights = clip * jnp.sign(delta)
-    estimate = clip * jnp.sum(jnp.abs(delta))
-    return LinearCritic(weights, jnp.sqrt(jnp.sum(weights**2)), estimate, estimate)
+    delta = _difference(delta)
+    check_positive(clip=clip)
+    bound = as_number(clip, delta.dtype)
+    weights = bound * jnp.sign(delta)
+    estimate = bound * jnp.sum(jnp.abs(delta))
+    return LinearCritic(weights, safe_norm(weights, axis=0), estimate, estimate)
 
 
 def penalised_linear_critic(
-    delta: Float[Array, " d"], penalty_weight: Number, target: Number = 1.0
+    delta: ArrayInput, penalty_weight: Number, target: Number = 1.0
 ) -> LinearCritic:
     r"""The maximum of $w^\top\delta - \lambda(\|w\| - g_0)^2$.
 
@@ -84,9 +101,13 @@ def penalised_linear_critic(
 
         Gulrajani et al. (2017), arXiv:1704.00028, equation 3, maximised over linear critics.
     """
+    delta = _difference(delta)
+    check_positive(penalty_weight=penalty_weight)
+    check_not_negative(target=target)
+    weight, wanted = as_number(penalty_weight, delta.dtype), as_number(target, delta.dtype)
     direction, length = _unit(delta)
-    excess = length / (2 * penalty_weight)
-    slope = target + excess
+    excess = length / (2 * weight)
+    slope = wanted + excess
     return LinearCritic(
-        slope * direction, slope, slope * length, slope * length - penalty_weight * excess**2
+        slope * direction, slope, slope * length, slope * length - weight * excess**2
     )

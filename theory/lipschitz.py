@@ -14,7 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory._numeric import Scalar
+from theory._inputs import (
+    ArrayInput,
+    as_count,
+    check_line,
+    check_not_negative,
+    check_same,
+    check_same_shape,
+    floats,
+)
+from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide, safe_norm, safe_sqrt
 
 
 class PowerIteration(NamedTuple):
@@ -28,14 +37,15 @@ class PowerIteration(NamedTuple):
     vector: Float[Array, "..."]
 
 
-def dense_norm(weight: Float[Array, "out in"]) -> Scalar:
+def dense_norm(weight: ArrayInput) -> Scalar:
     r"""$\|W\|_2$: the largest singular value, the Lipschitz constant of $x \mapsto Wx + b$."""
+    (weight,) = floats(weight)
+    if weight.ndim != 2 or weight.size == 0:
+        raise ValueError(f"a weight must be a matrix (out, in), got shape {weight.shape}.")
     return jnp.linalg.norm(weight, ord=2)
 
 
-def circular_convolution_norm(
-    kernel: Float[Array, "out in *window"], size: Sequence[int], stride: int = 1
-) -> Scalar:
+def circular_convolution_norm(kernel: ArrayInput, size: Sequence[int], stride: int = 1) -> Scalar:
     r"""The exact norm of a convolution with circular padding, from the Fourier transform.
 
     The transform turns it into one matrix $\hat K(\omega)$ of shape `(out, in)` for each frequency,
@@ -57,6 +67,9 @@ def circular_convolution_norm(
 
         Sedghi, Gupta & Long (2019), arXiv:1805.10408, theorem 6.
     """
+    (kernel,) = floats(kernel)
+    stride = as_count("stride", stride)
+    size = tuple(as_count("size", n) for n in size)
     window, d = kernel.shape[2:], len(size)
     if len(window) != d or any(w > n for w, n in zip(window, size, strict=True)):
         raise ValueError(f"a window of {window} does not fit into images of {tuple(size)}.")
@@ -73,7 +86,7 @@ def circular_convolution_norm(
 
 def power_iteration(
     linear: Callable[[Float[Array, "..."]], Float[Array, "..."]],
-    start: Float[Array, "..."],
+    start: ArrayInput,
     iterations: int,
 ) -> PowerIteration:
     r"""$v \leftarrow A^\top Av/\|\cdot\|$ for a linear map given as a function, and $\|Av\|$.
@@ -88,36 +101,42 @@ def power_iteration(
 
         Golub & Van Loan (2013), Matrix Computations, section 8.2.1, for $A^\top A$.
     """
+    (start,) = floats(start)
+    iterations = as_count("iterations", iterations, 0)
     transpose = jax.linear_transpose(linear, start)
-    size = lambda v: jnp.sqrt(jnp.sum(v**2))
+    size = lambda v: safe_norm(v.ravel(), axis=0)
     first = start / size(start)
 
     def iterate(v, _):
         (w,) = transpose(linear(v))
         length = size(w)
-        new = jnp.where(length > 0, w / jnp.where(length > 0, length, 1), v)
+        new = jnp.where(length == 0, v, w / jnp.where(length == 0, 1, length))
         return new, size(linear(new))
 
     vector, values = jax.lax.scan(iterate, first, None, length=iterations)
     return PowerIteration(jnp.concatenate([size(linear(first))[None], values]), vector)
 
 
-def power_iteration_rate(singular_values: Float[Array, " k"]) -> Scalar:
+def power_iteration_rate(singular_values: ArrayInput) -> Scalar:
     r"""$(\sigma_2/\sigma_1)^2$, by which an iteration shrinks $\tan\angle(v, v_1)$.
 
     The error of the *value* is of second order in that angle, and so shrinks by its square. 1 if
     the largest two are equal: the value converges then all the same. 0 for a single one.
     """
+    (singular_values,) = floats(singular_values)
+    check_line("singular_values", singular_values)
+    check_not_negative(singular_values=singular_values)
     if singular_values.size < 2:
-        return jnp.zeros((), singular_values.dtype)
+        return nan_unless(all_numbers(singular_values), jnp.zeros((), singular_values.dtype))
     largest, second = jax.lax.top_k(singular_values, 2)[0]
-    return jnp.where(largest > 0, second / jnp.where(largest > 0, largest, 1), 1.0) ** 2
+    rate = safe_divide(second, largest, otherwise=1.0) ** 2
+    return nan_unless(all_numbers(singular_values), rate)
 
 
 def power_iteration_value(
-    singular_values: Float[Array, " k"], coefficients: Float[Array, " k"], iterations: int
+    singular_values: ArrayInput, coefficients: ArrayInput, iterations: int
 ) -> Scalar:
-    r"""What power iteration says after $t$ iterations, in closed form:
+    r"""The estimate of power iteration after $t$ iterations, in closed form:
     $\sqrt{\sum_i c_i^2\sigma_i^{4t+2} / \sum_i c_i^2\sigma_i^{4t}}$.
 
     **Arguments:**
@@ -125,13 +144,18 @@ def power_iteration_value(
     - `singular_values`: $\sigma$, shape `(k,)`, one of them positive.
     - `coefficients`: $c$, the start in the basis of right singular vectors, shape `(k,)`.
     """
-    ratios = singular_values / jnp.max(singular_values)
-    weights = coefficients**2 * ratios ** (4 * iterations)
-    return jnp.sqrt(jnp.sum(weights * singular_values**2) / jnp.sum(weights))
+    singular_values, coefficients = floats(singular_values, coefficients)
+    check_line("singular_values", singular_values)
+    check_same_shape(singular_values=singular_values, coefficients=coefficients)
+    check_not_negative(singular_values=singular_values)
+    largest = jnp.max(singular_values)
+    ratios = safe_divide(singular_values, largest)
+    weights = coefficients**2 * ratios ** (4 * as_count("iterations", iterations, 0))
+    return largest * safe_sqrt(jnp.sum(weights * ratios**2) / jnp.sum(weights))
 
 
 def network_upper_bound(
-    weights: Sequence[Float[Array, "_ _"]], slopes: Sequence[float] | None = None
+    weights: Sequence[ArrayInput], slopes: Sequence[float | int] | None = None
 ) -> Scalar:
     r"""An upper bound for dense layers with activations between them: the smaller of two.
 
@@ -153,6 +177,9 @@ def network_upper_bound(
         Szegedy et al. (2014), arXiv:1312.6199, section 4.3; Combettes & Pesquet (2020),
         arXiv:1903.01014, section 5, for matrices of absolute values.
     """
+    weights = floats(*weights)
+    if not weights:
+        raise ValueError("a network has at least one layer, got no weights.")
     if slopes is not None and len(slopes) != len(weights) - 1:
         raise ValueError(f"{len(weights)} layers have {len(weights) - 1} activations between them.")
     product, positive = dense_norm(weights[0]), jnp.abs(weights[0])
@@ -162,23 +189,26 @@ def network_upper_bound(
     return scale * jnp.minimum(product, dense_norm(positive))
 
 
-def quotient_lower_bound(values: Float[Array, "n *out"], points: Float[Array, "n *in"]) -> Scalar:
+def quotient_lower_bound(values: ArrayInput, points: ArrayInput) -> Scalar:
     r"""$\max_{i,j}\|f(x_i) - f(x_j)\|/\|x_i - x_j\|$: the steepest chord between given points.
 
     Needs values only, no derivative. Points that coincide are passed over; 0 if all do.
 
     **Arguments:** `values`: $f$ at the points, shape `(n, *out)`. `points`: shape `(n, *in)`.
     """
-    gap = lambda v: jnp.sum((v[:, None, :] - v[None, :, :]) ** 2, axis=2)
-    rises, runs = gap(values.reshape(len(values), -1)), gap(points.reshape(len(points), -1))
-    squares = jnp.where(runs > 0, rises / jnp.where(runs > 0, runs, 1), 0)
-    return jnp.sqrt(jnp.max(squares))
+    values, points = floats(values, points)
+    if values.ndim == 0 or points.ndim == 0 or len(points) == 0:
+        raise ValueError("values and points must have the shapes (n, *out) and (n, *in), n >= 1.")
+    check_same("the number of points", values=len(values), points=len(points))
+    flat = lambda v: v.reshape(len(v), -1)
+    gap = lambda v: safe_norm(v[:, None, :] - v[None, :, :], axis=2)
+    return jnp.max(safe_divide(gap(flat(values)), gap(flat(points))))
 
 
 def local_lower_bound(
     function: Callable[[Float[Array, "..."]], Float[Array, "..."]],
-    points: Float[Array, "n *shape"],
-    starts: Float[Array, "n *shape"],
+    points: ArrayInput,
+    starts: ArrayInput,
     iterations: int = 20,
 ) -> Float[Array, " n"]:
     r"""$\|Df(x_i)\|_2$ from below by power iteration with products only, for any network's size.
@@ -190,6 +220,8 @@ def local_lower_bound(
 
     **Returns:** shape `(n,)`; their maximum is a lower bound of the Lipschitz constant.
     """
+    points, starts = floats(points, starts)
+    check_same_shape(points=points, starts=starts)
 
     def at(point, start):
         push = lambda v: jax.jvp(function, (point,), (v,))[1]

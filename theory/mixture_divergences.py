@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from theory._inputs import as_count
 from theory._numeric import Scalar
 from theory.distributions import GaussianMixture
 from theory.f_divergences import FDivergence, f_divergence_density
@@ -48,6 +49,7 @@ def mixture_quadrature(
         Narrow components that are tilted against the axes are met by few nodes: the error of
         `mixture_divergence` will say so.
     """
+    order = as_count("order", order)
     sizes = {law.means.shape[1] for law in laws}
     if sizes not in ({1}, {2}):
         raise ValueError(f"quadrature is for mixtures of one dimension, 1 or 2, got {sizes}.")

@@ -4,9 +4,20 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
-from theory._numeric import Number, Scalar, log_or_minus_inf, zero_times
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    as_count,
+    as_number,
+    check_clouds,
+    check_not_negative,
+    check_positive,
+    floats,
+)
+from theory._numeric import Scalar, log_or_minus_inf, zero_times
+from theory.transport import shares
 
 
 class ModeCoverage(NamedTuple):
@@ -25,11 +36,11 @@ class ModeCoverage(NamedTuple):
 
 
 def mode_coverage(
-    samples: Float[Array, "n d"],
-    means: Float[Array, "k d"],
+    samples: ArrayInput,
+    means: ArrayInput,
     std: Number,
     threshold: Number = 3.0,
-    weights: Float[Array, " k"] | None = None,
+    weights: ArrayInput | None = None,
 ) -> ModeCoverage:
     """The protocol of PacGAN for mixtures of isotropic Gaussians.
 
@@ -38,32 +49,45 @@ def mode_coverage(
     **Arguments:**
 
     - `samples`: shape `(n, d)`. `means`: of the modes, shape `(k, d)`. `std`: of every mode.
-    - `weights`: of the modes, not negative, normalised here; equal if left out.
+    - `weights`: of the modes, not negative, normalised here; equal by default.
 
-    **Returns:** see `ModeCoverage`. The true law itself has not 1 but `high_quality_share`.
+    **Returns:** see `ModeCoverage`; a sample that is NaN or infinite is not of high quality. The
+    true law itself has not 1 but `high_quality_share`.
+
+    **Raises:** `ValueError` for empty samples, other dimensions, wrong weights, or a deviation that
+    is not positive.
 
     !!! cite "Source"
 
         Lin et al. (2018), arXiv:1712.04086, section 4.1; Srivastava et al. (2017),
         arXiv:1705.07761, section 4.1, for the first two.
     """
-    squares = jnp.sum((samples[:, None, :] - means[None, :, :]) ** 2, axis=2)
+    samples, means, std = floats(samples, means, std)
+    check_clouds(samples=samples, means=means)
+    check_positive(std=std, threshold=threshold)
+    squares = jnp.sum(((samples[:, None, :] - means[None, :, :]) / std) ** 2, axis=2)
     nearest = jnp.argmin(squares, axis=1)
-    good = jnp.min(squares, axis=1) <= (threshold * std) ** 2
+    good = jnp.min(squares, axis=1) <= as_number(threshold, squares.dtype) ** 2
     counts = jnp.zeros(len(means), jnp.int32).at[nearest].add(good.astype(jnp.int32))
     return _coverage(counts, jnp.mean(good.astype(samples.dtype)), weights)
 
 
 def occupancy(
-    labels: Int[Array, " n"], num_modes: int, weights: Float[Array, " k"] | None = None
+    labels: ArrayInput, num_modes: int, weights: ArrayInput | None = None
 ) -> ModeCoverage:
     """The same from labels that a classifier gave, as for stacked MNIST's thousand modes.
 
     **Arguments:**
 
     - `labels`: shape `(n,)`; those outside 0, ..., `num_modes` - 1 count as of no quality.
-    - `weights`: of the modes, shape `(num_modes,)`; equal if left out.
+    - `weights`: of the modes, shape `(num_modes,)`; equal by default.
+
+    **Raises:** `ValueError` for labels that are no whole numbers, or of another shape.
     """
+    labels, num_modes = jnp.asarray(labels), as_count("num_modes", num_modes)
+    if labels.ndim != 1 or labels.size == 0 or not jnp.issubdtype(labels.dtype, jnp.integer):
+        got = f"{labels.dtype} of shape {labels.shape}"
+        raise ValueError(f"labels must be whole numbers of shape (n,), got {got}.")
     good = (labels >= 0) & (labels < num_modes)
     counts = jnp.zeros(num_modes, jnp.int32)
     counts = counts.at[jnp.where(good, labels, 0)].add(good.astype(jnp.int32))
@@ -71,12 +95,12 @@ def occupancy(
 
 
 def _coverage(
-    counts: Int[Array, " k"], high_quality: Scalar, weights: Float[Array, " k"] | None
+    counts: Int[Array, " k"], high_quality: Scalar, weights: ArrayInput | None
 ) -> ModeCoverage:
     dtype, total = high_quality.dtype, jnp.sum(counts)
-    shares = jnp.ones(len(counts), dtype) if weights is None else weights.astype(dtype)
+    expected = shares("weights", weights, counts.astype(dtype))
     share = counts.astype(dtype) / jnp.maximum(total, 1).astype(dtype)
-    log_ratio = log_or_minus_inf(share) - log_or_minus_inf(shares / jnp.sum(shares))
+    log_ratio = log_or_minus_inf(share) - log_or_minus_inf(expected)
     reverse_kl = jnp.where(total > 0, jnp.sum(zero_times(share, log_ratio)), jnp.nan)
     captured = jnp.sum((counts > 0).astype(jnp.int32))
     return ModeCoverage(captured, high_quality, reverse_kl, counts)
@@ -88,5 +112,6 @@ def high_quality_share(d: int, threshold: Number = 3.0) -> Scalar:
     $1 - e^{-t^2/2}$ in the plane: 98.889 % at 3. A sample with more is too narrow. Modes so close
     that another one's samples come within reach have more.
     """
-    half = jnp.asarray(threshold, float) ** 2 / 2
-    return jax.scipy.special.gammainc(jnp.asarray(d / 2, float), half)
+    check_not_negative(threshold=threshold)
+    shape, threshold = floats(as_count("d", d) / 2, threshold)
+    return jax.scipy.special.gammainc(shape, threshold**2 / 2)

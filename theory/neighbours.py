@@ -2,16 +2,15 @@
 
 import functools
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
-from theory._numeric import Estimate, Scalar, mean_estimate
-
-_ROWS = 256
+from theory._inputs import ArrayInput, as_count, check_clouds, floats
+from theory._numeric import Estimate, Scalar, all_numbers, mean_estimate, nan_unless, safe_divide
+from theory.neighbour_search import Pairs, in_blocks, k_nearest, nearest_neighbours, typical_unit
 
 
 class PRDC(NamedTuple):
@@ -31,96 +30,54 @@ class PRDC(NamedTuple):
     coverage: Scalar
 
 
-def prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int = 5) -> PRDC:
-    """Precision, recall, density and coverage of a sample, exactly.
+def prdc(real: ArrayInput, fake: ArrayInput, k: int = 5) -> PRDC:
+    """Precision, recall, density and coverage of a sample.
+
+    Every pair is decided by the differences of its own coordinates, so that neither the distance
+    from the origin nor far points change the numbers of the others. Works under jit and vmap.
 
     **Arguments:**
 
     - `real`, `fake`: shapes `(n, d)` and `(m, d)`; memory is linear in both, time in their product.
-    - `k`: which neighbour; below both sizes. A point with k copies of itself has an empty ball. The
-      time grows with it.
+    - `k`: which neighbour; below both sizes. A point with k copies of itself has an empty ball.
 
-    **Raises:** `ValueError` unless 1 <= k < n, m.
+    **Returns:** see `PRDC`; NaN if a coordinate is. Two distances that differ by less than eight
+    units of rounding are one: the k-th neighbour itself is not inside the ball.
+
+    **Raises:** `ValueError` unless 1 <= k < n, m, or for different dimensions.
 
     !!! cite "Source"
 
         Kynkäänniemi et al. (2019), arXiv:1904.06991, for the first two; Naeem et al. (2020),
         arXiv:2002.09797, section 3, for all and for the open balls.
     """
-    if not 1 <= k < min(len(real), len(fake)):
-        raise ValueError(f"k must be from 1 to {min(len(real), len(fake)) - 1}, got {k}.")
-    return _prdc(real, fake, k)
+    real, fake = floats(real, fake)
+    check_clouds(real=real, fake=fake)
+    return _prdc(real, fake, as_count("k", k, 1, min(len(real), len(fake)) - 1))
 
 
 @functools.partial(jax.jit, static_argnames="k")
 def _prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int) -> PRDC:
-    centre = jnp.mean(real, axis=0)[None, :]  # small norms: squares by expansion keep their digits
-    real, fake = real - centre, fake - centre
-    largest = jnp.maximum(*(jnp.max(jnp.sum(cloud**2, axis=1)) for cloud in (real, fake)))
-    # A neighbour at the distance of the k-th, as that one itself, is not inside, rounding or not.
-    margin = 64 * jnp.finfo(largest.dtype).eps * largest
-    radii_real, radii_fake = (_squared_radii(cloud, k) - margin for cloud in (real, fake))
+    known, unit = all_numbers(real, fake), typical_unit(real, fake)
+    real, fake = real / unit, fake / unit
+    tie = 1 - 8 * jnp.finfo(real.dtype).eps
+    radius = lambda cloud: tie * k_nearest(cloud, cloud, k, own=True)[0][:, -1]
+    radii_real, radii_fake = radius(real), radius(fake)
+    pairs = Pairs.of(real, fake)
 
     def of_real(block):
         points, radii = block
-        squares = _squares(points, fake)
+        squares = pairs.decided(points, [radii[:, None], radii_fake[None, :]])
         inside = squares < radii[:, None]
         recalled = jnp.any(squares < radii_fake[None, :], axis=1)
         return recalled, jnp.any(inside, axis=1), jnp.sum(inside, axis=0)
 
     # Rows of padding have the radius 0, and so nothing inside.
-    recalled, covered, counts = jax.lax.map(of_real, (_blocks(real), _blocks(radii_real)))
+    recalled, covered, counts = jax.lax.map(of_real, (in_blocks(real), in_blocks(radii_real)))
     counts = jnp.sum(counts, axis=0)
-    mean = lambda values: jnp.mean(values.astype(real.dtype))
+    mean = lambda values: nan_unless(known, jnp.mean(values.astype(real.dtype)))
     share = lambda values: mean(values.reshape(-1)[: len(real)])
     return PRDC(mean(counts > 0), share(recalled), mean(counts) / k, share(covered))
-
-
-def _blocks(array: Shaped[Array, "n ..."]) -> Shaped[Array, "blocks rows ..."]:
-    """Rows in blocks of some hundred, the last one padded with zeros."""
-    count = len(array)
-    rows = min(_ROWS, count)
-    padding = [(0, -count % rows)] + [(0, 0)] * (array.ndim - 1)
-    return jnp.pad(array, padding).reshape(-1, rows, *array.shape[1:])
-
-
-def _by_blocks(
-    function: Callable[..., Shaped[Array, "rows ..."]], *arrays: Shaped[Array, "n ..."]
-) -> Shaped[Array, "n ..."]:
-    """A function of rows, a block at a time, so that no whole matrix is ever held."""
-    results = jax.lax.map(lambda parts: function(*parts), tuple(map(_blocks, arrays)))
-    return results.reshape(-1, *results.shape[2:])[: len(arrays[0])]
-
-
-def _squares(points: Float[Array, "m d"], cloud: Float[Array, "n d"]) -> Float[Array, "m n"]:
-    """Squared distances by expansion: one matrix product."""
-    norms = jnp.sum(points**2, axis=1)[:, None] + jnp.sum(cloud**2, axis=1)[None, :]
-    return jnp.maximum(norms - 2 * (points @ cloud.T), 0)
-
-
-def _squared_radii(cloud: Float[Array, "n d"], k: int) -> Float[Array, " n"]:
-    """Squared distances to the k-th nearest *other* point."""
-    places = jnp.arange(len(cloud))
-
-    def radii(points, indices):
-        own = indices[:, None] == places[None, :]
-        return _kth_smallest(jnp.where(own, jnp.inf, _squares(points, cloud)), k)
-
-    return _by_blocks(radii, cloud, places)
-
-
-def _kth_smallest(values: Float[Array, "m n"], k: int) -> Float[Array, " m"]:
-    """Of each row, copies counted, by k passes: on the CPU `lax.top_k` may sort the whole row."""
-
-    def climb(_, carry):
-        level, count = carry
-        above = jnp.min(jnp.where(values > level[:, None], values, jnp.inf), axis=1)
-        copies = jnp.sum(values == above[:, None], axis=1)
-        wanted = count < k
-        return jnp.where(wanted, above, level), jnp.where(wanted, count + copies, count)
-
-    level = jnp.full(len(values), -jnp.inf, values.dtype)
-    return jax.lax.fori_loop(0, k, climb, (level, jnp.zeros(len(values), int)))[0]
 
 
 def equal_laws_coverage(n: int, m: int, k: int) -> float:
@@ -135,9 +92,7 @@ def equal_laws_coverage(n: int, m: int, k: int) -> float:
     return 1 - math.comb(n - 1, k) / math.comb(n + m - 1, k)
 
 
-def nearest_neighbour_ratios(
-    generated: Float[Array, "m d"], train: Float[Array, "n d"]
-) -> Float[Array, " m"]:
+def nearest_neighbour_ratios(generated: ArrayInput, train: ArrayInput) -> Float[Array, " m"]:
     r"""Distance to the nearest training point over that to the second nearest, for each sample.
 
     0 for a copy, whether of one training point or of several that coincide. Where the training
@@ -146,24 +101,23 @@ def nearest_neighbour_ratios(
 
     **Arguments:** `generated`, `train`: shapes `(m, d)` and `(n, d)`, n at least 2.
 
-    **Returns:** shape `(m,)`, in [0, 1].
+    **Returns:** shape `(m,)`, in [0, 1]; NaN throughout if a coordinate is.
 
-    **Raises:** `ValueError` for fewer than two training points.
+    **Raises:** `ValueError` for fewer than two training points, or different dimensions.
 
     !!! cite "Source"
 
         Lowe (2004), IJCV 60(2), section 7.1, for the ratio.
     """
+    generated, train = floats(generated, train)
+    check_clouds(generated=generated, train=train)
     if len(train) < 2:
         raise ValueError("a second nearest neighbour takes at least two training points.")
-    nearest = _nearest(generated, train, 2)
-    far = nearest[:, 1] > 0
-    return jnp.where(far, nearest[:, 0] / jnp.where(far, nearest[:, 1], 1), 0)
+    nearest = nearest_neighbours(generated, train, 2).distances
+    return safe_divide(nearest[:, 0], nearest[:, 1])
 
 
-def memorised_share(
-    generated: Float[Array, "m d"], train: Float[Array, "n d"], held_out: Float[Array, "k d"]
-) -> Estimate:
+def memorised_share(generated: ArrayInput, train: ArrayInput, held_out: ArrayInput) -> Estimate:
     r"""The share of samples that are nearer to a training point than to every held-out one.
 
     A generator that took no more from the training set than from the law behind both has a mean of
@@ -171,25 +125,17 @@ def memorised_share(
 
     **Arguments:** shapes `(m, d)`, `(n, d)` and `(k, d)`, each with at least one point.
 
-    **Returns:** the share and its standard error over the samples, both sets held fixed.
+    **Returns:** the share and its standard error over the samples, both sets held fixed; NaN if a
+    coordinate is.
+
+    **Raises:** `ValueError` for empty clouds or different dimensions.
 
     !!! cite "Source"
 
         Meehan, Chaudhuri & Dasgupta (2020), arXiv:2004.05675, section 3, without the cells.
     """
-    near, far = (_nearest(generated, cloud, 1)[:, 0] for cloud in (train, held_out))
-    return mean_estimate(jnp.where(near < far, 1.0, jnp.where(near > far, 0.0, 0.5)))
-
-
-@functools.partial(jax.jit, static_argnames="k")
-def _nearest(
-    points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: int
-) -> Float[Array, "m k"]:
-    """Distances to the k nearest; found by expansion, measured by differences: a copy is at 0."""
-    centre = jnp.mean(cloud, axis=0)[None, :]
-
-    def of(rows):
-        found = jax.lax.top_k(-_squares(rows - centre, cloud - centre), k)[1]
-        return jnp.sort(jnp.linalg.norm(cloud[found] - rows[:, None, :], axis=2), axis=1)
-
-    return _by_blocks(of, points)
+    generated, train, held_out = floats(generated, train, held_out)
+    check_clouds(generated=generated, train=train, held_out=held_out)
+    near, far = (nearest_neighbours(generated, c).distances[:, 0] for c in (train, held_out))
+    share = jnp.where(near < far, 1.0, jnp.where(near > far, 0.0, 0.5))
+    return mean_estimate(nan_unless(all_numbers(near, far), share))

@@ -1,11 +1,12 @@
-"""Optimal plans: which mass goes where, between point clouds and between rows of piles."""
+"""Optimal transport plans between point clouds, and between piles on the line."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import scipy.spatial
 
-from theory._numeric import ArrayInput
+from theory._inputs import ArrayInput, check_order
 
 
 class TransportPlan(NamedTuple):
@@ -13,7 +14,8 @@ class TransportPlan(NamedTuple):
 
     - `plan`: mass moved from source i to target j, shape `(n, m)`.
     - `distance`: $W_p$, in the data's units.
-    - `costs`: $\\|x_i - y_j\\|^p$, shape `(n, m)`.
+    - `costs`: $\\|x_i - y_j\\|^p$, shape `(n, m)`; 0 or infinite where that leaves the range of
+      float64, which the distance does not suffer from.
     """
 
     plan: np.ndarray
@@ -22,7 +24,7 @@ class TransportPlan(NamedTuple):
 
 
 class Move(NamedTuple):
-    """So much mass, from here to there: `source` and `target` are indices."""
+    """Mass moved from one pile or point to another: `source` and `target` are indices."""
 
     source: int
     target: int
@@ -46,29 +48,94 @@ def optimal_transport(
 
     - `x`, `y`: shapes `(n, *shape)` and `(m, *shape)`, or `(n,)` and `(m,)` on the line.
     - `x_weights`, `y_weights`: not negative, normalised here; equal if left out.
-    - `p`: at least 1.
+    - `p`: at least 1, finite.
 
     **Raises:** `ValueError` for empty clouds, other dimensions, numbers that are not finite, wrong
-    weights or $p < 1$; `RuntimeError` if the solver does not end at an optimum.
+    weights, or $p$ below 1 or infinite; `RuntimeError` if the solver does not end at an optimum,
+    or if its dual does not prove the distance to 1e-6, as may be for a very large $p$.
 
     !!! cite "Source"
 
         Bonneel et al. (2011), ACM TOG 30(6); Flamary et al. (2021), JMLR 22(78).
     """
-    import ot  # here: it takes two seconds to import
-
-    if p < 1:
-        raise ValueError(f"W_p is a distance for p >= 1 only, got p = {p}.")
+    check_order(p)
+    if not np.isfinite(p):
+        raise ValueError("p must be finite: W_inf is no linear programme (p = inf was given).")
     left, right = clouds_of_one_shape(x, y)
     a = cloud_weights(x_weights, len(left), "x_weights")
     b = cloud_weights(y_weights, len(right), "y_weights")
-    # Not ot.dist, which expands the square and so loses half the digits of small distances.
-    costs = scipy.spatial.distance.cdist(left, right) ** p
+    distances = pairwise_distances(left, right)
+    plan, distance = _solve(a, b, distances, float(p))
+    with np.errstate(over="ignore", under="ignore"):
+        return TransportPlan(plan, distance, distances**p)
+
+
+def _solve(
+    a: np.ndarray, b: np.ndarray, distances: np.ndarray, p: float
+) -> tuple[np.ndarray, float]:
+    """An optimal plan and its distance, proved by the solver's own dual.
+
+    The solver's tolerances are absolute, and of a large p nearly all costs are far below the
+    largest. So the costs are in units of a distance that no optimal plan exceeds by much: first the
+    largest of all, then that of the last plan, until the dual proves the plan.
+    """
+    unit = distances.max()
+    if unit == 0:
+        return np.outer(a, b), 0.0
+    best = math.inf
+    while True:
+        with np.errstate(over="ignore", under="ignore"):
+            true_costs = (distances / unit) ** p
+        # Lower costs than the true ones keep the dual feasible, and so its value a lower bound.
+        costs = np.minimum(true_costs, 4.0 * sum(distances.shape))
+        plan, source = _network_simplex(a, b, costs, p)
+        distance = _mean_distance(plan, distances, p)
+        primal, dual = (distance / unit) ** p, _dual_value(a, b, source, costs)
+        if distance == 0 or (dual > 0 and dual >= primal * (1 - 1e-6) ** p):
+            return plan, distance
+        if not distance < 0.999 * best:
+            raise RuntimeError(
+                f"p = {p:g} is too large for these clouds: the plan found has the distance "
+                f"{distance:.6g}, which the solver's dual does not prove. Take a smaller p."
+            )
+        best = unit = distance
+
+
+def _network_simplex(
+    a: np.ndarray, b: np.ndarray, costs: np.ndarray, p: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """POT's plan, and its potential at the sources."""
+    import ot  # here: it takes two seconds to import
+
     # A million points a side would be needed for this many pivots not to be enough.
     plan, log = ot.emd(a, b, costs, numItermax=100_000_000, log=True)
     if log["result_code"] != 1:
-        raise RuntimeError(f"the transport solver did not end at an optimum: {log['warning']}")
-    return TransportPlan(plan, float(np.sum(plan * costs) ** (1.0 / p)), costs)
+        raise RuntimeError(f"the solver did not end at an optimum for p = {p:g}: {log['warning']}")
+    return plan, log["u"]
+
+
+def _mean_distance(plan: np.ndarray, distances: np.ndarray, p: float) -> float:
+    """The p-th root of the mean p-th power; the largest is taken out, so that none overflows."""
+    largest = distances[plan > 0].max()
+    if largest == 0:
+        return 0.0
+    with np.errstate(under="ignore"):
+        shares = np.where(plan > 0, np.minimum(distances / largest, 1), 0) ** p
+    return float(largest * np.sum(plan * shares) ** (1.0 / p))
+
+
+def _dual_value(a: np.ndarray, b: np.ndarray, source: np.ndarray, costs: np.ndarray) -> float:
+    """A lower bound of the cost from the solver's potentials, made feasible by c-transforms."""
+    used = a > 0  # a source without mass has no potential of its own
+    target = (costs[used] - source[used][:, None]).min(axis=0)
+    return float(a[used] @ (costs[used] - target[None, :]).min(axis=1) + b @ target)
+
+
+def pairwise_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Euclidean distances in float64, at every scale of the data."""
+    unit = max(np.abs(x).max(), np.abs(y).max()) or 1.0
+    # Not ot.dist, which expands the square and so loses half the digits of small distances.
+    return unit * scipy.spatial.distance.cdist(x / unit, y / unit)
 
 
 def clouds_of_one_shape(x: ArrayInput, y: ArrayInput) -> tuple[np.ndarray, np.ndarray]:

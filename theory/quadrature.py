@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory._numeric import ArrayInput
+from theory._inputs import ArrayInput, Number, as_count
 
 
 class Quadrature(NamedTuple):
@@ -23,15 +23,18 @@ def legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
     return np.polynomial.legendre.leggauss(num)
 
 
-def quadrature(low: float | int, high: float | int, num: int) -> Quadrature:
+def quadrature(low: Number, high: Number, num: int) -> Quadrature:
     """Gauss-Legendre nodes on [low, high], exact for polynomials of degree 2 num - 1."""
-    nodes, weights = legendre(num)
+    nodes, weights = legendre(as_count("num", num))
+    low, high = float(low), float(high)
     half = (high - low) / 2
     return Quadrature(jnp.asarray(low + half * (nodes + 1)), jnp.asarray(half * weights))
 
 
 def product_quadrature(*rules: Quadrature) -> Quadrature:
     """The product rule: nodes `(k_1 ... k_d, d)`, the first axis varying slowest."""
+    if not rules:
+        raise ValueError("a product rule needs at least one rule.")
     grids = jnp.meshgrid(*(rule.nodes for rule in rules), indexing="ij")
     weights = jnp.meshgrid(*(rule.weights for rule in rules), indexing="ij")
     nodes = jnp.stack([grid.ravel() for grid in grids], axis=-1)
@@ -54,7 +57,7 @@ def piecewise_quadrature(edges: ArrayInput, num: int) -> Quadrature:
     ends = np.asarray(edges, float)
     if ends.ndim != 1 or ends.size < 2 or not (np.diff(ends) > 0).all():
         raise ValueError("edges must be at least two numbers that increase.")
-    nodes, weights = legendre(num)
+    nodes, weights = legendre(as_count("num", num))
     half = np.diff(ends)[:, None] / 2
     places = ends[:-1, None] + half * (nodes + 1)[None, :]
     return Quadrature(jnp.asarray(places.ravel()), jnp.asarray((half * weights[None, :]).ravel()))

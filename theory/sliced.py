@@ -7,22 +7,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._numeric import Estimate, Scalar, mean_estimate
-from theory.transport import wasserstein_1d
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    as_count,
+    as_number,
+    check_clouds,
+    check_line,
+    check_not_negative,
+    check_order,
+    check_same_shape,
+    floats,
+)
+from theory._numeric import Estimate, Scalar, mean_estimate, safe_divide, safe_norm
+from theory.transport import root, wasserstein_1d
 
 
 def slice_directions(key: PRNGKeyArray, num: int, size: int) -> Float[Array, "num size"]:
-    """Independent directions, uniform on the unit sphere in `size` dimensions."""
+    """Independent directions, uniform on the unit sphere in `size` dimensions: `(num, size)`."""
+    num, size = as_count("num", num), as_count("size", size)
     normal = jax.random.normal(key, (num, size))
     return normal / jnp.linalg.norm(normal, axis=1, keepdims=True)
 
 
-def sliced_wasserstein(
-    x: Float[Array, "n d"],
-    y: Float[Array, "m d"],
-    along: Float[Array, "k d"],
-    p: float | int = 2,
-) -> Estimate:
+def sliced_wasserstein(x: ArrayInput, y: ArrayInput, along: ArrayInput, p: Number = 2) -> Estimate:
     r"""$SW_p = \left(\mathbb{E}_u W_p^p(u^\top x, u^\top y)\right)^{1/p}$ between two clouds.
 
     **Arguments:**
@@ -30,7 +38,7 @@ def sliced_wasserstein(
     - `x`, `y`: shapes `(n, d)` and `(m, d)`, of any two sizes.
     - `along`: unit vectors, shape `(k, d)`, from `slice_directions`. The same ones give the same
       number.
-    - `p`: at least 1.
+    - `p`: at least 1, finite.
 
     **Returns:** the distance over these directions, in the data's units, and the standard error of
     it over the draw of directions, to first order (NaN for one direction); it does not speak of the
@@ -40,16 +48,27 @@ def sliced_wasserstein(
 
         Bonneel, Rabin, Peyré & Pfister (2015), J. Mathematical Imaging and Vision 51(1).
     """
-    project = lambda u: wasserstein_1d(x @ u, y @ u, p=p) ** p
-    powers = mean_estimate(jax.lax.map(project, along, batch_size=min(64, len(along))))
-    positive = powers.value > 0
-    safe = jnp.where(positive, powers.value, 1.0)
-    distance = jnp.where(positive, safe ** (1.0 / p), 0.0)
-    return Estimate(distance, powers.standard_error * safe ** (1.0 / p - 1) / p)
+    x, y, along = floats(x, y, along)
+    check_clouds(x=x, y=y, along=along)
+    check_order(p)
+    order = as_number(p, x.dtype)
+    if isinstance(order, float) and math.isinf(order):
+        raise ValueError(
+            "p must be finite for a mean over directions; for p = inf take their largest W_inf."
+        )
+    project = lambda u: wasserstein_1d(x @ u, y @ u, p=p)
+    distances = jax.lax.map(project, along, batch_size=min(64, len(along)))
+    # The largest is taken out, so that no power overflows.
+    largest = jax.lax.stop_gradient(jnp.max(distances))
+    unit = jnp.where((largest == 0) | jnp.isinf(largest), 1, largest)
+    powers = mean_estimate((distances / unit) ** order)
+    slope = root(jnp.where(powers.value == 0, 1, powers.value), order) / order
+    error = unit * safe_divide(powers.standard_error * slope, powers.value)
+    return Estimate(unit * root(powers.value, order), error)
 
 
 def sliced_wasserstein2_isotropic(
-    mean_x: Float[Array, " d"], std_x: Scalar, mean_y: Float[Array, " d"], std_y: Scalar
+    mean_x: ArrayInput, std_x: Number, mean_y: ArrayInput, std_y: Number
 ) -> Scalar:
     r"""$SW_2^2 = \|\mu_x - \mu_y\|^2/d + (\sigma_x - \sigma_y)^2$ between $N(\mu, \sigma^2 I)$.
 
@@ -59,8 +78,12 @@ def sliced_wasserstein2_isotropic(
 
         Nadjahi et al. (2021), arXiv:2106.15427, section 3.
     """
-    squared = jnp.sum((mean_x - mean_y) ** 2) / mean_x.size + (std_x - std_y) ** 2
-    return jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0)
+    mean_x, std_x, mean_y, std_y = floats(mean_x, std_x, mean_y, std_y)
+    check_line("mean_x", mean_x)
+    check_same_shape(mean_x=mean_x, mean_y=mean_y)
+    check_not_negative(std_x=std_x, std_y=std_y)
+    shift = safe_norm(mean_x - mean_y, axis=0) / math.sqrt(mean_x.size)
+    return safe_norm(jnp.stack([shift, std_x - std_y]), axis=0)
 
 
 def sliced_shift_factor(d: int, p: float | int = 2) -> float:
@@ -70,5 +93,7 @@ def sliced_shift_factor(d: int, p: float | int = 2) -> float:
 
     which falls as $d^{-p/2}$: slices see less of a shift in higher dimensions.
     """
+    d = as_count("d", d)
+    check_order(p)
     log_moment = math.lgamma(d / 2) + math.lgamma((p + 1) / 2) - math.lgamma((d + p) / 2)
     return float(np.exp((log_moment - 0.5 * math.log(math.pi)) / p))

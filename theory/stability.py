@@ -1,4 +1,4 @@
-"""How fast solvers converge on the games where it can be said in closed form.
+"""Convergence rates of solvers in closed form.
 
 Every function takes numbers: step sizes $\\eta$, a singular value $s$ of the bilinear part, and a
 curvature $\\mu$ of $f = \\tfrac12\\mu x^2 + sxy - \\tfrac12\\mu y^2$, which is bilinear at
@@ -6,35 +6,44 @@ $\\mu = 0$. Rates are spectral radii of one round. Nothing here plays a game.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
-Number = float | Float[Array, "..."]
+from theory._inputs import ArrayInput, Number, as_count, check_square, floats
+from theory._numeric import safe_divide
+
 Rate = Float[Array, "..."]
 
 
-def max_stable_step(jacobian: Float[Array, "n n"]) -> Rate:
+def max_stable_step(jacobian: ArrayInput) -> Rate:
     r"""The largest step of simultaneous play: $\min_\lambda 2\,\mathrm{Re}\lambda/|\lambda|^2$.
 
     **Arguments:**
 
     - `jacobian`: $J$ of the field, shape `(n, n)`.
 
-    **Returns:** shape `()`; 0 or less if no step is stable.
+    **Returns:** shape `()`; 0 or less if no step is stable. A singular $J$ has none, nor has one
+    with an imaginary eigenvalue: real parts within $4n$ units of rounding of $\|J\|_2$ count as 0,
+    so that the sign of a rounding error decides nothing.
 
     !!! cite "Source"
 
         Mescheder, Nowozin & Geiger (2017), arXiv:1705.10461, lemma 4 (with $A = -J$).
     """
-    values = jnp.linalg.eigvals(jacobian)
-    squares = jnp.abs(values) ** 2
-    limits = 2 * values.real / jnp.where(squares > 0, squares, 1)
-    return jnp.min(jnp.where(squares > 0, limits, 0))
+    (jacobian,) = floats(jacobian)
+    check_square("jacobian", jacobian)
+    values, singular = jnp.linalg.eigvals(jacobian), jnp.linalg.svd(jacobian, compute_uv=False)
+    rounding = 4 * len(jacobian) * jnp.finfo(jacobian.dtype).eps * singular[0]
+    real = jnp.where(jnp.abs(values.real) <= rounding, 0, values.real)
+    step = jnp.min(safe_divide(2 * real, jnp.abs(values) ** 2))
+    return jnp.where(singular[-1] <= rounding, jnp.minimum(step, 0), step)
 
 
 def simultaneous_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
     r"""$\sqrt{(1 - \eta\mu)^2 + \eta^2s^2}$: at least 1 on bilinear games."""
+    eta, s, mu = floats(eta, s, mu)
     return jnp.hypot(1 - eta * mu, eta * s)
 
 
@@ -43,12 +52,14 @@ def alternating_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
 
     Exactly $|r|$ while $a^2 \le 4r$: alternating play feels no rotation.
     """
+    eta, s, mu = floats(eta, s, mu)
     r, a = 1 - eta * mu, eta * s
     return _largest_root([1.0, -(2 * r - a**2), r**2])
 
 
 def proximal_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
     r"""$1/|1 + \eta w|$, $w = \mu + is$: below 1 for every step size."""
+    eta, s, mu = floats(eta, s, mu)
     return 1 / jnp.hypot(1 + eta * mu, eta * s)
 
 
@@ -85,7 +96,7 @@ def runge_kutta_rate(eta: Number, s: Number, mu: Number = 0.0, order: int = 4) -
     r"""$|\sum_{k \le p} (-\eta w)^k/k!|$, $w = \mu + is$, for p stages of order p (1 to 4)."""
     w = -_complex(eta)[0] * _mode(mu, s)
     terms = [jnp.ones_like(w)]
-    for k in range(1, order + 1):
+    for k in range(1, as_count("order", order, 1, 4) + 1):
         terms.append(terms[-1] * w / k)
     return jnp.abs(sum(terms[1:], start=terms[0]))
 
@@ -102,6 +113,7 @@ def heavy_ball_rate(
 
         Gidel et al. (2019), arXiv:1807.04740, theorems 4 and 5.
     """
+    eta, s, momentum, mu = floats(eta, s, momentum, mu)
     if not alternating:
         w = _complex(eta)[0] * _mode(mu, s)
         return _largest_root([1.0, w - _complex(1 + momentum)[0], momentum])
@@ -120,20 +132,21 @@ def alex_rate(eta: Number, s: Number, gamma: Number, delta: Number) -> Rate:
 
         Lee, Cho & Yun (2024), arXiv:2402.10475, section 5.
     """
+    eta, s, gamma, delta = floats(eta, s, gamma, delta)
     c = (eta * s) ** 2
     roots = _roots([1.0, 1 + gamma * delta * c, (gamma + delta) * c, c])
     return jnp.max(jnp.abs(roots + 1))
 
 
-def lookahead_rate(modes: Array, steps: int, alpha: Number) -> Rate:
+def lookahead_rate(modes: ArrayInput, steps: int, alpha: Number) -> Rate:
     r"""$\max_T |1 - \alpha + \alpha T^k|$ over the inner solver's modes, shape `(m,)`, complex."""
-    (alpha_,) = _complex(alpha)
-    return jnp.max(jnp.abs(1 - alpha_ + alpha_ * modes**steps))
+    alpha_, modes = _complex(alpha, modes)
+    return jnp.max(jnp.abs(1 - alpha_ + alpha_ * modes ** as_count("steps", steps)))
 
 
-def max_lookahead_alpha(mode: Array, steps: int) -> Rate:
+def max_lookahead_alpha(mode: ArrayInput, steps: int) -> Rate:
     r"""$2(1 - \mathrm{Re}\,T^k)/|1 - T^k|^2$: below it lookahead over the mode $T$ is stable."""
-    power = mode**steps
+    power = _complex(mode)[0] ** as_count("steps", steps)
     return 2 * (1 - jnp.real(power)) / jnp.abs(1 - power) ** 2
 
 
@@ -156,6 +169,7 @@ def dirac_gan_eigenvalues(
 
         Mescheder, Geiger & Nowozin (2018), arXiv:1801.04406, lemmas 2.3-3.4 and appendix.
     """
+    strength, slope, curvature = floats(strength, slope, curvature)
     middles = {
         "gan": 0.0,
         "nsgan": 0.0,
@@ -185,7 +199,7 @@ BILINEAR_RATES: dict[str, Callable[[Number, Number], Rate]] = {
 """The rate of a solver on $f = sxy$ by the solver's name: `(eta, s) -> rate`."""
 
 
-def _complex(*numbers: ArrayLike) -> list[Array]:
+def _complex(*numbers: Any) -> list[Array]:
     """Complex arrays, so that strict promotion holds in formulas with an imaginary part."""
     return [jnp.asarray(number).astype(jnp.result_type(complex)) for number in numbers]
 

@@ -1,74 +1,148 @@
 """Wasserstein distances in closed form: on the line and between Gaussians."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from theory._numeric import Number, Scalar
+from theory._inputs import (
+    ArrayInput,
+    Number,
+    as_count,
+    as_dtype,
+    as_number,
+    check_line,
+    check_not_negative,
+    check_order,
+    check_weights,
+    floats,
+    gaussians,
+)
+from theory._numeric import Scalar, safe_sqrt, zero_times
+from theory.bures import bures_squared
 from theory.quadrature import legendre
 
 
-def _normalized(weights: Float[Array, " n"] | None, like: Float[Array, " n"]) -> Float[Array, " n"]:
-    if weights is None:
-        return jnp.full(like.shape, 1.0 / like.size, like.dtype)
-    return weights.astype(like.dtype) / jnp.sum(weights).astype(like.dtype)
-
-
 def wasserstein_1d(
-    x: Float[Array, " n"],
-    y: Float[Array, " m"],
-    x_weights: Float[Array, " n"] | None = None,
-    y_weights: Float[Array, " m"] | None = None,
+    x: ArrayInput,
+    y: ArrayInput,
+    x_weights: ArrayInput | None = None,
+    y_weights: ArrayInput | None = None,
     p: Number = 1.0,
 ) -> Scalar:
-    r"""$W_p$ between two weighted samples on the line, exactly.
+    r"""$W_p$ between two weighted samples on the line.
 
     $$W_p^p = \int_0^1 |F_x^{-1}(u) - F_y^{-1}(u)|^p\,du$$
 
     The integrand is constant between the levels of the two distribution functions, so that the
-    integral is a sum over at most $n + m$ intervals. Works under jit, vmap and grad.
+    integral is a sum over at most $n + m$ intervals. Samples of equal weights are only sorted;
+    weights cost a third sort. Works under jit, vmap and grad.
 
     **Arguments:**
 
     - `x`, `y`: shapes `(n,)` and `(m,)`, of any two sizes.
-    - `x_weights`, `y_weights`: not negative, normalised here; equal if left out.
-    - `p`: at least 1.
+    - `x_weights`, `y_weights`: not negative, normalised here; equal by default. Points of weight 0
+      change nothing.
+    - `p`: at least 1; infinity gives the largest move.
 
-    **Returns:** shape `()`, in the data's units.
+    **Returns:** shape `()`, in the data's units, NaN for NaN in any of them. Exact up to rounding:
+    with weights, the levels are sums, so that up to $\log_2 n$ units of rounding of the mass may be
+    moved as far as the data reach.
+
+    **Raises:** `ValueError` for empty samples, negative weights, or p below 1.
 
     !!! cite "Source"
 
         Villani (2003), Topics in Optimal Transportation, theorem 2.18 and remark 2.19.
     """
-    order_x, order_y = jnp.argsort(x), jnp.argsort(y)
-    levels_x = jnp.cumsum(_normalized(x_weights, x)[order_x])
-    levels_y = jnp.cumsum(_normalized(y_weights, y)[order_y])
-    # The last level is 1 up to rounding: exactly 1, so that neither sample runs out of mass.
-    levels_x, levels_y = levels_x.at[-1].set(1.0), levels_y.at[-1].set(1.0)
-    levels = jnp.sort(jnp.concatenate([jnp.zeros((1,), x.dtype), levels_x, levels_y]))
-    widths = jnp.diff(levels)
-    middles = levels[:-1] + 0.5 * widths
-    quantile = lambda sample, cdf: sample[jnp.minimum(jnp.searchsorted(cdf, middles), len(cdf) - 1)]
-    gaps = jnp.abs(quantile(x[order_x], levels_x) - quantile(y[order_y], levels_y))
-    return _root(jnp.sum(widths * _power(gaps, p)), p)
+    x, y = floats(x, y)
+    check_line("x", x)
+    check_line("y", y)
+    check_order(p)
+    if x_weights is None and y_weights is None:
+        gaps, widths = _gaps_of_equal_weights(jnp.sort(x), jnp.sort(y))
+    else:
+        gaps, widths = _gaps_of_weighted(
+            x, shares("x_weights", x_weights, x), y, shares("y_weights", y_weights, y)
+        )
+    return power_mean(gaps, widths, as_number(p, x.dtype))
 
 
-def _power(gaps: Float[Array, "..."], p: Number) -> Float[Array, "..."]:
-    if isinstance(p, float | int):
-        if p < 1:
-            raise ValueError(f"W_p is a distance for p >= 1 only, got p = {p}.")
-        if p == 1:
-            return gaps
-    return gaps**p
+def shares(name: str, weights: ArrayInput | None, sample: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Checked weights of sum 1; equal ones by default."""
+    if weights is None:
+        return jnp.full_like(sample, 1.0 / sample.size)
+    given = as_dtype(weights, sample.dtype)
+    check_weights(name, given, sample.size)
+    return given / jnp.sum(given)
 
 
-def _root(total: Scalar, p: Number) -> Scalar:
-    if isinstance(p, float | int) and p == 1:
-        return total
-    positive = total > 0  # the root's derivative at 0 is infinite; that of the distance is not used
-    return jnp.where(positive, jnp.where(positive, total, 1.0) ** (1.0 / p), 0.0)
+def _gaps_of_equal_weights(
+    x: Float[Array, " n"], y: Float[Array, " m"]
+) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
+    """Distances between the quantiles of sorted samples, and the mass at each."""
+    n, m = len(x), len(y)
+    if n == m:
+        return jnp.abs(x - y), jnp.full_like(x, 1.0 / n)
+    # Levels are whole multiples of 1 / nm: which points meet is known before any number is.
+    ends_x, ends_y = np.arange(1, n + 1) * m, np.arange(1, m + 1) * n
+    ends = np.union1d(ends_x, ends_y)
+    widths = np.diff(ends, prepend=0) / (n * m)
+    at_x, at_y = (np.searchsorted(own, ends).astype(np.int32) for own in (ends_x, ends_y))
+    return jnp.abs(x[at_x] - y[at_y]), jnp.asarray(widths.astype(x.dtype))
+
+
+def _gaps_of_weighted(
+    x: Float[Array, " n"], a: Float[Array, " n"], y: Float[Array, " m"], b: Float[Array, " m"]
+) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
+    """The same with weights: a merge of the levels says which points meet."""
+    (x, a), (y, b) = (jax.lax.sort(pair, num_keys=1) for pair in ((x, a), (y, b)))
+    levels = jnp.concatenate([_levels(a), _levels(b)])
+    from_x = jnp.arange(levels.size, dtype=jnp.int32) < len(x)
+    ends, from_x = jax.lax.sort((levels, from_x.astype(jnp.int32)), num_keys=1)
+    # The interval below an end belongs to the points whose levels are not yet passed.
+    before_x = jnp.cumsum(from_x, dtype=jnp.int32) - from_x
+    before_y = jnp.arange(levels.size, dtype=jnp.int32) - before_x
+    at_x, at_y = jnp.minimum(before_x, len(x) - 1), jnp.minimum(before_y, len(y) - 1)
+    widths = jnp.diff(ends, prepend=jnp.zeros((1,), ends.dtype))
+    return jnp.abs(x[at_x] - y[at_y]), widths
+
+
+def _levels(shares: Float[Array, " n"]) -> Float[Array, " n"]:
+    """The distribution function at sorted points: it never falls, and ends at 1.
+
+    Partial sums may differ by rounding where a share is 0; such a point takes the level before it,
+    or else the rounding error of the sum would be mass at a place where there is none.
+    """
+    sums = jnp.cumsum(shares)
+    rising = jax.lax.cummax(jnp.where(shares == 0, 0, sums))
+    sums = sums + jax.lax.stop_gradient(rising - sums)
+    return sums / sums[-1]
+
+
+def power_mean(gaps: Float[Array, " k"], widths: Float[Array, " k"], p: Any) -> Scalar:
+    r"""$(\sum_k w_k g_k^p)^{1/p}$ of gaps that are not negative, for p from 1 to infinity.
+
+    The largest gap is taken out of the sum, so that no power overflows.
+    """
+    if isinstance(p, int) and p == 1:
+        return jnp.sum(zero_times(widths, gaps))
+    met = jnp.where((widths == 0) & ~jnp.isnan(gaps), 0, gaps)
+    if isinstance(p, float) and math.isinf(p):
+        return jnp.max(met)
+    largest = jax.lax.stop_gradient(jnp.max(met))
+    unit = jnp.where((largest == 0) | jnp.isinf(largest), 1, largest)
+    return unit * root(jnp.sum(zero_times(widths, (met / unit) ** p)), p)
+
+
+def root(total: Scalar, p: Any) -> Scalar:
+    """The p-th root, with the derivative 0 at 0, where it would be infinite."""
+    zero = total == 0
+    return jnp.where(zero, 0, jnp.where(zero, 1, total) ** (1.0 / p))
 
 
 def wasserstein_1d_quantiles(
@@ -90,12 +164,13 @@ def wasserstein_1d_quantiles(
 
     **Returns:** shape `()`, in the laws' units.
     """
-    nodes, weights = legendre(num)
+    check_order(p)
+    nodes, weights = legendre(as_count("num", num))
     t = jnp.asarray((nodes + 1) / 2)
     levels = jnp.sin(jnp.pi * t / 2) ** 2
     density = jnp.pi * jnp.sin(jnp.pi * t / 2) * jnp.cos(jnp.pi * t / 2)
     gaps = jnp.abs(quantile_x(levels) - quantile_y(levels))
-    return _root(jnp.sum(jnp.asarray(weights / 2) * density * _power(gaps, p)), p)
+    return power_mean(gaps, jnp.asarray(weights / 2) * density, as_number(p, gaps.dtype))
 
 
 def wasserstein1_normal(mean_x: Number, std_x: Number, mean_y: Number, std_y: Number) -> Scalar:
@@ -115,44 +190,40 @@ def wasserstein1_normal(mean_x: Number, std_x: Number, mean_y: Number, std_y: Nu
 
         Leone, Nelson & Nottingham (1961), Technometrics 3(4), for the folded normal's mean.
     """
-    delta = jnp.asarray(mean_x) - jnp.asarray(mean_y)
-    spread = jnp.abs(jnp.asarray(std_x) - jnp.asarray(std_y))
-    safe = jnp.where(spread > 0, spread, 1.0)
+    mean_x, std_x, mean_y, std_y = floats(mean_x, std_x, mean_y, std_y)
+    check_not_negative(std_x=std_x, std_y=std_y)
+    delta, spread = mean_x - mean_y, jnp.abs(std_x - std_y)
+    equal = spread == 0
+    safe = jnp.where(equal, 1.0, spread)
     ratio = delta / (jnp.sqrt(2.0) * safe)
     folded = safe * jnp.sqrt(2 / jnp.pi) * jnp.exp(-(ratio**2)) + delta * jax.lax.erf(ratio)
-    return jnp.where(spread > 0, folded, jnp.abs(delta))
+    return jnp.where(equal, jnp.abs(delta), folded)
 
 
 def wasserstein2_gaussian(
-    mean_x: Float[Array, " d"],
-    cov_x: Float[Array, "d d"],
-    mean_y: Float[Array, " d"],
-    cov_y: Float[Array, "d d"],
+    mean_x: ArrayInput, cov_x: ArrayInput, mean_y: ArrayInput, cov_y: ArrayInput
 ) -> Scalar:
     r"""$W_2$ between two Gaussians, singular covariances included.
 
     $$W_2^2 = \|\mu_x - \mu_y\|^2 + \operatorname{tr}\bigl(\Sigma_x + \Sigma_y
               - 2(\Sigma_x^{1/2}\Sigma_y\Sigma_x^{1/2})^{1/2}\bigr)$$
 
-    The trace of the last root is the sum of the singular values of
-    $\Sigma_y^{1/2}\Sigma_x^{1/2}$, which never turn complex.
+    The trace is computed as $\|\Sigma_x^{1/2} - \Sigma_y^{1/2}Q\|_F^2$ with $Q$ the orthogonal
+    polar factor of $\Sigma_y^{1/2}\Sigma_x^{1/2}$: no difference of large numbers is taken, and
+    near equal laws the distance is exact to rounding, not to its square root.
 
     **Arguments:** means of shape `(d,)`, covariances of shape `(d, d)`, symmetric and positive
-    semidefinite.
+    semidefinite; eigenvalues below $d$ units of rounding of the largest count as 0.
 
-    **Returns:** shape `()`, in the data's units.
+    **Returns:** shape `()`, in the data's units. The gradient in the covariances is that of the
+    closed form, repeated eigenvalues included. Where it does not exist it is finite all the same:
+    0 at equal laws; towards a direction that a singular covariance lacks and the other has, where
+    the derivative is infinite, that direction's part is left out.
 
     !!! cite "Source"
 
-        Dowson & Landau (1982), J. Multivariate Analysis 12, equation 16.
+        Dowson & Landau (1982), J. Multivariate Analysis 12, equation 16; Bhatia, Jain & Lim (2019),
+        arXiv:1712.01504, theorem 1, for the polar factor.
     """
-    cross = _symmetric_root(cov_y) @ _symmetric_root(cov_x)
-    nuclear = jnp.sum(jnp.linalg.svd(cross, compute_uv=False))
-    bures = jnp.trace(cov_x) + jnp.trace(cov_y) - 2 * nuclear
-    squared = jnp.sum((mean_x - mean_y) ** 2) + jnp.maximum(bures, 0)
-    return _root(squared, 2)
-
-
-def _symmetric_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]) @ vectors.T
+    mean_x, cov_x, mean_y, cov_y = gaussians(mean_x, cov_x, mean_y, cov_y)
+    return safe_sqrt(jnp.sum((mean_x - mean_y) ** 2) + bures_squared(cov_x, cov_y))

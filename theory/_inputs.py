@@ -1,0 +1,197 @@
+"""Numbers that users give: floating arrays of one precision, and checks with one clear message."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, ArrayLike
+
+ArrayInput: TypeAlias = ArrayLike | list | tuple
+Number: TypeAlias = Array | np.ndarray | np.number | float | int
+
+
+def floats(*values: ArrayInput) -> list[Array]:
+    """Every value as an array of one floating dtype, at least single precision.
+
+    That of the most precise value among those that are floating arrays; half precision counts as
+    single, so that sums of many terms keep their digits. Integers, booleans and Python's numbers
+    follow the others, or are of JAX's default dtype where there are no others.
+    """
+    dtype = _common_dtype(values)
+    return [as_dtype(value, dtype) for value in values]
+
+
+def _common_dtype(values: Sequence[Any]) -> np.dtype:
+    default = jax.dtypes.canonicalize_dtype(float)
+    found = [np.dtype(value.dtype) for value in values if hasattr(value, "dtype")]
+    floating = [dtype for dtype in found if jnp.issubdtype(dtype, jnp.floating)]
+    if not floating:
+        return default
+    widest = max(dtype.itemsize for dtype in floating)
+    return jax.dtypes.canonicalize_dtype(np.float64 if widest > 4 else np.float32)
+
+
+def as_dtype(value: ArrayInput, dtype: np.dtype) -> Array:
+    """A value as an array of one floating dtype; `ValueError` for one that is no number."""
+    if isinstance(value, jax.Array):
+        return value.astype(dtype)
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(f"numbers are needed here, got an array of {array.dtype}.")
+    return jnp.asarray(array.astype(dtype))
+
+
+def as_number(value: Number, dtype: np.dtype) -> Any:
+    """A parameter as Python's number, an integer where it is whole; a traced one as an array."""
+    found = concrete(value)
+    if found is None:
+        return jnp.asarray(value).astype(dtype)
+    number = float(found)
+    return int(number) if number.is_integer() else number
+
+
+def concrete(value: Any) -> np.ndarray | None:
+    """The numbers themselves, or `None` while they are traced and nothing can be said of them."""
+    return None if isinstance(value, Tracer) else np.asarray(value)
+
+
+def check_points(name: str, points: Array, least: int = 1) -> None:
+    """Is it a cloud of points, shape `(n, d)`, with n at least `least` and d at least 1?"""
+    if points.ndim != 2 or points.shape[1] == 0:
+        raise ValueError(f"{name} must have the shape (n, d), d at least 1, got {points.shape}.")
+    if len(points) < least:
+        raise ValueError(f"{name} must have at least {_points(least)}, got {len(points)}.")
+
+
+def check_clouds(least: int = 1, **clouds: Array) -> None:
+    """Are they clouds of points of one dimension?"""
+    for name, points in clouds.items():
+        check_points(name, points, least)
+    check_same("the dimension of their points", **{n: c.shape[1] for n, c in clouds.items()})
+
+
+def check_line(name: str, values: Array, least: int = 1) -> None:
+    """Is it a sample on the line, shape `(n,)`, with n at least `least`?"""
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have the shape (n,), got {values.shape}.")
+    if len(values) < least:
+        raise ValueError(f"{name} must have at least {_points(least)}, got {len(values)}.")
+
+
+def _points(count: int) -> str:
+    return "one point" if count == 1 else f"{count} points"
+
+
+def check_same(what: str, **sizes: Any) -> None:
+    """Do all arguments agree in what is named?"""
+    if len(set(sizes.values())) > 1:
+        got = ", ".join(f"{size} for {name}" for name, size in sizes.items())
+        raise ValueError(f"{' and '.join(sizes)} must agree in {what}, got {got}.")
+
+
+def check_same_shape(**arrays: Array) -> None:
+    """Are the arrays of one shape?"""
+    check_same("shape", **{name: array.shape for name, array in arrays.items()})
+
+
+def check_square(name: str, matrix: Array) -> None:
+    """Is it a square matrix with at least one entry?"""
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}.")
+
+
+def check_gaussian(name: str, mean: Array, cov: Array) -> None:
+    """Are they a mean `(d,)` and a covariance `(d, d)`?"""
+    if mean.ndim != 1 or mean.size == 0 or cov.shape != 2 * mean.shape:
+        raise ValueError(
+            f"{name} must have a mean of shape (d,) and a covariance of shape (d, d), "
+            f"got {mean.shape} and {cov.shape}."
+        )
+
+
+def check_weights(name: str, weights: Array, count: int) -> None:
+    """Are they `count` weights, none negative and not all 0? Traced ones are not looked at."""
+    if weights.shape != (count,):
+        raise ValueError(f"{name} must have the shape ({count},), got {weights.shape}.")
+    numbers = concrete(weights)
+    if numbers is None:
+        return
+    if (numbers < 0).any():
+        raise ValueError(f"{name} must not be negative, got {numbers.min():g}.")
+    if (numbers == 0).all():
+        raise ValueError(f"{name} must not all be 0.")
+
+
+def check_not_negative(**numbers: Any) -> None:
+    """Is no number negative? NaN passes, to come out as NaN; traced numbers are not looked at."""
+    for name, number in numbers.items():
+        found = concrete(number)
+        if found is not None and (found < 0).any():
+            raise ValueError(f"{name} must not be negative, got {found.min():g}.")
+
+
+def check_positive(**numbers: Any) -> None:
+    """Is every number positive? NaN passes, to come out as NaN; traced ones are not looked at."""
+    for name, number in numbers.items():
+        found = concrete(number)
+        if found is not None and (found <= 0).any():
+            raise ValueError(f"{name} must be positive, got {found.min():g}.")
+
+
+def check_order(p: Any) -> None:
+    """Is it the order of a Wasserstein distance, at least 1? Infinity is one."""
+    found = concrete(p)
+    if found is not None and not found >= 1:
+        raise ValueError(f"W_p is a distance for p >= 1 only, got p = {found:g}.")
+
+
+def as_count(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """An integer of any kind (Python's, NumPy's, JAX's) as Python's, within its bounds."""
+    try:
+        count = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or count < least or (most is not None and count > most):
+        bounds = f"from {least} to {most}" if most is not None else f"{least} or more"
+        raise ValueError(f"{name} must be {bounds}, a whole number, got {value}.")
+    return count
+
+
+def on_nodes(log_p: ArrayInput, log_q: ArrayInput, weights: ArrayInput) -> list[Array]:
+    """Log densities at quadrature nodes and the nodes' weights, as floating arrays `(k,)`."""
+    log_p, log_q, weights = floats(log_p, log_q, weights)
+    check_same_shape(log_p=log_p, log_q=log_q, weights=weights)
+    return [log_p, log_q, weights]
+
+
+def probability_vectors(p: ArrayInput, q: ArrayInput) -> list[Array]:
+    """Two vectors of shape `(k,)` without negative entries, as floating arrays."""
+    p, q = floats(p, q)
+    check_same_shape(p=p, q=q)
+    check_not_negative(p=p, q=q)
+    return [p, q]
+
+
+def gaussians(
+    mean_p: ArrayInput, cov_p: ArrayInput, mean_q: ArrayInput, cov_q: ArrayInput
+) -> list[Array]:
+    """Means `(d,)` and covariances `(d, d)` of two Gaussians, as floating arrays."""
+    mean_p, cov_p, mean_q, cov_q = floats(mean_p, cov_p, mean_q, cov_q)
+    check_gaussian("the first Gaussian", mean_p, cov_p)
+    check_gaussian("the second Gaussian", mean_q, cov_q)
+    check_same("dimension", first=mean_p.size, second=mean_q.size)
+    return [mean_p, cov_p, mean_q, cov_q]
+
+
+def on_samples(
+    log_p_at_p: ArrayInput, log_q_at_p: ArrayInput, log_p_at_q: ArrayInput, log_q_at_q: ArrayInput
+) -> tuple[list[Array], list[Array]]:
+    """Both log densities at the samples of p, `(n,)`, and at those of q, `(m,)`."""
+    arrays = floats(log_p_at_p, log_q_at_p, log_p_at_q, log_q_at_q)
+    check_same_shape(log_p_at_p=arrays[0], log_q_at_p=arrays[1])
+    check_same_shape(log_p_at_q=arrays[2], log_q_at_q=arrays[3])
+    return arrays[:2], arrays[2:]
