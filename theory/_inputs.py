@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike
 
-ArrayInput: TypeAlias = ArrayLike | list | tuple
-Number: TypeAlias = Array | np.ndarray | np.number | float | int
+ArrayInput: TypeAlias = ArrayLike | np.generic | list | tuple
+Number: TypeAlias = Array | np.ndarray | np.generic | float | int
+Count: TypeAlias = SupportsIndex | float
+"""A whole number of any kind; a float is refused by `as_count`, with a clear message."""
 
 
 def floats(*values: ArrayInput) -> list[Array]:
@@ -93,6 +95,18 @@ def check_same(what: str, **sizes: Any) -> None:
         raise ValueError(f"{' and '.join(sizes)} must agree in {what}, got {got}.")
 
 
+def broadcast(**arrays: ArrayInput) -> list[Array]:
+    """Floating arrays of shapes that broadcast against each other, in the shape that they give."""
+    values = floats(*arrays.values())
+    try:
+        shape = jnp.broadcast_shapes(*(value.shape for value in values))
+    except ValueError:
+        shapes = {name: value.shape for name, value in zip(arrays, values, strict=True)}
+        check_same("shape", **shapes)
+        raise
+    return [jnp.broadcast_to(value, shape) for value in values]
+
+
 def check_same_shape(**arrays: Array) -> None:
     """Are the arrays of one shape?"""
     check_same("shape", **{name: array.shape for name, array in arrays.items()})
@@ -156,7 +170,8 @@ def as_count(name: str, value: Any, least: int = 1, most: int | None = None) -> 
     except TypeError:
         count = None
     if count is None or count < least or (most is not None and count > most):
-        bounds = f"from {least} to {most}" if most is not None else f"{least} or more"
+        bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+        bounds = f"{least} or {most}" if most == least + 1 else bounds
         raise ValueError(f"{name} must be {bounds}, a whole number, got {value}.")
     return count
 

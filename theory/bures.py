@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._numeric import Scalar
+from theory._numeric import Scalar, all_numbers, nan_unless
 
 
 class _Joint(NamedTuple):
@@ -38,7 +38,8 @@ def _symmetric_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     # The root of an eigenvalue that is rounding only would be noise of half the digits.
     noise = len(matrix) * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
     kept = jnp.where(values <= noise, 0, values)
-    return (vectors * jnp.sqrt(kept)[None, :]) @ vectors.T
+    root = (vectors * jnp.sqrt(kept)[None, :]) @ vectors.T
+    return nan_unless(all_numbers(matrix), root)  # LAPACK may return numbers for NaN
 
 
 @jax.custom_jvp
@@ -87,7 +88,8 @@ def bures_squared_of_factors(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> 
     """
     _, (upper_x, upper_y) = _triangular(x, y)
     left, _, right = jnp.linalg.svd(upper_x @ upper_y.T)
-    return jnp.sum((upper_x - left @ right @ upper_y) ** 2)
+    squared = jnp.sum((upper_x - left @ right @ upper_y) ** 2)
+    return nan_unless(all_numbers(x, y), squared)
 
 
 def _triangular(

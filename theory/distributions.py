@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._inputs import ArrayInput, as_count
+from theory._inputs import ArrayInput, Count, as_count
 from theory._numeric import Scalar
 
 
@@ -20,7 +20,7 @@ class AbstractDistribution(eqx.Module):
         """The log density at *one* point, in nats; map over points with `jax.vmap`."""
 
     @abc.abstractmethod
-    def sample(self, key: PRNGKeyArray, n: int) -> Float[Array, "n ..."]:
+    def sample(self, key: PRNGKeyArray, n: Count) -> Float[Array, "n ..."]:
         """`n` independent points."""
 
     def score(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -57,7 +57,7 @@ class GaussianMixture(AbstractDistribution):
     def log_prob(self, x: Float[Array, " d"]) -> Scalar:
         return jax.scipy.special.logsumexp(self.component_log_probs(x))
 
-    def sample(self, key: PRNGKeyArray, n: int) -> Float[Array, "n d"]:
+    def sample(self, key: PRNGKeyArray, n: Count) -> Float[Array, "n d"]:
         n = as_count("n", n, 0)
         key_component, key_normal = jax.random.split(key)
         component = jax.random.categorical(key_component, self.log_weights, shape=(n,))
@@ -111,7 +111,7 @@ def gaussian_mixture(
     return GaussianMixture(jnp.asarray(log_weights), jnp.asarray(centres), jnp.asarray(roots))
 
 
-def ring(modes: int = 8, radius: float | int = 1.0, std: float | int = 0.01) -> GaussianMixture:
+def ring(modes: Count = 8, radius: float | int = 1.0, std: float | int = 0.01) -> GaussianMixture:
     r"""`modes` Gaussians in the plane at angles $2\pi k/\text{modes}$.
 
     !!! cite "Source"
@@ -123,7 +123,7 @@ def ring(modes: int = 8, radius: float | int = 1.0, std: float | int = 0.01) -> 
     return gaussian_mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), stds=std)
 
 
-def grid(side: int = 5, spacing: float | int = 2.0, std: float | int = 0.05) -> GaussianMixture:
+def grid(side: Count = 5, spacing: float | int = 2.0, std: float | int = 0.05) -> GaussianMixture:
     """`side * side` Gaussians in the plane on a square grid centred on 0.
 
     !!! cite "Source"

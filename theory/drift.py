@@ -14,13 +14,13 @@ play's are not.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, as_count, check_same, check_square, floats
+from theory._inputs import ArrayInput, Count, as_count, check_same, check_square, floats
 
 
 def round_matrix(
     jacobian: ArrayInput,
     rates: ArrayInput,
-    n_x: int,
+    n_x: Count,
     *,
     alternating: bool,
     inner_steps: tuple[int, int] = (1, 1),
@@ -54,7 +54,7 @@ def _checked(jacobian: ArrayInput, rates: ArrayInput, n_x: int) -> list[Array]:
 def drift_matrix(
     jacobian: ArrayInput,
     rates: ArrayInput,
-    n_x: int,
+    n_x: Count,
     *,
     alternating: bool,
     inner_steps: tuple[int, int] = (1, 1),

@@ -1,13 +1,15 @@
 """Entropic optimal transport: Sinkhorn in log space, its bias, and the divergence without it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from theory._inputs import (
     ArrayInput,
+    Count,
     Number,
     as_count,
     as_number,
@@ -17,7 +19,7 @@ from theory._inputs import (
     floats,
     gaussians,
 )
-from theory._numeric import Scalar, log_or_minus_inf, safe_sqrt, zero_times
+from theory._numeric import Scalar, all_numbers, log_or_minus_inf, nan_unless, safe_sqrt, zero_times
 from theory.bures import joint_spectrum
 from theory.transport import shares
 
@@ -48,7 +50,7 @@ def sinkhorn(
     y_weights: ArrayInput | None = None,
     *,
     tol: Number | None = None,
-    max_iterations: int = 10_000,
+    max_iterations: Count = 10_000,
 ) -> EntropicPlan:
     r"""Sinkhorn's iteration on log scales: no $\varepsilon$ is too small for its numbers.
 
@@ -81,9 +83,20 @@ def sinkhorn(
     _check_epsilon(epsilon)
     blur = as_number(epsilon, costs.dtype)
     max_iterations = as_count("max_iterations", max_iterations)
-    reach = jax.lax.stop_gradient(jnp.max(jnp.abs(costs)) / blur)
-    tolerance = _tolerance(tol, reach)
+    tolerance = _tolerance(tol, jax.lax.stop_gradient(jnp.max(jnp.abs(costs)) / blur))
     a, b = shares("x_weights", x_weights, costs[:, 0]), shares("y_weights", y_weights, costs[0])
+    return _iterate(costs, blur, a, b, tolerance, max_iterations)
+
+
+@eqx.filter_jit
+def _iterate(
+    costs: Float[Array, "n m"],
+    blur: Any,
+    a: Float[Array, " n"],
+    b: Float[Array, " m"],
+    tolerance: Scalar,
+    max_iterations: int,
+) -> EntropicPlan:
     log_a, log_b = log_or_minus_inf(a), log_or_minus_inf(b)
     fixed = jax.lax.stop_gradient(costs)
     log_a0, log_b0 = jax.lax.stop_gradient((log_a, log_b))
@@ -115,6 +128,8 @@ def sinkhorn(
     value = jnp.sum(zero_times(a, f)) + jnp.sum(zero_times(b, g))
     value = value - blur * (jnp.sum(plan) - 1.0)  # 0 at the optimum; its slope is not
     cost = jnp.sum(plan * costs)
+    known = all_numbers(costs, a, b)
+    f, g = nan_unless(known, f), nan_unless(known, g)
     return EntropicPlan(plan, f, g, value, cost, error, count, error <= 2 * tolerance)
 
 
@@ -133,7 +148,7 @@ def _tolerance(tol: Number | None, reach: Scalar) -> Scalar:
     return jnp.maximum(1e-9, rounding)
 
 
-def sinkhorn_divergence(x: ArrayInput, y: ArrayInput, epsilon: Number, p: int = 2) -> Scalar:
+def sinkhorn_divergence(x: ArrayInput, y: ArrayInput, epsilon: Number, p: Count = 2) -> Scalar:
     r"""$S_\varepsilon = OT_\varepsilon(x, y) - \tfrac12OT_\varepsilon(x, x)
     - \tfrac12OT_\varepsilon(y, y)$, for clouds of equal weights.
 
@@ -153,13 +168,12 @@ def sinkhorn_divergence(x: ArrayInput, y: ArrayInput, epsilon: Number, p: int = 
     """
     x, y = floats(x, y)
     check_clouds(x=x, y=y)
-    loss = lambda u, v: sinkhorn(_costs(u, v, p), epsilon).value
+    power = as_count("p", p, 1, 2)
+    loss = lambda u, v: sinkhorn(_costs(u, v, power), epsilon).value
     return loss(x, y) - 0.5 * (loss(x, x) + loss(y, y))
 
 
 def _costs(x: Float[Array, "n d"], y: Float[Array, "m d"], p: int) -> Float[Array, "n m"]:
-    if p not in (1, 2):
-        raise ValueError(f"p must be 1 or 2, got {p}.")
     squares = jnp.sum((x[:, None, :] - y[None, :, :]) ** 2, axis=2)
     if p == 2:
         return squares

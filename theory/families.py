@@ -7,13 +7,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._inputs import ArrayInput, Number, as_count, check_positive, floats
+from theory._inputs import (
+    ArrayInput,
+    Count,
+    Number,
+    as_count,
+    check_positive,
+    check_same,
+    floats,
+)
 from theory._numeric import Scalar, nan_unless
 from theory.distributions import AbstractDistribution
 
 
 def _number(value: Number) -> Scalar:
-    return floats(value)[0]
+    return jnp.asarray(value, float)
 
 
 class AbstractLocationScale(AbstractDistribution):
@@ -26,6 +34,7 @@ class AbstractLocationScale(AbstractDistribution):
     scale: eqx.AbstractVar[Scalar]
 
     def __check_init__(self):
+        check_same("shape, which is ()", loc=self.loc.shape, scale=self.scale.shape, a_number=())
         check_positive(scale=self.scale)
 
     @abc.abstractmethod
@@ -73,7 +82,7 @@ class AbstractLocationScale(AbstractDistribution):
         """The variance, shape `()`."""
         return self.scale**2 * self.standard_moments()[1]
 
-    def sample(self, key: PRNGKeyArray, n: int) -> Float[Array, " n"]:
+    def sample(self, key: PRNGKeyArray, n: Count) -> Float[Array, " n"]:
         n = as_count("n", n, 0)
         tiny = jnp.finfo(self.loc.dtype).tiny  # so that no level is 0, whose quantile is infinite
         levels = jax.random.uniform(key, (n,), self.loc.dtype, minval=tiny)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from theory._inputs import ArrayInput, as_count, check_clouds, floats
-from theory._numeric import Scalar, safe_divide
+from theory._inputs import ArrayInput, Count, as_count, check_clouds, check_square, floats
+from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide
 from theory.bures import bures_squared_of_factors
 
 
@@ -61,7 +61,7 @@ def frechet_distance(x: ArrayInput, y: ArrayInput) -> FrechetDistance:
     )
 
 
-def frechet_bias(covariance: ArrayInput, n: int, m: int) -> Scalar:
+def frechet_bias(covariance: ArrayInput, n: Count, m: Count) -> Scalar:
     r"""The Fréchet distance to be expected between samples of *one* Gaussian, to first order.
 
     $$\Bigl(\tfrac1n + \tfrac1m\Bigr)\operatorname{tr}\Sigma + \tfrac12\Bigl(\tfrac1{n-1} +
@@ -84,8 +84,9 @@ def frechet_bias(covariance: ArrayInput, n: int, m: int) -> Scalar:
     """
     (covariance,) = floats(covariance)
     n, m = as_count("n", n, 2), as_count("m", m, 2)
+    check_square("covariance", covariance)
     values = jnp.maximum(jnp.linalg.eigvalsh(covariance), 0)
     total = values[:, None] + values[None, :]
     parallel = safe_divide(values[:, None] * values[None, :], total)
     bends = 0.5 * (1 / (n - 1) + 1 / (m - 1)) * (jnp.sum(parallel) + 0.5 * jnp.sum(values))
-    return (1 / n + 1 / m) * jnp.sum(values) + bends
+    return nan_unless(all_numbers(covariance), (1 / n + 1 / m) * jnp.sum(values) + bends)

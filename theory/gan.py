@@ -130,13 +130,13 @@ def generator_gradients(
         Goodfellow et al. (2014), section 3; Arjovsky & Bottou (2017), arXiv:1701.04862, theorem
         2.5.
     """
-    shift, log_scale = floats(shift, log_scale)
+    shift, log_scale, nodes, weights = floats(shift, log_scale, latent.nodes, latent.weights)
     scale = jnp.exp(log_scale)
     log_p_gen = lambda x: log_p_latent((x - shift) / scale) - log_scale
-    points = shift + scale * latent.nodes
+    points = shift + scale * nodes
     logit = lambda x: log_p_data(x) - log_p_gen(x)
     logits, slopes = jax.vmap(jax.value_and_grad(logit))(points)
-    mass = latent.weights * jnp.exp(jax.vmap(log_p_latent)(latent.nodes))
-    moved = jnp.stack([jnp.ones_like(points), scale * latent.nodes])  # d g / d (shift, log scale)
+    mass = weights * jnp.exp(jax.vmap(log_p_latent)(nodes))
+    moved = jnp.stack([jnp.ones_like(points), scale * nodes])  # d g / d (shift, log scale)
     gradient = lambda share: -moved @ (mass * share * slopes)
     return GeneratorGradients(gradient(jax.nn.sigmoid(logits)), gradient(jax.nn.sigmoid(-logits)))

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import (
     ArrayInput,
+    broadcast,
     check_line,
     check_not_negative,
     check_same_shape,
@@ -64,14 +65,14 @@ def pointwise_value(a: ArrayInput, b: ArrayInput, y: ArrayInput) -> Float[Array,
 
     **Arguments:** $a, b \ge 0$ and $y \in [0, 1]$, of one shape.
     """
-    a, b, y = floats(a, b, y)
+    a, b, y = broadcast(a=a, b=b, y=y)
     check_not_negative(a=a, b=b)
     return zero_times(a, jnp.log(y)) + zero_times(b, jnp.log1p(-y))
 
 
 def pointwise_maximiser(a: ArrayInput, b: ArrayInput) -> Float[Array, "..."]:
     r"""$\arg\max_y a\log y + b\log(1-y) = a/(a+b)$; $\tfrac12$, as good as any, if both are 0."""
-    a, b = floats(a, b)
+    a, b = broadcast(a=a, b=b)
     check_not_negative(a=a, b=b)
     return safe_divide(a, a + b, otherwise=0.5)
 
@@ -83,7 +84,7 @@ def pointwise_curvature(a: ArrayInput, b: ArrayInput) -> Float[Array, "..."]:
     $-a$ at $y = 1$ for $b = 0$, $-b$ at $y = 0$ for $a = 0$, and 0 if both are 0. It is not the
     limit of the formula, which is $-\infty$.
     """
-    a, b = floats(a, b)
+    a, b = broadcast(a=a, b=b)
     share = pointwise_maximiser(a, b)
     inside = (a != 0) & (b != 0)
     spread = jnp.where(inside, share * (1 - share), 1)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import (
     ArrayInput,
+    Count,
     Number,
     as_count,
     as_number,
@@ -23,7 +24,7 @@ from theory._numeric import Estimate, Scalar, safe_sqrt
 Kernel: TypeAlias = Callable[[Float[Array, " d"], Float[Array, " d"]], Scalar]
 
 
-def polynomial_kernel(x: ArrayInput, y: ArrayInput, degree: int = 3) -> Scalar:
+def polynomial_kernel(x: ArrayInput, y: ArrayInput, degree: Count = 3) -> Scalar:
     r"""$(x^\top y/d + 1)^3$: the kernel of the KID, which sees moments up to the third.
 
     !!! cite "Source"

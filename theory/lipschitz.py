@@ -6,6 +6,7 @@ are the exact norms of circular convolutions, a second bound from above, bounds 
 build no Jacobian, and how fast the power iteration behind spectral normalisation converges.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import (
     ArrayInput,
+    Count,
     as_count,
     check_line,
     check_not_negative,
@@ -42,10 +44,10 @@ def dense_norm(weight: ArrayInput) -> Scalar:
     (weight,) = floats(weight)
     if weight.ndim != 2 or weight.size == 0:
         raise ValueError(f"a weight must be a matrix (out, in), got shape {weight.shape}.")
-    return jnp.linalg.norm(weight, ord=2)
+    return nan_unless(all_numbers(weight), jnp.linalg.norm(weight, ord=2))
 
 
-def circular_convolution_norm(kernel: ArrayInput, size: Sequence[int], stride: int = 1) -> Scalar:
+def circular_convolution_norm(kernel: ArrayInput, size: Sequence[int], stride: Count = 1) -> Scalar:
     r"""The exact norm of a convolution with circular padding, from the Fourier transform.
 
     The transform turns it into one matrix $\hat K(\omega)$ of shape `(out, in)` for each frequency,
@@ -71,6 +73,8 @@ def circular_convolution_norm(kernel: ArrayInput, size: Sequence[int], stride: i
     stride = as_count("stride", stride)
     size = tuple(as_count("size", n) for n in size)
     window, d = kernel.shape[2:], len(size)
+    if kernel.size == 0:
+        raise ValueError(f"a kernel must have at least one entry, got shape {kernel.shape}.")
     if len(window) != d or any(w > n for w, n in zip(window, size, strict=True)):
         raise ValueError(f"a window of {window} does not fit into images of {tuple(size)}.")
     if any(n % stride for n in size):
@@ -81,13 +85,14 @@ def circular_convolution_norm(kernel: ArrayInput, size: Sequence[int], stride: i
     aliases, rest = range(2, 2 + 2 * d, 2), range(3, 3 + 2 * d, 2)
     matrices = jnp.transpose(folded, (*rest, 0, 1, *aliases))
     matrices = matrices.reshape(-1, kernel.shape[0], kernel.shape[1] * stride**d)
-    return jnp.max(jnp.linalg.norm(matrices, ord=2, axis=(1, 2))) / stride ** (d / 2)
+    norm = jnp.max(jnp.linalg.norm(matrices, ord=2, axis=(1, 2))) / stride ** (d / 2)
+    return nan_unless(all_numbers(kernel), norm)
 
 
 def power_iteration(
     linear: Callable[[Float[Array, "..."]], Float[Array, "..."]],
     start: ArrayInput,
-    iterations: int,
+    iterations: Count,
 ) -> PowerIteration:
     r"""$v \leftarrow A^\top Av/\|\cdot\|$ for a linear map given as a function, and $\|Av\|$.
 
@@ -103,6 +108,8 @@ def power_iteration(
     """
     (start,) = floats(start)
     iterations = as_count("iterations", iterations, 0)
+    if start.size == 0:
+        raise ValueError("start must have at least one entry.")
     transpose = jax.linear_transpose(linear, start)
     size = lambda v: safe_norm(v.ravel(), axis=0)
     first = start / size(start)
@@ -134,7 +141,7 @@ def power_iteration_rate(singular_values: ArrayInput) -> Scalar:
 
 
 def power_iteration_value(
-    singular_values: ArrayInput, coefficients: ArrayInput, iterations: int
+    singular_values: ArrayInput, coefficients: ArrayInput, iterations: Count
 ) -> Scalar:
     r"""The estimate of power iteration after $t$ iterations, in closed form:
     $\sqrt{\sum_i c_i^2\sigma_i^{4t+2} / \sum_i c_i^2\sigma_i^{4t}}$.
@@ -182,6 +189,8 @@ def network_upper_bound(
         raise ValueError("a network has at least one layer, got no weights.")
     if slopes is not None and len(slopes) != len(weights) - 1:
         raise ValueError(f"{len(weights)} layers have {len(weights) - 1} activations between them.")
+    for before, after in itertools.pairwise(weights):
+        check_same("size", outputs=before.shape[:1], inputs_of_the_next=after.shape[1:])
     product, positive = dense_norm(weights[0]), jnp.abs(weights[0])
     for weight in weights[1:]:
         product, positive = product * dense_norm(weight), jnp.abs(weight) @ positive
@@ -209,7 +218,7 @@ def local_lower_bound(
     function: Callable[[Float[Array, "..."]], Float[Array, "..."]],
     points: ArrayInput,
     starts: ArrayInput,
-    iterations: int = 20,
+    iterations: Count = 20,
 ) -> Float[Array, " n"]:
     r"""$\|Df(x_i)\|_2$ from below by power iteration with products only, for any network's size.
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory._inputs import as_count
+from theory._inputs import Count, as_count
 from theory._numeric import Scalar
 from theory.distributions import GaussianMixture
 from theory.f_divergences import FDivergence, f_divergence_density
@@ -26,7 +26,7 @@ class Integral(NamedTuple):
 
 
 def mixture_quadrature(
-    laws: Sequence[GaussianMixture], order: int = 8, reach: float = 9.0
+    laws: Sequence[GaussianMixture], order: Count = 8, reach: float = 9.0
 ) -> Quadrature:
     """A rule that has nodes wherever a component of any law has mass, on the line or in the plane.
 
@@ -71,7 +71,7 @@ def _axis_rule(means: np.ndarray, stds: np.ndarray, order: int, reach: float) ->
 
 
 def mixture_divergence(
-    divergence: FDivergence, p: GaussianMixture, q: GaussianMixture, order: int = 8
+    divergence: FDivergence, p: GaussianMixture, q: GaussianMixture, order: Count = 8
 ) -> Integral:
     r"""$D_f(p\|q)$ between Gaussian mixtures of one or two dimensions, by quadrature.
 

@@ -8,6 +8,7 @@ from jaxtyping import Array, Int
 
 from theory._inputs import (
     ArrayInput,
+    Count,
     Number,
     as_count,
     as_number,
@@ -73,7 +74,7 @@ def mode_coverage(
 
 
 def occupancy(
-    labels: ArrayInput, num_modes: int, weights: ArrayInput | None = None
+    labels: ArrayInput, num_modes: Count, weights: ArrayInput | None = None
 ) -> ModeCoverage:
     """The same from labels that a classifier gave, as for stacked MNIST's thousand modes.
 
@@ -106,7 +107,7 @@ def _coverage(
     return ModeCoverage(captured, high_quality, reverse_kl, counts)
 
 
-def high_quality_share(d: int, threshold: Number = 3.0) -> Scalar:
+def high_quality_share(d: Count, threshold: Number = 3.0) -> Scalar:
     r"""The share of a $d$-dimensional normal law within `threshold` deviations of its mean.
 
     $1 - e^{-t^2/2}$ in the plane: 98.889 % at 3. A sample with more is too narrow. Modes so close

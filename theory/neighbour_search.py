@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from theory._inputs import ArrayInput, as_count, check_clouds, floats
+from theory._inputs import ArrayInput, Count, as_count, check_clouds, floats
 from theory._numeric import all_numbers, nan_unless, safe_sqrt
 
 _ROWS = 256  # of a block: its matrix of pairs stays small beside the data
@@ -36,7 +36,7 @@ class Neighbours(NamedTuple):
     indices: Int[Array, "m k"]
 
 
-def nearest_neighbours(points: ArrayInput, cloud: ArrayInput, k: int = 1) -> Neighbours:
+def nearest_neighbours(points: ArrayInput, cloud: ArrayInput, k: Count = 1) -> Neighbours:
     """The k nearest points of a cloud, for each of many points.
 
     **Arguments:**
@@ -91,7 +91,7 @@ def _some(rows: Shaped[Array, "n ..."]) -> Shaped[Array, "m ..."]:
 
 
 def k_nearest(
-    points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: int, *, own: bool = False
+    points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: Count, *, own: bool = False
 ) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
     """Squared distances to the k nearest, smallest first, and their places.
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, as_count, check_clouds, floats
+from theory._inputs import ArrayInput, Count, as_count, check_clouds, floats
 from theory._numeric import Estimate, Scalar, all_numbers, mean_estimate, nan_unless, safe_divide
 from theory.neighbour_search import Pairs, in_blocks, k_nearest, nearest_neighbours, typical_unit
 
@@ -30,7 +30,7 @@ class PRDC(NamedTuple):
     coverage: Scalar
 
 
-def prdc(real: ArrayInput, fake: ArrayInput, k: int = 5) -> PRDC:
+def prdc(real: ArrayInput, fake: ArrayInput, k: Count = 5) -> PRDC:
     """Precision, recall, density and coverage of a sample.
 
     Every pair is decided by the differences of its own coordinates, so that neither the distance
@@ -80,7 +80,7 @@ def _prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int) -> PRDC:
     return PRDC(mean(counts > 0), share(recalled), mean(counts) / k, share(covered))
 
 
-def equal_laws_coverage(n: int, m: int, k: int) -> float:
+def equal_laws_coverage(n: Count, m: Count, k: Count) -> float:
     r"""The mean coverage of n real points by m fake ones of the same law, for any continuous law.
 
     $1 - \binom{n-1}{k}/\binom{n+m-1}{k}$: a ball is empty if the k nearest of all are real.

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._inputs import ArrayInput, Number, as_count, floats
+from theory._inputs import ArrayInput, Count, Number, as_count, floats
 from theory._numeric import nan_unless
 
 
@@ -20,7 +20,7 @@ class ParallelLine(eqx.Module):
 
     theta: Float[Array, ""] = eqx.field(converter=lambda theta: floats(theta)[0])
 
-    def sample(self, key: PRNGKeyArray, n: int) -> Float[Array, "n 2"]:
+    def sample(self, key: PRNGKeyArray, n: Count) -> Float[Array, "n 2"]:
         """`n` independent points, shape `(n, 2)`."""
         n = as_count("n", n, 0)
         heights = jax.random.uniform(key, (n,), self.theta.dtype)

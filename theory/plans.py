@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.spatial
 
-from theory._inputs import ArrayInput, check_order
+from theory._inputs import ArrayInput, Number, check_order
 
 
 class TransportPlan(NamedTuple):
@@ -37,7 +37,7 @@ def optimal_transport(
     y: ArrayInput,
     x_weights: ArrayInput | None = None,
     y_weights: ArrayInput | None = None,
-    p: float | int = 1.0,
+    p: Number = 1.0,
 ) -> TransportPlan:
     r"""The exact $W_p$ and an optimal plan between two weighted point clouds, on the host.
 
@@ -59,7 +59,7 @@ def optimal_transport(
         Bonneel et al. (2011), ACM TOG 30(6); Flamary et al. (2021), JMLR 22(78).
     """
     check_order(p)
-    if not np.isfinite(p):
+    if np.isinf(float(p)):
         raise ValueError("p must be finite: W_inf is no linear programme (p = inf was given).")
     left, right = clouds_of_one_shape(x, y)
     a = cloud_weights(x_weights, len(left), "x_weights")
@@ -169,7 +169,7 @@ def cloud_weights(weights: ArrayInput | None, count: int, name: str) -> np.ndarr
     return array / array.sum()
 
 
-def wasserstein(x: ArrayInput, y: ArrayInput, p: float | int = 1.0) -> float:
+def wasserstein(x: ArrayInput, y: ArrayInput, p: Number = 1.0) -> float:
     """The exact $W_p$ between two clouds of equal weights; see `optimal_transport`."""
     return optimal_transport(x, y, p=p).distance
 

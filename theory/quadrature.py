@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Number, as_count
+from theory._inputs import ArrayInput, Count, Number, as_count
 
 
 class Quadrature(NamedTuple):
@@ -18,12 +18,12 @@ class Quadrature(NamedTuple):
 
 
 @functools.cache
-def legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
+def legendre(num: Count) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights on [-1, 1]; computed once, because thousands of them take seconds."""
     return np.polynomial.legendre.leggauss(num)
 
 
-def quadrature(low: Number, high: Number, num: int) -> Quadrature:
+def quadrature(low: Number, high: Number, num: Count) -> Quadrature:
     """Gauss-Legendre nodes on [low, high], exact for polynomials of degree 2 num - 1."""
     nodes, weights = legendre(as_count("num", num))
     low, high = float(low), float(high)
@@ -44,7 +44,7 @@ def product_quadrature(*rules: Quadrature) -> Quadrature:
     return Quadrature(nodes, product.ravel())
 
 
-def piecewise_quadrature(edges: ArrayInput, num: int) -> Quadrature:
+def piecewise_quadrature(edges: ArrayInput, num: Count) -> Quadrature:
     """Gauss-Legendre nodes on each interval between neighbours of `edges`, `num` on each.
 
     **Arguments:**

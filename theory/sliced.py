@@ -1,7 +1,9 @@
 """Sliced Wasserstein distances: the mean over directions of exact distances on the line."""
 
 import math
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from theory._inputs import (
     ArrayInput,
+    Count,
     Number,
     as_count,
     as_number,
@@ -23,7 +26,7 @@ from theory._numeric import Estimate, Scalar, mean_estimate, safe_divide, safe_n
 from theory.transport import root, wasserstein_1d
 
 
-def slice_directions(key: PRNGKeyArray, num: int, size: int) -> Float[Array, "num size"]:
+def slice_directions(key: PRNGKeyArray, num: Count, size: Count) -> Float[Array, "num size"]:
     """Independent directions, uniform on the unit sphere in `size` dimensions: `(num, size)`."""
     num, size = as_count("num", num), as_count("size", size)
     normal = jax.random.normal(key, (num, size))
@@ -56,8 +59,7 @@ def sliced_wasserstein(x: ArrayInput, y: ArrayInput, along: ArrayInput, p: Numbe
         raise ValueError(
             "p must be finite for a mean over directions; for p = inf take their largest W_inf."
         )
-    project = lambda u: wasserstein_1d(x @ u, y @ u, p=p)
-    distances = jax.lax.map(project, along, batch_size=min(64, len(along)))
+    distances = _along(x, y, along, order)
     # The largest is taken out, so that no power overflows.
     largest = jax.lax.stop_gradient(jnp.max(distances))
     unit = jnp.where((largest == 0) | jnp.isinf(largest), 1, largest)
@@ -65,6 +67,15 @@ def sliced_wasserstein(x: ArrayInput, y: ArrayInput, along: ArrayInput, p: Numbe
     slope = root(jnp.where(powers.value == 0, 1, powers.value), order) / order
     error = unit * safe_divide(powers.standard_error * slope, powers.value)
     return Estimate(unit * root(powers.value, order), error)
+
+
+@eqx.filter_jit
+def _along(
+    x: Float[Array, "n d"], y: Float[Array, "m d"], along: Float[Array, "k d"], p: Any
+) -> Float[Array, " k"]:
+    """$W_p$ along every direction, some of them at a time."""
+    project = lambda u: wasserstein_1d(x @ u, y @ u, p=p)
+    return jax.lax.map(project, along, batch_size=min(64, len(along)))
 
 
 def sliced_wasserstein2_isotropic(
@@ -86,7 +97,7 @@ def sliced_wasserstein2_isotropic(
     return safe_norm(jnp.stack([shift, std_x - std_y]), axis=0)
 
 
-def sliced_shift_factor(d: int, p: float | int = 2) -> float:
+def sliced_shift_factor(d: Count, p: Number = 2) -> float:
     r"""$SW_p(x, x + \delta)/\|\delta\| = (\mathbb{E}|u_1|^p)^{1/p}$ for a cloud and its shift.
 
     $$\mathbb{E}|u_1|^p = \frac{\Gamma(d/2)\,\Gamma((p+1)/2)}{\sqrt\pi\,\Gamma((d+p)/2)},$$
@@ -95,5 +106,6 @@ def sliced_shift_factor(d: int, p: float | int = 2) -> float:
     """
     d = as_count("d", d)
     check_order(p)
+    p = float(p)
     log_moment = math.lgamma(d / 2) + math.lgamma((p + 1) / 2) - math.lgamma((d + p) / 2)
     return float(np.exp((log_moment - 0.5 * math.log(math.pi)) / p))

@@ -11,8 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Number, as_count, check_square, floats
-from theory._numeric import safe_divide
+from theory._inputs import ArrayInput, Count, Number, as_count, check_square, floats
+from theory._numeric import all_numbers, nan_unless, safe_divide
 
 Rate = Float[Array, "..."]
 
@@ -34,11 +34,14 @@ def max_stable_step(jacobian: ArrayInput) -> Rate:
     """
     (jacobian,) = floats(jacobian)
     check_square("jacobian", jacobian)
-    values, singular = jnp.linalg.eigvals(jacobian), jnp.linalg.svd(jacobian, compute_uv=False)
-    rounding = 4 * len(jacobian) * jnp.finfo(jacobian.dtype).eps * singular[0]
+    singular = jnp.linalg.svd(jacobian, compute_uv=False)
+    unit = jnp.where(singular[0] == 0, 1, singular[0])  # in it no square leaves the range
+    values = jnp.linalg.eigvals(jacobian / unit)
+    rounding = 4 * len(jacobian) * jnp.finfo(jacobian.dtype).eps
     real = jnp.where(jnp.abs(values.real) <= rounding, 0, values.real)
-    step = jnp.min(safe_divide(2 * real, jnp.abs(values) ** 2))
-    return jnp.where(singular[-1] <= rounding, jnp.minimum(step, 0), step)
+    step = jnp.min(safe_divide(2 * real, jnp.abs(values) ** 2)) / unit
+    step = jnp.where(singular[-1] <= rounding * unit, jnp.minimum(step, 0), step)
+    return nan_unless(all_numbers(jacobian), step)
 
 
 def simultaneous_rate(eta: Number, s: Number, mu: Number = 0.0) -> Rate:
@@ -89,10 +92,11 @@ def consensus_rate(eta: Number, s: Number, mu: Number = 0.0, gamma: Number = 1.0
 
 def sga_rate(eta: Number, s: Number, mu: Number = 0.0, strength: Number = 1.0) -> Rate:
     r"""$|1 - \eta(1 - i\lambda s)w|$, $w = \mu + is$, without sign alignment."""
+    eta, s, mu, strength = floats(eta, s, mu, strength)
     return jnp.abs(1 - _complex(eta)[0] * _mode(1.0, -strength * s) * _mode(mu, s))
 
 
-def runge_kutta_rate(eta: Number, s: Number, mu: Number = 0.0, order: int = 4) -> Rate:
+def runge_kutta_rate(eta: Number, s: Number, mu: Number = 0.0, order: Count = 4) -> Rate:
     r"""$|\sum_{k \le p} (-\eta w)^k/k!|$, $w = \mu + is$, for p stages of order p (1 to 4)."""
     w = -_complex(eta)[0] * _mode(mu, s)
     terms = [jnp.ones_like(w)]
@@ -138,13 +142,13 @@ def alex_rate(eta: Number, s: Number, gamma: Number, delta: Number) -> Rate:
     return jnp.max(jnp.abs(roots + 1))
 
 
-def lookahead_rate(modes: ArrayInput, steps: int, alpha: Number) -> Rate:
+def lookahead_rate(modes: ArrayInput, steps: Count, alpha: Number) -> Rate:
     r"""$\max_T |1 - \alpha + \alpha T^k|$ over the inner solver's modes, shape `(m,)`, complex."""
     alpha_, modes = _complex(alpha, modes)
     return jnp.max(jnp.abs(1 - alpha_ + alpha_ * modes ** as_count("steps", steps)))
 
 
-def max_lookahead_alpha(mode: ArrayInput, steps: int) -> Rate:
+def max_lookahead_alpha(mode: ArrayInput, steps: Count) -> Rate:
     r"""$2(1 - \mathrm{Re}\,T^k)/|1 - T^k|^2$: below it lookahead over the mode $T$ is stable."""
     power = _complex(mode)[0] ** as_count("steps", steps)
     return 2 * (1 - jnp.real(power)) / jnp.abs(1 - power) ** 2

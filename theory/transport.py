@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import (
     ArrayInput,
+    Count,
     Number,
     as_count,
     as_dtype,
@@ -149,7 +150,7 @@ def wasserstein_1d_quantiles(
     quantile_x: Callable[[Float[Array, " k"]], Float[Array, " k"]],
     quantile_y: Callable[[Float[Array, " k"]], Float[Array, " k"]],
     p: Number = 1.0,
-    num: int = 1000,
+    num: Count = 1000,
 ) -> Scalar:
     r"""$W_p$ between two laws on the line given by their quantile functions.
 

@@ -116,3 +116,21 @@ def test_impossible_input_is_refused(name):
     call, message = WRONG[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e-4, 1.0, 1e4, 1e9])
+def test_duality_at_every_scale(unit):
+    """Both duals are W_1 and W_2^2 times the unit, to 1e-9, and never above them."""
+    rng = np.random.default_rng(3)
+    x, y = unit * rng.normal(size=(20, 2)), unit * (rng.normal(size=(25, 2)) + 0.5)
+    plan = theory.optimal_transport(x, y, p=2)
+    dual = theory.dual_potentials(plan.costs)
+    primal = plan.distance**2
+    assert (1 - 1e-9) * primal < dual.value <= (1 + 1e-12) * primal
+    assert theory.check_duality(plan, dual).infeasibility <= 1e-14 * plan.costs.max()
+    w1, critic = theory.wasserstein(x, y), theory.kantorovich_rubinstein(x, y)
+    assert (1 - 1e-9) * w1 < critic.value <= (1 + 1e-12) * w1
+    points, values = np.concatenate([x, y]), np.concatenate([critic.on_x, critic.on_y])
+    slopes = np.abs(values[:, None] - values[None, :])
+    gaps = np.linalg.norm(points[:, None] - points[None, :], axis=2)
+    assert (slopes <= gaps * (1 + 1e-9) + 1e-13 * unit).all()

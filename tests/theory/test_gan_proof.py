@@ -64,12 +64,12 @@ def test_the_pointwise_maximum_by_search_and_by_autodiff(a, b):
 
 
 def test_the_pointwise_maximum_where_mass_is_missing():
-    """1, 0 and 1/2; values with 0 log 0 = 0; curvature -inf at the ends and 0 for a flat one."""
+    """1, 0 and 1/2; values with 0 log 0 = 0; curvature of the one term that is left, -a or -b."""
     a, b = jnp.array([2.0, 0.0, 0.0]), jnp.array([0.0, 3.0, 0.0])
     best = theory.pointwise_maximiser(a, b)
     np.testing.assert_array_equal(best, [1, 0, 0.5])
     np.testing.assert_array_equal(theory.pointwise_value(a, b, best), [0, 0, 0])
-    np.testing.assert_array_equal(theory.pointwise_curvature(a, b), [-np.inf, -np.inf, 0])
+    np.testing.assert_array_equal(theory.pointwise_curvature(a, b), [-2, -3, 0])
 
 
 @hyp.settings(max_examples=10)
@@ -147,3 +147,15 @@ def test_the_curve_saturates_under_its_bound():
     assert bool(jnp.all(size <= bound))
     assert bool(jnp.all(size >= 0.01 * bound))
     np.testing.assert_allclose(curve.minimax + curve.non_saturating, shifts, atol=1e-9)
+
+
+MASS = st.just(0.0) | st.floats(0.01, 5)
+
+
+@hyp.given(a=MASS, b=MASS)
+def test_the_curvature_is_the_second_derivative_there(a, b):
+    """By automatic differentiation of each term that is not 0, the ends of [0, 1] included."""
+    best = theory.pointwise_maximiser(a, b)
+    terms = [a * jax.grad(jax.grad(jnp.log))(best)] if a else []
+    terms += [b * jax.grad(jax.grad(lambda y: jnp.log(1 - y)))(best)] if b else []
+    np.testing.assert_allclose(theory.pointwise_curvature(a, b), sum(terms), rtol=1e-6, atol=1e-300)

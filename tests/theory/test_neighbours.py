@@ -145,3 +145,68 @@ def test_memorisation_is_seen_and_not_imagined():
     error = jnp.std(shares, ddof=1) / np.sqrt(400)
     assert abs(jnp.mean(shares) - 20 / 30) < 5 * error
     assert jnp.isnan(theory.memorised_share(train[:1], train, held_out).standard_error)
+
+
+def clustered(rng, n, d, dtype):
+    """Three clusters a thousand times as narrow as they are far from each other."""
+    return (1e-3 * rng.normal(size=(n, d)) + rng.integers(0, 3, (n, 1))).astype(dtype)
+
+
+@pytest.mark.parametrize("d", [2, 16, 17, 100])
+@pytest.mark.parametrize("unit", [2.0**-90, 1.0, 2.0**90])
+def test_close_points_far_from_the_origin_in_single_precision(d, unit):
+    """Float64's brute force to one pair in ten thousand, by differences and by products.
+
+    Distances are a thousandth of the norms, so that an expansion of the square in float32 has no
+    right digit; units are powers of two, in which squares leave the range of float32.
+    """
+    rng = np.random.default_rng(d)
+    real, fake = (clustered(rng, n, d, np.float32) for n in (300, 260))
+    ours = theory.prdc(unit * real, unit * fake, 5)
+    np.testing.assert_allclose(ours, prdc_by_hand(real, fake, 5), atol=2e-4)
+
+
+def test_the_ring_in_single_precision():
+    """Eight modes of deviation 0.01 on a circle: what float64 says of the same numbers."""
+    real, fake = (
+        np.asarray(theory.ring().sample(jax.random.key(seed), 800), np.float32) for seed in (0, 1)
+    )
+    np.testing.assert_allclose(theory.prdc(real, fake, 5), prdc_by_hand(real, fake, 5), atol=3e-4)
+
+
+@pytest.mark.parametrize("d", [2, 40])
+def test_one_far_point_changes_nothing_for_the_others(d):
+    """A fake point at 1e6 to 1e30 in float32: density and precision lose its own share only."""
+    rng = np.random.default_rng(0)
+    real, fake = (rng.normal(size=(200, d)).astype(np.float32) for _ in range(2))
+    without = theory.prdc(real, fake[1:], 5)
+    for distance in (1e6, 1e30):
+        fake[0] = distance
+        ours = theory.prdc(real, fake, 5)
+        share = 199 / 200
+        np.testing.assert_allclose(ours.precision, share * without.precision, rtol=1e-6)
+        np.testing.assert_allclose(ours.density, share * without.density, rtol=1e-6)
+        np.testing.assert_allclose(ours.coverage, without.coverage, rtol=1e-6)
+
+
+@pytest.mark.parametrize("d", [2, 20])
+def test_ties_on_whole_numbers(d):
+    """Points of a grid, many at one distance: the k-th neighbour itself is outside, always."""
+    rng = np.random.default_rng(1)
+    real, fake = (rng.integers(0, 3, (90, d)) for _ in range(2))
+    for dtype in (np.uint8, np.float32, np.float64):
+        ours = theory.prdc(real.astype(dtype), fake.astype(dtype), 4)
+        np.testing.assert_allclose(ours, prdc_by_hand(real, fake, 4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("d", [3, 50])
+@pytest.mark.parametrize("n", [20, 3000])
+def test_nearest_neighbours_are_those_of_sorted_distances(n, d):
+    """scipy's distances and places, in float32, of clusters far from the origin."""
+    rng = np.random.default_rng(n)
+    points, cloud = (clustered(rng, m, d, np.float32) for m in (15, n))
+    found = theory.nearest_neighbours(points, cloud, 4)
+    distances = scipy.spatial.distance.cdist(points.astype(float), cloud.astype(float))
+    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :4], rtol=1e-5)
+    at = np.take_along_axis(distances, np.asarray(found.indices), axis=1)
+    np.testing.assert_allclose(found.distances, at, rtol=1e-5)

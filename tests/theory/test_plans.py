@@ -1,5 +1,7 @@
 """Plans against linear programming, piles of dirt against the exact distance."""
 
+import math
+
 import hypothesis as hyp
 import hypothesis.strategies as st
 import jax.numpy as jnp
@@ -79,3 +81,24 @@ def test_impossible_input_is_refused(name):
     call, message = WRONG[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("p", [1, 2, 20, 200, 1000])
+@pytest.mark.parametrize("unit", [1e-9, 1e-4, 1.0, 1e9])
+def test_plans_of_all_orders_at_all_scales(p, unit):
+    """The closed form on the line, weights included: W(sx, sy) = s W(x, y), for large p too."""
+    rng = np.random.default_rng(0)
+    x, y, a = rng.normal(size=20), rng.normal(size=30) + 0.5, rng.random(20)
+    exact = float(theory.wasserstein_1d(x, y, a, p=p))
+    found = theory.optimal_transport(unit * x, unit * y, a, p=p)
+    np.testing.assert_allclose(found.distance, unit * exact, rtol=1e-6)
+
+
+def test_an_order_that_cannot_be_solved_is_named():
+    """Infinity is no linear programme; a p whose costs float64 cannot hold is not proved."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 2)), rng.normal(size=(40, 2)) + 0.3
+    with pytest.raises(ValueError, match="p must be finite"):
+        theory.wasserstein(x, y, p=math.inf)
+    with pytest.raises(RuntimeError, match="p = 1e\\+06 is too large"):
+        theory.wasserstein(x, y, p=1e6)

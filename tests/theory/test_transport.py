@@ -127,3 +127,48 @@ def test_gaussian_samples_approach_the_closed_form():
     x, y = rng.normal(0, 1, 4000), rng.normal(1.5, 2, 4000)
     sampled = theory.wasserstein_1d(jnp.asarray(x), jnp.asarray(y))
     assert abs(sampled - theory.wasserstein1_normal(0, 1, 1.5, 2)) < 0.15
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("p", [1, 2, 7.5, 50, 300])
+def test_no_power_overflows_on_the_line(p, dtype):
+    """One gap of 50 among three of 0: 50 / 4^(1/p), in float32 too, where 50^50 is infinite."""
+    x, y = np.array([0, 1, 2, 53], dtype), np.array([0, 1, 2, 3], dtype)
+    np.testing.assert_allclose(theory.wasserstein_1d(x, y, p=p), 50 / 4 ** (1 / p), rtol=1e-5)
+    jitted = jax.jit(lambda p: theory.wasserstein_1d(x, y, p=p))
+    np.testing.assert_allclose(jitted(p), 50 / 4 ** (1 / p), rtol=1e-5)
+
+
+@hyp.given(seed=st.integers(0, 2**31 - 1), p=st.sampled_from([1, 2, 3.5]))
+def test_points_without_weight_change_nothing(seed, p):
+    """Anywhere, at 1e6 too: exactly so in single precision, whatever their sums round to."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=500).astype(np.float32), rng.normal(size=300).astype(np.float32)
+    a, b = rng.random(500).astype(np.float32), rng.random(300).astype(np.float32)
+    far = np.array([1e6, -1e6, 0], np.float32)
+    with_more = theory.wasserstein_1d(np.append(x, far), y, np.append(a, [0, 0, 0]), b, p=p)
+    # The sum over 503 weights may round otherwise than that over 500, by units of rounding.
+    np.testing.assert_allclose(with_more, theory.wasserstein_1d(x, y, a, b, p=p), rtol=3e-5)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 5), (4, 6), (3, 7), (1, 8)])
+@pytest.mark.parametrize("p", [1, 2, 9, np.inf])
+def test_equal_weights_given_or_not(n, m, p):
+    """The merge that is known beforehand and the one by sorting levels; scipy's linear programme
+    for p < inf, and the largest gap of the coarsest common refinement for p = inf."""
+    rng = np.random.default_rng(10 * n + m)
+    x, y = rng.normal(size=n), rng.normal(size=m)
+    plain = theory.wasserstein_1d(x, y, p=p)
+    fine = np.abs(np.repeat(np.sort(x), m) - np.repeat(np.sort(y), n))
+    expected = fine.max() if np.isinf(p) else (fine**p).mean() ** (1 / p)
+    np.testing.assert_allclose(plain, expected, rtol=1e-12)
+    if not np.isinf(p):
+        weighted = theory.wasserstein_1d(x, y, np.ones(n), np.ones(m), p=p)
+        np.testing.assert_allclose(weighted, expected, rtol=1e-6)
+
+
+def test_w2_near_equal_gaussians_keeps_its_digits():
+    """N(0, s^2 I) against N(0, I) at s = 1 + 1e-9: sqrt(d) 1e-9, though all traces are 4."""
+    zero, eye = jnp.zeros(4), jnp.eye(4)
+    distance = theory.wasserstein2_gaussian(zero, (1 + 1e-9) ** 2 * eye, zero, eye)
+    np.testing.assert_allclose(distance, 2e-9, rtol=1e-6)
