@@ -31,24 +31,23 @@ def round_matrix(
 
     - `jacobian`: $J$, x's entries first, `n_x` of them. `rates`: the step size of every entry.
     """
-    jacobian, rates = _checked(jacobian, rates, n_x)
+    jacobian, rates, count = _checked(jacobian, rates, n_x)
     identity = jnp.eye(len(rates), dtype=jacobian.dtype)
     scaled = rates[:, None] * jacobian
     if not alternating:
         return identity - scaled
-    is_x = jnp.arange(len(rates)) < n_x
+    is_x = jnp.arange(len(rates)) < count
     move_x = identity - jnp.where(is_x[:, None], scaled, 0)
     move_y = identity - jnp.where(is_x[:, None], 0, scaled)
     power = jnp.linalg.matrix_power
     return power(move_y, inner_steps[1]) @ power(move_x, inner_steps[0])
 
 
-def _checked(jacobian: ArrayInput, rates: ArrayInput, n_x: int) -> list[Array]:
+def _checked(jacobian: ArrayInput, rates: ArrayInput, n_x: Count) -> tuple[Array, Array, int]:
     jacobian, rates = floats(jacobian, rates)
     check_square("jacobian", jacobian)
     check_same("size", rates=rates.shape, jacobian=jacobian.shape[:1])
-    as_count("n_x", n_x, 0, len(rates))
-    return [jacobian, rates]
+    return jacobian, rates, as_count("n_x", n_x, 0, len(rates))
 
 
 def drift_matrix(
@@ -65,11 +64,11 @@ def drift_matrix(
     $A + B - \tfrac12(A + B)^2$; alternating $n_xA + n_yB - \tfrac12(n_xA^2 + n_yB^2) +
     \tfrac12n_xn_y(BA - AB)$. The arguments are those of `round_matrix`.
     """
-    jacobian, rates = _checked(jacobian, rates, n_x)
+    jacobian, rates, count = _checked(jacobian, rates, n_x)
     scaled = -rates[:, None] * jacobian
     if not alternating:
         return scaled - scaled @ scaled / 2
-    is_x = (jnp.arange(len(rates)) < n_x)[:, None]
+    is_x = (jnp.arange(len(rates)) < count)[:, None]
     a, b = jnp.where(is_x, scaled, 0), jnp.where(is_x, 0, scaled)
     n, m = inner_steps
     return n * a + m * b - (n * a @ a + m * b @ b) / 2 + n * m * (b @ a - a @ b) / 2

@@ -202,8 +202,8 @@ def entropic_gaussian(
     """
     mean_x, cov_x, mean_y, cov_y = gaussians(mean_x, cov_x, mean_y, cov_y)
     _check_epsilon(epsilon)
-    epsilon = as_number(epsilon, mean_x.dtype)
-    spectrum = jnp.sqrt(4 * joint_spectrum(cov_x, cov_y) + epsilon**2 / 4)
-    blur = jnp.sum(jnp.log(spectrum / epsilon + 0.5)) + mean_x.size
+    blur = as_number(epsilon, mean_x.dtype)
+    spectrum = jnp.sqrt(4 * joint_spectrum(cov_x, cov_y) + blur**2 / 4)
+    entropy = jnp.sum(jnp.log(spectrum / blur + 0.5)) + mean_x.size
     bures = jnp.trace(cov_x) + jnp.trace(cov_y) - jnp.sum(spectrum)
-    return jnp.sum((mean_x - mean_y) ** 2) + bures + 0.5 * epsilon * blur
+    return jnp.sum((mean_x - mean_y) ** 2) + bures + 0.5 * blur * entropy

@@ -86,6 +86,7 @@ def mixture_divergence(
     rule's error, and so on the safe side; it is no bound. Where the divergence is infinite, the
     value is large or infinite and so is the error.
     """
+    order = as_count("order", order)
     coarse = _integrate(divergence, p, q, mixture_quadrature((p, q), order))
     fine = _integrate(
         divergence, p, q, mixture_quadrature((p, q), order + (order + 1) // 2, reach=13.5)

@@ -91,7 +91,7 @@ def _some(rows: Shaped[Array, "n ..."]) -> Shaped[Array, "m ..."]:
 
 
 def k_nearest(
-    points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: Count, *, own: bool = False
+    points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: int, *, own: bool = False
 ) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
     """Squared distances to the k nearest, smallest first, and their places.
 

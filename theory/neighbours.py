@@ -89,6 +89,8 @@ def equal_laws_coverage(n: Count, m: Count, k: Count) -> float:
 
         Naeem et al. (2020), arXiv:2002.09797, lemma 2.
     """
+    n, m = as_count("n", n), as_count("m", m)
+    k = as_count("k", k, 1, n)
     return 1 - math.comb(n - 1, k) / math.comb(n + m - 1, k)
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from theory._inputs import ArrayInput, Count, Number, as_count, floats
+from theory._inputs import ArrayInput, Count, as_count, floats
 from theory._numeric import nan_unless
 
 
@@ -27,7 +27,7 @@ class ParallelLine(eqx.Module):
         return jnp.stack([jnp.full_like(heights, 1.0) * self.theta, heights], axis=-1)
 
 
-def _at(theta: ArrayInput, value: float, otherwise: Number) -> Float[Array, "..."]:
+def _at(theta: ArrayInput, value: float, otherwise: float) -> Float[Array, "..."]:
     """One value where theta is 0 and another elsewhere; NaN at NaN."""
     (theta,) = floats(theta)
     return nan_unless(

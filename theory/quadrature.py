@@ -18,7 +18,7 @@ class Quadrature(NamedTuple):
 
 
 @functools.cache
-def legendre(num: Count) -> tuple[np.ndarray, np.ndarray]:
+def legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights on [-1, 1]; computed once, because thousands of them take seconds."""
     return np.polynomial.legendre.leggauss(num)
 

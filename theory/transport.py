@@ -24,6 +24,7 @@ from theory._inputs import (
     gaussians,
 )
 from theory._numeric import Scalar, safe_sqrt, zero_times
+from theory._sorting import sort, sort_with
 from theory.bures import bures_squared
 from theory.quadrature import legendre
 
@@ -40,8 +41,8 @@ def wasserstein_1d(
     $$W_p^p = \int_0^1 |F_x^{-1}(u) - F_y^{-1}(u)|^p\,du$$
 
     The integrand is constant between the levels of the two distribution functions, so that the
-    integral is a sum over at most $n + m$ intervals. Samples of equal weights are only sorted;
-    weights cost a third sort. Works under jit, vmap and grad.
+    integral is a sum over at most $n + m$ intervals. Samples of equal weights are only sorted.
+    Works under jit, vmap and grad.
 
     **Arguments:**
 
@@ -65,7 +66,7 @@ def wasserstein_1d(
     check_line("y", y)
     check_order(p)
     if x_weights is None and y_weights is None:
-        gaps, widths = _gaps_of_equal_weights(jnp.sort(x), jnp.sort(y))
+        gaps, widths = _gaps_of_equal_weights(sort(x), sort(y))
     else:
         gaps, widths = _gaps_of_weighted(
             x, shares("x_weights", x_weights, x), y, shares("y_weights", y_weights, y)
@@ -100,17 +101,19 @@ def _gaps_of_equal_weights(
 def _gaps_of_weighted(
     x: Float[Array, " n"], a: Float[Array, " n"], y: Float[Array, " m"], b: Float[Array, " m"]
 ) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
-    """The same with weights: a merge of the levels says which points meet."""
-    (x, a), (y, b) = (jax.lax.sort(pair, num_keys=1) for pair in ((x, a), (y, b)))
-    levels = jnp.concatenate([_levels(a), _levels(b)])
-    from_x = jnp.arange(levels.size, dtype=jnp.int32) < len(x)
-    ends, from_x = jax.lax.sort((levels, from_x.astype(jnp.int32)), num_keys=1)
-    # The interval below an end belongs to the points whose levels are not yet passed.
-    before_x = jnp.cumsum(from_x, dtype=jnp.int32) - from_x
-    before_y = jnp.arange(levels.size, dtype=jnp.int32) - before_x
-    at_x, at_y = jnp.minimum(before_x, len(x) - 1), jnp.minimum(before_y, len(y) - 1)
-    widths = jnp.diff(ends, prepend=jnp.zeros((1,), ends.dtype))
-    return jnp.abs(x[at_x] - y[at_y]), widths
+    """The same with weights: an interval of levels below each point of either sample."""
+    (x, a), (y, b) = sort_with(x, a), sort_with(y, b)
+    levels_x, levels_y = _levels(a), _levels(b)
+    # Of two equal levels that of x comes first: the interval between them is empty.
+    passed_y = jnp.searchsorted(levels_y, levels_x, side="left")
+    passed_x = jnp.searchsorted(levels_x, levels_y, side="right")
+    before = lambda levels, count: jnp.where(count > 0, levels[count - 1], 0)
+    own = lambda levels: jnp.concatenate([jnp.zeros((1,), levels.dtype), levels[:-1]])
+    widths_x = levels_x - jnp.maximum(own(levels_x), before(levels_y, passed_y))
+    widths_y = levels_y - jnp.maximum(own(levels_y), before(levels_x, passed_x))
+    gaps_x = jnp.abs(x - y[jnp.minimum(passed_y, len(y) - 1)])
+    gaps_y = jnp.abs(x[jnp.minimum(passed_x, len(x) - 1)] - y)
+    return jnp.concatenate([gaps_x, gaps_y]), jnp.concatenate([widths_x, widths_y])
 
 
 def _levels(shares: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -85,6 +85,13 @@ SMOOTH = {
         jnp.abs(LINE) + 0.1,
     ),
     "W_inf on the line": (lambda x: theory.wasserstein_1d(x, ACROSS, p=np.inf), LINE),
+    "columns mapped over, in a scan": (
+        lambda x: jnp.sum(
+            jax.lax.map(lambda u: theory.wasserstein_1d(x @ u, OTHER @ u, x[:, 1] ** 2), TURNED.T)
+            + jax.vmap(theory.wasserstein_1d, in_axes=1)(x, OTHER)
+        ),
+        CLOUD,
+    ),
     "sliced": (
         lambda x: theory.sliced_wasserstein(x, OTHER, TURNED, p=2).value,
         CLOUD,
