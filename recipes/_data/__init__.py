@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -12,14 +11,15 @@ from recipes._data._cifar import load_cifar10
 from recipes._data._csv import Roles as Roles, load_csv as load_csv, write_csv as write_csv
 from recipes._data._dataset import (
     Dataset as Dataset,
+    Split as Split,
     check_labels,
     check_points,
     image_points,
     kind_of,
 )
-from recipes._data._files import load_array_file
+from recipes._data._files import has_test_arrays, load_array_file
 from recipes._data._idx import read_idx
-from recipes._data._picture_folder import load_picture_folder
+from recipes._data._picture_folder import load_picture_folder, split_folders
 from recipes._data._point_csv import load_point_csv as load_point_csv
 from recipes._data._scaling import Scaling as Scaling, standardized as standardized
 from recipes._data._split import (
@@ -39,8 +39,6 @@ from recipes._data._table_encoding import (
     fit_encoding as fit_encoding,
 )
 from recipes._errors import UserError
-
-Split = Literal["train", "test"]
 
 TOYS: dict[str, Callable[[int], Dataset]] = {"ring": ring, "grid": grid, "swiss_roll": swiss_roll}
 IDX = ("mnist", "fashion_mnist")
@@ -64,7 +62,8 @@ def load(
     - `data`: one of `NAMES`, or the path of a .npy or .npz file or of a folder of images.
     - `data_dir`: where the files of mnist, fashion_mnist and cifar10 are.
     - `seed`: of what is drawn, for the toys.
-    - `split`: which files of these three; other data have only `train`.
+    - `split`: which part of these three, of a .npz with `x_train` and `x_test` or alike, or of a
+      folder with `train` and `test`; other data have only `train`.
     - `image_size`: pixels a side, to which images of a folder are cut and resampled. Other images
       must have it.
     - `flag`: what the user named the data by, for the errors.
@@ -73,12 +72,30 @@ def load(
     """
     if image_size is not None and image_size < 2:
         raise UserError(f"--image-size must be at least 2, got {image_size}.")
-    if data not in NAMES and Path(data).is_dir():
-        return load_picture_folder(Path(data), image_size)
+    if is_folder(data):
+        return load_picture_folder(Path(data), image_size, split)
     found = _load_as_it_is(data, data_dir, seed, split, flag)
     if image_size is not None:
         _check_image_size(found, image_size, f"{flag} {data}")
     return found
+
+
+def is_folder(data: str) -> bool:
+    """Is it the path of a folder, and no name of a data set?"""
+    try:
+        # An empty text would be the folder that the program was started in.
+        return data not in NAMES and bool(data.strip()) and Path(data).is_dir()
+    except (OSError, ValueError):  # a name that is too long, or has a zero byte in it
+        return False
+
+
+def has_test_split(data: str) -> bool:
+    """Do the data have a part of their own for testing?"""
+    if data in (*IDX, CIFAR):
+        return True
+    if is_folder(data):
+        return split_folders(Path(data)) is not None
+    return Path(data).suffix.lower() == ".npz" and has_test_arrays(Path(data))
 
 
 def _load_as_it_is(data: str, data_dir: Path | None, seed: int, split: Split, flag: str) -> Dataset:
@@ -91,10 +108,11 @@ def _load_as_it_is(data: str, data_dir: Path | None, seed: int, split: Split, fl
     if data == CIFAR:
         return load_cifar10(data_dir, split, flag)
     if Path(data).suffix.lower() in (".npy", ".npz"):
-        return load_array_file(Path(data), flag)
+        return load_array_file(Path(data), flag, split)
+    short = data if len(data) <= 100 else f"{data[:100]}... ({len(data)} characters)"
     raise UserError(
-        f"{flag} {data} is none of {', '.join(NAMES)}, nor a .npy or .npz file, nor a folder of "
-        "images."
+        f"{flag} {short or '(empty)'} is none of {', '.join(NAMES)}, nor a .npy or .npz file, nor "
+        "a folder of images."
     )
 
 
@@ -118,14 +136,15 @@ def load_labelled(
 ) -> tuple[Dataset, Dataset, int]:
     """Labelled images to learn from, others held out, and the number of classes.
 
-    mnist, fashion_mnist and cifar10 have their own test files; of other data a fifth is held out.
+    mnist, fashion_mnist and cifar10 have their own test files, and so may archives and folders;
+    of other data a fifth is held out.
 
     **Arguments:** as of `load`.
 
     **Raises:** `UserError` if `load` does, or if they are no images with labels.
     """
     train = load(data, data_dir, image_size=image_size, flag=flag)
-    if data in (*IDX, CIFAR):
+    if has_test_split(data):
         held_out = load(data, data_dir, split="test", image_size=image_size, flag=flag)
     else:
         train, held_out = hold_out(train)
@@ -138,7 +157,7 @@ def _load_idx(name: str, data_dir: Path | None, split: Split, flag: str) -> Data
     listing = " and ".join(f"{file}(.gz)" for file in wanted)
     if data_dir is None:
         raise UserError(f"{flag} {name} needs --data-dir, a folder with {listing}.")
-    found = [_find(data_dir, file) for file in wanted]
+    found = [_find(data_dir, name, file) for file in wanted]
     if not data_dir.is_dir() or None in found:
         missing = [f"{w}(.gz)" for w, path in zip(wanted, found, strict=True) if path is None]
         why = "is no folder" if not data_dir.is_dir() else f"lacks {' and '.join(missing)}"
@@ -153,10 +172,22 @@ def _load_idx(name: str, data_dir: Path | None, split: Split, flag: str) -> Data
     return Dataset(name, image_points(images), labels, "image", f"IDX files in {data_dir}")
 
 
-def _find(folder: Path, name: str) -> Path | None:
-    """The file under its usual names: with and without .gz, with a dot for the second hyphen."""
+TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+
+
+def _find(folder: Path, data: str, name: str) -> Path | None:
+    """The file in the folder itself, or where torchvision puts it below its root.
+
+    Under its usual names: with and without .gz, with a dot for the second hyphen.
+    """
     dotted = name.replace("-idx", ".idx")
-    candidates = [folder / f"{stem}{end}" for stem in (name, dotted) for end in (".gz", "")]
+    folders = [folder, folder / "raw", folder / TORCHVISION[data] / "raw"]
+    candidates = [
+        place / f"{stem}{end}"
+        for place in folders
+        for stem in (name, dotted)
+        for end in (".gz", "")
+    ]
     return next((path for path in candidates if path.is_file()), None)
 
 

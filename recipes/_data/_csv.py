@@ -1,4 +1,4 @@
-"""Tables of the user's own: CSV files with a header, and every way in which one can be wrong."""
+"""Tables of the user's own: CSV files with a header."""
 
 import csv
 import dataclasses
@@ -6,21 +6,34 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from recipes._data._delimited import (
+    DECIMAL_COMMA,
+    NUMBER,
+    check_header,
+    check_widths,
+    read_delimited,
+    with_points,
+)
 from recipes._data._table import MOST_CATEGORIES, Column, Table, check_table, quantile_classes
 from recipes._errors import UserError
 
-MISSING = {"", "?", "na", "n/a", "nan", "null"}
-"""Cells that say that there is no value, in lower case."""
+_PANDAS = {"", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "nat", "#na", "#n/a", "#n/a n/a"}
+_ERRORS = {"#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!"}
+
+MISSING = _PANDAS | _ERRORS | {"?", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
+"""Cells without a value, in lower case: those of pandas, and the errors of spreadsheets."""
+
+MISSING_NUMBERS = MISSING | {".", "-", "--", "missing", "nil"}
+"""And those that mean it among numbers: of SAS, of printed tables."""
 
 FEW = 10
-"""An integer column with at most so many values is taken to be categorical."""
+"""An integer column with at most this many values is taken to be categorical."""
 
 INTEGER = re.compile(r"[+-]?\d+")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?", re.I)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +58,7 @@ class Cells(NamedTuple):
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
+    delimiter: str
 
 
 def load_csv(path: Path, roles: Roles) -> Table:
@@ -52,16 +66,19 @@ def load_csv(path: Path, roles: Roles) -> Table:
 
     Text columns and integer columns with at most 10 values are categorical, other numbers are
     continuous. A label that is continuous by this rule is cut at its quantiles. The separator is
-    that of `,`, `;` and tab which the header has most of.
+    that of `,`, `;` and tab which divides the header into most names.
 
-    **Raises:** `UserError` for a file that cannot be read, has ragged rows, missing values or
-    numbers that are not finite, or lacks a column of `roles`.
+    A missing value of a categorical column is a category of its own, the empty text. That of a
+    continuous one is filled with the column's median, and a further column, of two categories,
+    says which were missing.
+
+    **Raises:** `UserError` for a file that cannot be read, has ragged rows, rows without a label,
+    columns without a value or numbers that are not finite, or lacks a column of `roles`.
     """
     cells = _read(path)
     _check_roles(cells, roles)
     kept = [name for name in cells.columns if name not in (*roles.drop, roles.label)]
-    _check_present(cells, [*kept, roles.label])
-    features = [_column(cells, name, roles) for name in kept]
+    features = [pair for name in kept for pair in _columns(cells, name, roles)]
     columns, label = tuple(column for column, _ in features), _label(cells, roles)
     values = np.stack([v for _, v in features], axis=1) if features else np.zeros((0, 0))
     return check_table(Table(path.stem, str(path), columns, values, *label))
@@ -69,56 +86,42 @@ def load_csv(path: Path, roles: Roles) -> Table:
 
 def write_csv(table: Table, path: Path) -> None:
     """Writes a table, its label last, so that `load_csv` gives it back."""
-    pairs = [*zip(table.columns, table.values.T, strict=True), (table.label, table.labels)]
-    texts = [column.texts(values) for column, values in pairs]
+    header, texts = _written(table)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([column.name for column, _ in pairs])
-        writer.writerows(zip(*texts, strict=True))
+        writer.writerow([*header, table.label.name])
+        writer.writerows(zip(*texts, table.label.texts(table.labels), strict=True))
+
+
+def _written(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Names and cells of the columns that a file has: missing values are empty cells again."""
+    missing = {
+        column.indicates: table.values[:, place] == 1
+        for place, column in enumerate(table.columns)
+        if column.indicates is not None
+    }
+    names, texts = [], []
+    for column, values in zip(table.columns, table.values.T, strict=True):
+        if column.indicates is None:
+            empty = missing.get(column.name, np.zeros(len(values), bool))
+            names.append(column.name)
+            cells = zip(column.texts(values), empty, strict=True)
+            texts.append(["" if gone else text for text, gone in cells])
+    return names, texts
 
 
 def _read(path: Path) -> Cells:
-    if not path.is_file():
-        raise UserError(f"--csv {path}: there is no such file.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            delimiter = max(",;\t", key=file.readline().count)
-            file.seek(0)
-            return _in_columns(
-                path, _rows(path, csv.reader(file, delimiter=delimiter, strict=True))
-            )
-    except OSError as error:
-        raise UserError(f"--csv {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--csv {path} is no text in UTF-8: {error.reason}; convert it.") from error
-
-
-def _rows(path: Path, reader: Any) -> list[tuple[int, list[str]]]:
-    """The cells of each row that is not blank, and the number of its line."""
-    try:
-        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
-    except csv.Error as error:
-        raise UserError(f"--csv {path}, line {reader.line_num}: {error}; repair it.") from error
-
-
-def _in_columns(path: Path, rows: list[tuple[int, list[str]]]) -> Cells:
+    name = f"--csv {path}"
+    rows, delimiter = read_delimited(path, name)
     if len(rows) < 2:
         what = "is empty" if not rows else "has a header and no rows"
-        raise UserError(f"--csv {path} {what}; a header and a line for each row are needed.")
+        raise UserError(f"{name} {what}; a header and a line for each row are needed.")
     header = rows[0][1]
-    twice = [name for name in header if header.count(name) > 1]
-    if "" in header or twice:
-        what = f"the name {twice[0]!r} twice" if twice and twice[0] else "a column without a name"
-        raise UserError(f"--csv {path} has {what} in its header; every column needs its own name.")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise UserError(
-                f"--csv {path}, line {line} has {len(row)} cells where the header has "
-                f"{len(header)} columns; repair it."
-            )
+    check_header(header, name)
+    check_widths(rows, name)
     columns = zip(*(row for _, row in rows[1:]), strict=True)
     named = dict(zip(header, map(list, columns), strict=True))
-    return Cells(path, named, [line for line, _ in rows[1:]])
+    return Cells(path, named, [line for line, _ in rows[1:]], delimiter)
 
 
 def _check_roles(cells: Cells, roles: Roles) -> None:
@@ -142,18 +145,6 @@ def _listing(names: Sequence[str], most: int = 12) -> str:
     return f"its columns are {', '.join(names[:most])}{more}"
 
 
-def _check_present(cells: Cells, names: list[str]) -> None:
-    for name in names:
-        missing = [text.lower() in MISSING for text in cells.columns[name]]
-        if any(missing):
-            first = cells.lines[missing.index(True)]
-            raise UserError(
-                f"--csv {cells.path}: column {name} has no value in {sum(missing)} of "
-                f"{len(missing)} rows, first in line {first}; fill them in, or take out the rows "
-                f"or the column (--drop {name})."
-            )
-
-
 def _is_categorical(texts: list[str], name: str, roles: Roles) -> bool:
     if name in roles.categorical or name in roles.continuous:
         return name in roles.categorical
@@ -162,19 +153,57 @@ def _is_categorical(texts: list[str], name: str, roles: Roles) -> bool:
     return not all(map(NUMBER.fullmatch, texts))
 
 
-def _column(cells: Cells, name: str, roles: Roles) -> tuple[Column, np.ndarray]:
-    """A column and its values, float64 of shape `(n,)`."""
-    texts = cells.columns[name]
-    if _is_categorical(texts, name, roles):
-        return _categories(cells, name)
-    return Column(name), _numbers(cells, name)
+def _columns(cells: Cells, name: str, roles: Roles) -> list[tuple[Column, np.ndarray]]:
+    """A column and its values, float64 of shape `(n,)`; and its indicator if values are missing."""
+    texts, missing = _texts(cells, name)
+    present = [text for text, gone in zip(texts, missing, strict=True) if not gone]
+    if _is_categorical(present, name, roles):
+        # Of texts, a dot or a dash is one like any other.
+        return [_categories(cells, name, _without(cells.columns[name], MISSING))]
+    lines = [line for line, gone in zip(cells.lines, missing, strict=True) if not gone]
+    numbers = _numbers(cells, name, present, lines)
+    if not missing.any():
+        return [(Column(name), numbers)]
+    indicator = Column(f"{name} is missing", ("no", "yes"), indicates=name)
+    if indicator.name in cells.columns:
+        raise UserError(f"--csv {cells.path} has a column {indicator.name!r}; name it otherwise.")
+    values = np.full(len(texts), np.median(numbers))
+    values[~missing] = numbers
+    return [(Column(name, fill=float(np.median(numbers))), values), (indicator, missing * 1.0)]
 
 
-def _categories(cells: Cells, name: str) -> tuple[Column, np.ndarray]:
+def _texts(cells: Cells, name: str) -> tuple[list[str], np.ndarray]:
+    """The column's cells, decimal points for commas, and which of them have no value.
+
+    **Raises:** `UserError` if none has one.
+    """
     texts = cells.columns[name]
+    rest = _without(texts, MISSING_NUMBERS)
+    of_numbers = all(NUMBER.fullmatch(t) or DECIMAL_COMMA.fullmatch(t) for t in rest if t)
+    rest = rest if of_numbers else _without(texts, MISSING)
+    missing = np.array([not text for text in rest])
+    if missing.all():
+        raise UserError(
+            f"--csv {cells.path}: column {name} has no value in any row; take it out (--drop "
+            f"{name})."
+        )
+    try:
+        pointed = with_points([text for text in rest if text], cells.delimiter)
+    except ValueError as error:
+        raise UserError(f"--csv {cells.path}: column {name} has {error}.") from error
+    values = iter(pointed)
+    return [next(values) if text else "" for text in rest], missing
+
+
+def _without(texts: list[str], missing: set[str]) -> list[str]:
+    """The texts, those that say that there is no value made empty."""
+    return ["" if text.lower() in missing else text for text in texts]
+
+
+def _categories(cells: Cells, name: str, texts: list[str]) -> tuple[Column, np.ndarray]:
     found = sorted(set(texts), key=lambda t: (float(t) if INTEGER.fullmatch(t) else np.inf, t))
     if len(found) > MOST_CATEGORIES:
-        odd = next((text for text in texts if not NUMBER.fullmatch(text)), None)
+        odd = next((text for text in texts if text and not NUMBER.fullmatch(text)), None)
         why = "" if odd is None else f" (it has {odd!r}, which is no number)"
         raise UserError(
             f"--csv {cells.path}: column {name} has {len(found)} categories{why}, more than "
@@ -184,13 +213,12 @@ def _categories(cells: Cells, name: str) -> tuple[Column, np.ndarray]:
     return Column(name, tuple(found)), np.asarray([place[text] for text in texts])
 
 
-def _numbers(cells: Cells, name: str) -> np.ndarray:
-    texts = cells.columns[name]
+def _numbers(cells: Cells, name: str, texts: list[str], lines: list[int]) -> np.ndarray:
     odd = [not NUMBER.fullmatch(text) for text in texts]
     if any(odd):
         place = odd.index(True)
         raise UserError(
-            f"--csv {cells.path}, line {cells.lines[place]}: column {name} has "
+            f"--csv {cells.path}, line {lines[place]}: column {name} has "
             f"{texts[place]!r}, which is no number; leave --continuous {name} out."
         )
     values = np.asarray(texts, np.float64)
@@ -198,14 +226,21 @@ def _numbers(cells: Cells, name: str) -> np.ndarray:
     if beyond.any():
         place = int(beyond.argmax())
         raise UserError(
-            f"--csv {cells.path}, line {cells.lines[place]}: column {name} has {texts[place]}, "
+            f"--csv {cells.path}, line {lines[place]}: column {name} has {texts[place]}, "
             "which is not finite in float32; remove or repair it."
         )
     return values
 
 
 def _label(cells: Cells, roles: Roles) -> tuple[Column, np.ndarray]:
-    column, values = _column(cells, roles.label, roles)
+    _, missing = _texts(cells, roles.label)
+    if missing.any():
+        first = cells.lines[int(missing.argmax())]
+        raise UserError(
+            f"--csv {cells.path}: the label {roles.label} has no value in {missing.sum()} of "
+            f"{len(missing)} rows, first in line {first}; fill them in, or take out these rows."
+        )
+    ((column, values),) = _columns(cells, roles.label, roles)
     if column.categories is None:
         return quantile_classes(roles.label, values, roles.label_bins)
     return column, values.astype(np.int32)

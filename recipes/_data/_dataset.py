@@ -9,6 +9,7 @@ import numpy as np
 from recipes._errors import UserError
 
 Kind = Literal["image", "plane", "vector"]
+Split = Literal["train", "test"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,12 @@ def check_points(points: np.ndarray, where: str) -> None:
 
 
 def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Labels as int32 of shape `(n,)`; a `UserError` if they do not fit the points."""
+    """Labels as int32 of shape `(n,)`; a `UserError` if they do not fit the points.
+
+    A column, shape `(n, 1)`, is as good: Keras and MedMNIST have it so.
+    """
+    if labels.shape == (count, 1):
+        labels = labels[:, 0]
     if labels.shape != (count,):
         raise UserError(
             f"{where} has labels of shape {labels.shape} for {count} points; expected ({count},)."

@@ -9,15 +9,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recipes._data._png import check_png
 from recipes._errors import UserError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "BMP",
+    "DIB",
+    "GIF",
+    "WEBP",
+    "AVIF",
+    "TIFF",
+    "JPEG2000",
+    "PPM",
+    "TGA",
+    "PCX",
+    "ICO",
+    "SGI",
+)
 """Told by the content. No others, because some of them are programs, which would be run."""
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+MOST_PIXELS = 2**22
+"""Pixels of a picture that is taken as it is, 2048x2048: larger ones are to be resampled."""
+
+
+def suffixes() -> frozenset[str]:
+    """Endings of the names of files in these formats, in lower case, as Pillow knows them."""
+    from PIL import Image
+
+    return frozenset(end for end, kind in Image.registered_extensions().items() if kind in FORMATS)
 
 
 @contextlib.contextmanager
@@ -57,17 +81,32 @@ def read_picture(path: Path, size: int | None) -> np.ndarray:
 
     try:
         with Image.open(path, formats=FORMATS) as opened:
+            _check_pixels(opened, path, size)
+            if opened.format == "PNG":
+                check_png(path)
             image = _on_white(_eight_bits(ImageOps.exif_transpose(opened)))
         if size is not None:
             # The square is cut out first: a narrow image resized whole could fill the memory.
             image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
         return np.asarray(image)
+    except UserError:
+        raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UserError(f"{path} is too large an image: {error} Make it smaller.") from error
+    except MemoryError as error:
+        raise UserError(f"{path} does not fit into memory; give --image-size.") from error
     except Exception as error:  # of damaged bytes: SyntaxError, struct.error, zlib.error...
         raise UserError(
             f"{path} cannot be read as an image: {error}; repair or remove it."
         ) from error
+
+
+def _check_pixels(image: "Image", path: Path, size: int | None) -> None:
+    if size is None and image.width * image.height > MOST_PIXELS:
+        raise UserError(
+            f"{path} has {image.width}x{image.height} pixels, and pictures of more than "
+            f"{MOST_PIXELS:,} are not taken as they are; give --image-size."
+        )
 
 
 def _eight_bits(image: "Image") -> "Image":

@@ -1,54 +1,62 @@
-"""Points from a text file: one point a line, coordinates between commas."""
+"""Points from a text file: one point a line, coordinates between delimiters."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from recipes._data._dataset import Dataset, as_points, kind_of
+from recipes._data._delimited import (
+    DECIMAL_COMMA,
+    check_header,
+    check_widths,
+    read_delimited,
+    with_points,
+)
 from recipes._errors import UserError
 
 
 def load_point_csv(path: Path) -> Dataset:
     """The points of a .csv file, float32 of shape `(n, d)`; a first line of names is passed over.
 
-    **Raises:** `UserError` that names the line for a field that is no number, or for a line with
-    more or fewer fields than the first; also for a file that cannot be read or has no points.
+    Cells are between `,`, `;` or tabs; with the latter two, numbers may have a decimal comma.
+
+    **Raises:** `UserError` that names the line for a cell that is no number, or for a line with
+    more or fewer cells than the first; also for a file that cannot be read or has no points.
     """
-    rows = _rows(path)
-    if rows and not any(_is_number(field) for field in rows[0][1]):
+    rows, delimiter = read_delimited(path, str(path))
+    if rows and not any(_is_number(cell) for cell in rows[0][1]):
+        check_header(rows[0][1], str(path))
+        check_widths(rows, str(path))
         rows = rows[1:]
     if not rows:
         raise UserError(f"{path} has no points: write one a line, coordinates between commas.")
-    width = len(rows[0][1])
-    for line, fields in rows:
-        if len(fields) != width:
-            raise UserError(
-                f"{path}, line {line}: {len(fields)} coordinates, where line {rows[0][0]} has "
-                f"{width}; repair or remove it."
-            )
-        wrong = [field for field in fields if not _is_number(field)]
-        if wrong:
-            raise UserError(f"{path}, line {line}: {wrong[0][:40]!r} is no number.")
-    raw = np.array([[float(field) for field in fields] for _, fields in rows])
-    points = as_points(raw, str(path))
+    check_widths(rows, str(path))
+    columns = [
+        _numbers([row[place] for _, row in rows], [line for line, _ in rows], path, delimiter)
+        for place in range(len(rows[0][1]))
+    ]
+    points = as_points(np.stack(columns, axis=1), str(path))
     return Dataset(path.stem, points, None, kind_of(points.shape, str(path)), str(path))
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The fields of every line that is not empty, with its number from 1."""
+def _numbers(texts: list[str], lines: list[int], path: Path, delimiter: str) -> np.ndarray:
     try:
-        # Spreadsheets put a byte order mark in front.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            return [(reader.line_num, fields) for fields in reader if any(map(str.strip, fields))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as comma-separated text: {error}") from error
+        texts = with_points(texts, delimiter)
+    except ValueError as error:
+        raise UserError(f"{path} has {error}.") from error
+    for line, text in zip(lines, texts, strict=True):
+        if not _is_float(text):
+            raise UserError(f"{path}, line {line}: {text[:40]!r} is no number.")
+    return np.array(texts, np.float64)
 
 
-def _is_number(field: str) -> bool:
+def _is_number(text: str) -> bool:
+    return _is_float(text) or DECIMAL_COMMA.fullmatch(text) is not None
+
+
+def _is_float(text: str) -> bool:
     try:
-        float(field)
+        float(text)
     except ValueError:
         return False
     return True

@@ -17,10 +17,17 @@ MOST_CATEGORIES = 100
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column: continuous, or of categories as they are written in the file."""
+    """A column: continuous, or of categories as they are written in the file.
+
+    - `fill`: the value that stands in a continuous column for a missing one, if any is.
+    - `indicates`: of a column of two categories, the name of the continuous column whose values
+      are missing where this one is 1.
+    """
 
     name: str
     categories: tuple[str, ...] | None = None
+    fill: float | None = dataclasses.field(default=None, repr=False)
+    indicates: str | None = dataclasses.field(default=None, repr=False)
 
     def texts(self, values: np.ndarray) -> list[str]:
         """Its cells of a file, shape `(n,)`; a number always has a point or an exponent in it.
@@ -95,8 +102,38 @@ class Table:
         return (
             f"{self.name}: {len(self.values)} rows, {len(self.continuous)} continuous and "
             f"{len(self.categorical)} categorical columns, {self.classes} classes of "
-            f"{self.label.name}, {self.source}"
+            f"{self.label.name}, {self.source}{self._missing()}"
         )
+
+    def _missing(self) -> str:
+        """Which columns have missing values, for a person to read."""
+        shares = [
+            f"{column.indicates} ({self.values[:, place].mean():.1%})"
+            for place, column in enumerate(self.columns)
+            if column.indicates is not None
+        ]
+        shares += [
+            f"{column.name} ({(self.values[:, place] == column.categories.index('')).mean():.1%})"
+            for place, column in enumerate(self.columns)
+            if column.categories is not None and "" in column.categories
+        ]
+        return (
+            f"; missing values, which are generated too, in {', '.join(shares)}" if shares else ""
+        )
+
+
+def filled(columns: tuple[Column, ...], values: np.ndarray) -> np.ndarray:
+    """Values of rows in which a continuous column has its `fill` wherever it is said to be missing.
+
+    **Arguments:** `values`: shape `(n, len(columns))`.
+    """
+    place = {column.name: at for at, column in enumerate(columns)}
+    values = values.copy()
+    for indicator, column in enumerate(columns):
+        if column.indicates is not None:
+            at = place[column.indicates]
+            values[values[:, indicator] == 1, at] = columns[at].fill
+    return values
 
 
 def check_table(table: Table) -> Table:

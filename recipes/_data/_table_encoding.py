@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from recipes._data._table import Column, Table
+from recipes._data._scaling import mean_and_deviation
+from recipes._data._table import Column, Table, filled
 
 Scale = Literal["normal_scores", "standard"]
 
@@ -46,7 +47,8 @@ class NormalScores(NamedTuple):
 
 def standard(values: np.ndarray) -> Standard:
     """The scale of a column's values, shape `(n,)`."""
-    return Standard(float(values.mean()), float(values.std()))
+    mean, deviation = mean_and_deviation(values)
+    return Standard(float(mean), float(deviation))
 
 
 def normal_scores(values: np.ndarray) -> NormalScores:
@@ -98,7 +100,8 @@ class Encoding:
         numbers, *blocks = np.split(np.asarray(vectors, np.float64), ends, axis=1)
         scaled = iter(s.decode(v) for s, v in zip(self.scales, numbers.T, strict=True))
         codes = iter(block.argmax(axis=1).astype(float) for block in blocks)
-        return np.stack([next(scaled if c.categories is None else codes) for c in self.columns], 1)
+        kinds = [scaled if column.categories is None else codes for column in self.columns]
+        return filled(self.columns, np.stack([next(kind) for kind in kinds], axis=1))
 
 
 def fit_encoding(table: Table, scale: Scale) -> Encoding:

@@ -1,5 +1,6 @@
 """Array files of the user's own, and every way in which one can be wrong."""
 
+import gzip
 import zipfile
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 from recipes import _data
+from recipes._data import _files, _raw_bytes
 from recipes._errors import UserError
-from tests.recipes.test_data import IMAGES, LABELS, refused
+from tests.recipes.test_data import IMAGES, LABELS, refused, write_pair
 
 
 def save(path: Path, **arrays) -> str:
@@ -135,3 +137,46 @@ def test_an_archive_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "z.npz", "w") as archive:
         archive.writestr("points", b"hello")
     refused(lambda: _data.load(str(tmp_path / "z.npz")), "z.npz (points)", "numbers are needed")
+
+
+@pytest.mark.parametrize(
+    ("points", "labels"), [("x_{}", "y_{}"), ("{}_images", "{}_labels")], ids=["keras", "medmnist"]
+)
+def test_archives_of_training_and_test_arrays(tmp_path, points, labels):
+    """As Keras and MedMNIST publish them, labels of shape (n, 1) included."""
+    arrays = {}
+    for split, rows in (("train", slice(None, 6)), ("test", slice(6, None))):
+        arrays |= {
+            points.format(split): IMAGES[rows],
+            labels.format(split): np.asarray(LABELS)[rows][:, None],
+        }
+    path = save(tmp_path / "d.npz", **arrays)
+    for split, rows in (("train", slice(None, 6)), ("test", slice(6, None))):
+        data = _data.load(path, split=split)
+        np.testing.assert_allclose((data.points + 1) * 127.5, IMAGES[rows], atol=1e-4)
+        np.testing.assert_array_equal(data.labels, LABELS[rows])
+    train, held_out, _ = _data.load_labelled(path)
+    assert (len(train.points), len(held_out.points)) == (6, len(IMAGES) - 6)
+
+
+def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path, monkeypatch):
+    """The limit and the name are said, and no more than the limit is ever unpacked."""
+    monkeypatch.setattr(_raw_bytes, "LARGEST", 10**6)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(10**7)))
+    refused(lambda: _raw_bytes.read_bytes(tmp_path / "bomb.gz"), "bomb.gz", "1,000,000 bytes")
+    (tmp_path / "plain").write_bytes(bytes(10**7))
+    refused(lambda: _raw_bytes.read_bytes(tmp_path / "plain"), "plain", "1,000,000 bytes")
+    monkeypatch.setattr(_files, "LARGEST", 10**6)
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((10**6, 4)))
+    refused(lambda: _data.load(str(tmp_path / "bomb.npz")), "bomb.npz (x)", "32,000,", "1,000,000")
+    np.save(tmp_path / "large.npy", np.zeros((10**6, 4)))
+    refused(lambda: _data.load(str(tmp_path / "large.npy")), "large.npy", "1,000,000")
+
+
+@pytest.mark.parametrize("below", ["", "raw", "MNIST/raw"])
+def test_mnist_where_torchvision_puts_it(tmp_path, below):
+    """The folder itself, its raw/, and MNIST/raw/ below a root."""
+    folder = tmp_path / below
+    folder.mkdir(parents=True, exist_ok=True)
+    write_pair(folder)
+    assert len(_data.load("mnist", tmp_path).points) == len(IMAGES)

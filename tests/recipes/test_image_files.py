@@ -12,11 +12,14 @@ import pytest
 from PIL import Image
 
 from recipes import _data
-from recipes._data._picture import SUFFIXES
+from recipes._data._png import check_png
 from recipes._errors import UserError
 from tests.recipes.test_data import IMAGES, refused, write_pair
 
 RNG = np.random.default_rng(0)
+ENDS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+OTHER_ENDS = (".jfif", ".jpe", ".ppm", ".tga", ".sgi", ".JPG")
+LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
 GREY = RNG.integers(0, 256, (7, 6, 5)).astype(np.uint8)
 COLOUR = RNG.integers(0, 256, (7, 6, 5, 3)).astype(np.uint8)
 
@@ -36,10 +39,10 @@ def levels(data):
 
 
 @pytest.mark.parametrize("images", [GREY, COLOUR], ids=["grey", "colour"])
-@pytest.mark.parametrize("end", SUFFIXES)
+@pytest.mark.parametrize("end", ENDS + OTHER_ENDS)
 def test_every_format_is_read(tmp_path, images, end):
     """Exactly where the format loses nothing; JPEG and WebP keep the mean of flat images."""
-    exact = end not in (".jpg", ".jpeg", ".webp")
+    exact = end.lower() not in LOSSY
     shown = images if exact else np.broadcast_to(images[:, :1, :1], images.shape)
     if end == ".gif" and images is COLOUR:
         shown = images // 128 * 255  # eight colours, which a palette can hold
@@ -238,7 +241,7 @@ def test_wrong_pictures_are_refused_by_name(tmp_path, name):
     refused(lambda: _data.load(path), wrong, *words)
 
 
-@pytest.mark.parametrize("end", SUFFIXES)
+@pytest.mark.parametrize("end", ENDS)
 def test_damaged_bytes_end_in_one_line(tmp_path, end):
     """Cut anywhere, or 60 times with three wrong bytes: read, or refused with the path."""
     rng, path = np.random.default_rng(0), Path(folder_of(tmp_path, COLOUR[:2], end))
@@ -264,3 +267,93 @@ def test_a_file_that_may_not_be_read(tmp_path):
     path = folder_of(tmp_path, GREY[:2])
     (tmp_path / "1.png").chmod(0)
     refused(lambda: _data.load(path), tmp_path / "1.png", "Permission denied")
+
+
+def test_other_files_are_counted_and_said(tmp_path):
+    """Every ending that Pillow knows is read; what is passed over is in the data's description."""
+    folder_of(tmp_path, GREY[:2], names=["0.jfif", "1.jpe"])
+    assert len(_data.load(str(tmp_path)).points) == 2
+    for name in ("readme.txt", "labels.csv", "a.heic", "b.heic", ".hidden.txt"):
+        (tmp_path / name).write_bytes(b"")
+    source = _data.load(str(tmp_path)).source
+    assert source == f"{tmp_path} (4 other files passed over: 1 .csv, 2 .heic, 1 .txt)"
+
+
+def png(width, height, rows, colour=2, depth=8, interlaced=0):
+    """A PNG whose stream is ended properly after `rows` bytes of pixels."""
+    chunk = lambda kind, body: (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    )
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    pixels = zlib.compress(bytes(rows))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("colour", "depth", "row"), [(2, 8, 1 + 3 * 9), (0, 1, 1 + 2), (6, 16, 1 + 8 * 9)]
+)
+def test_a_png_that_ends_before_its_last_row_is_truncated(tmp_path, colour, depth, row):
+    """One byte of pixels less than the header promises; whole it is read."""
+    for place, missing in enumerate((0, 1)):
+        (tmp_path / "0.png").write_bytes(png(9, 7, 7 * row, colour, depth))
+        (tmp_path / "1.png").write_bytes(png(9, 7, 7 * row - missing, colour, depth))
+        if place == 0:
+            assert len(_data.load(str(tmp_path)).points) == 2
+        else:
+            refused(lambda: _data.load(str(tmp_path)), tmp_path / "1.png", "truncated")
+
+
+def test_an_interlaced_png_has_the_bytes_of_its_passes(tmp_path):
+    """Adam7 as ImageMagick and browsers write it: sizes of passes of odd pictures."""
+    for width, height in [(9, 7), (1, 1), (3, 20), (8, 8)]:
+        sizes = [
+            (-(-(width - x) // dx), -(-(height - y) // dy))
+            for x, y, dx, dy in [
+                (0, 0, 8, 8),
+                (4, 0, 8, 8),
+                (0, 4, 4, 8),
+                (2, 0, 4, 4),
+                (0, 2, 2, 4),
+                (1, 0, 2, 2),
+                (0, 1, 1, 2),
+            ]
+        ]
+        whole = sum(h * (1 + w) for w, h in sizes if w > 0 and h > 0)
+        for missing in (0, 1):
+            content = png(width, height, whole - missing, colour=0, interlaced=1)
+            (tmp_path / "x.png").write_bytes(content)
+            if missing:
+                with pytest.raises(ValueError, match="truncated"):
+                    check_png(tmp_path / "x.png")
+            else:
+                check_png(tmp_path / "x.png")
+
+
+def test_pictures_too_large_are_refused_from_their_headers(tmp_path):
+    """9000x9000 pixels in 200 KB: one line that says the limit and what to do, and no memory."""
+    for place in range(2):
+        Image.new("1", (9000, 9000)).save(tmp_path / f"{place}.png")
+    refused(lambda: _data.load(str(tmp_path)), "9000x9000", "4,194,304", "--image-size")
+    assert _data.load(str(tmp_path), image_size=8).points.shape == (2, 8, 8)
+
+
+def test_a_folder_of_training_and_test_pictures(tmp_path):
+    """Each split its own folder of classes, which are numbered as in training."""
+    names = [f"train/{animal}/{i}.png" for animal in ("ant", "bee", "cat") for i in range(2)]
+    folder_of(tmp_path, GREY[:6], names=names)
+    folder_of(tmp_path, GREY[:2], names=["test/cat/0.png", "test/bee/0.png"])
+    data = _data.load(str(tmp_path))
+    np.testing.assert_array_equal(data.labels, [0, 0, 1, 1, 2, 2])
+    np.testing.assert_array_equal(_data.load(str(tmp_path), split="test").labels, [1, 2])
+    train, held_out, classes = _data.load_labelled(str(tmp_path))
+    assert (len(train.points), len(held_out.points), classes) == (6, 2, 3)
+    folder_of(tmp_path, GREY[:1], names=["test/dog/0.png"])
+    refused(lambda: _data.load(str(tmp_path), split="test"), "dog", "training pictures lack")
+
+
+@pytest.mark.parametrize("data", ["", "  ", "x" * 5000, "a\0b"])
+def test_names_that_are_no_paths_are_refused(data):
+    """The folder that the program runs in is not taken for an empty name."""
+    refused(lambda: _data.load(data), "--data", "is none of digits")

@@ -9,7 +9,7 @@ import sklearn.datasets
 from scipy import stats
 
 from recipes import _data
-from recipes._data import Roles
+from recipes._data import Roles, _table_encoding, load_point_csv
 from recipes._data._csv import load_csv, write_csv
 from recipes._data._table import quantile_classes
 from tests.recipes.test_data import refused
@@ -118,12 +118,20 @@ def edited(line, column, text):
 FEW_YES = [[*row[:4], "y" if i < 3 else "n"] for i, row in enumerate(people())]
 ROLES = Roles("bought")
 WRONG = {
-    "missing_cell": (edited(7, 0, ""), ROLES, ["age", "no value in 1 of 60", "line 9", "--drop"]),
-    "nan": (edited(7, 1, "NaN"), ROLES, ["income", "no value", "line 9"]),
+    "no_value": (
+        [["", *row[1:]] for row in people()],
+        ROLES,
+        ["age", "no value in any row", "--drop age"],
+    ),
+    "thousands": (
+        [[row[0], "1,234", *row[2:]] for row in people()],
+        ROLES,
+        ["income", "'1,234'", "with a point and without thousands"],
+    ),
     "missing_label": (edited(3, 4, "?"), ROLES, ["bought", "no value", "line 5"]),
     "inf": (edited(2, 1, "-inf"), ROLES, ["line 4", "income", "-inf", "not finite"]),
     "beyond": (edited(2, 1, "1e300"), ROLES, ["line 4", "1e300", "float32"]),
-    "ragged": ([*people(), ["1", "2"]], ROLES, ["line 62", "2 cells", "5 columns"]),
+    "ragged": ([*people(), ["1", "2"]], ROLES, ["line 62", "2 cells", "line 1 has 5"]),
     "no_label": (people(), Roles("sold"), ["--label sold", "no such column", "age, income"]),
     "near_label": (people(), Roles("bougth"), ["perhaps you meant bought"]),
     "no_column": (people(), Roles("bought", ("size",)), ["--categorical size"]),
@@ -218,3 +226,89 @@ def test_normal_scores_are_those_of_the_ranks():
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
     beyond = encoding.decode(np.asarray([[-9.0], [9.0]]))[:, 0]
     np.testing.assert_array_equal(beyond, [values.min(), values.max()])
+
+
+MISSING_TEXTS = ["", "NA", "None", "#N/A", "<NA>", ".", "nan", "#DIV/0!", "-", "NULL"]
+
+
+@pytest.mark.parametrize("text", MISSING_TEXTS)
+def test_missing_numbers_are_filled_and_indicated(tmp_path, text):
+    """The column stays continuous: the median in their place, and a column that says where."""
+    path = write(tmp_path / "people.csv", edited(7, 1, text))
+    table = load_csv(path, Roles("bought"))
+    names = [column.name for column in table.columns]
+    assert names == ["age", "income", "income is missing", "town", "children"]
+    assert table.columns[1].categories is None
+    assert table.columns[2].categories == ("no", "yes")
+    np.testing.assert_array_equal(table.values[:, 2], np.arange(60) == 7)
+    present = np.delete([float(row[1]) for row in people()], 7)
+    assert table.values[7, 1] == np.median(present)
+    assert "missing values, which are generated too, in income (1.7%)" in str(table)
+
+
+def test_missing_values_come_back_as_empty_cells(tmp_path):
+    """Written and read again, numbers and texts; and encoded and decoded, with any number there."""
+    rows = people()
+    for place in (3, 9, 20):
+        rows[place][0] = "NA"
+        rows[place + 1][2] = "n/a"
+    table = load_csv(write(tmp_path / "people.csv", rows), Roles("bought"))
+    assert table.columns[[c.name for c in table.columns].index("town")].categories[0] == ""
+    write_csv(table, tmp_path / "again.csv")
+    with (tmp_path / "again.csv").open(encoding="utf-8", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["age"] == "" for row in written] == [i in (3, 9, 20) for i in range(60)]
+    assert [row["town"] == "" for row in written] == [i in (4, 10, 21) for i in range(60)]
+    same_table(load_csv(tmp_path / "again.csv", Roles("bought")), table)
+    encoding = _data.fit_encoding(table, "standard")
+    vectors = encoding.encode(table)
+    vectors[3, 0] = 5.0  # a generator's number where it says that there is none
+    np.testing.assert_allclose(encoding.decode(vectors), table.values, rtol=1e-5, atol=1e-5)
+
+
+def test_a_dash_among_texts_is_a_text(tmp_path):
+    """Of numbers it means a missing one; of categories it is one."""
+    table = load_csv(write(tmp_path / "people.csv", edited(7, 2, "-")), Roles("bought"))
+    assert "-" in (table.columns[2].categories or ())
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas_are_numbers(tmp_path, delimiter):
+    """1.234,5 and 0,5 between semicolons or tabs, as spreadsheets write them in half of Europe."""
+    rows = people()
+    expected = [float(row[1]) for row in rows]
+    for row in rows:
+        row[1] = f"{float(row[1]):,.2f}".translate(str.maketrans(",.", ".,"))
+    path = write(tmp_path / "people.csv", rows, delimiter=delimiter)
+    table = load_csv(path, Roles("bought"))
+    assert table.columns[1].categories is None
+    np.testing.assert_array_equal(table.values[:, 1], expected)
+
+
+def test_quoted_names_with_the_other_separators_in_them(tmp_path):
+    """A header of "h, cm";"w, kg";c has three columns."""
+    lines = ['"h, cm";"w, kg";c', *(f"{150 + i};{50.5 + i};{'ab'[i % 2]}" for i in range(20))]
+    (tmp_path / "x.csv").write_text("\n".join(lines), encoding="utf-8")
+    table = load_csv(tmp_path / "x.csv", Roles("c"))
+    assert [column.name for column in table.columns] == ["h, cm", "w, kg"]
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-30, 1e30])
+def test_a_column_that_never_varies_has_the_deviation_zero(value):
+    """A thousand times 0.1 has a mean that is not 0.1, and a deviation that is not 0."""
+    values = np.full(1000, value)
+    assert _table_encoding.standard(values).deviation == 0
+    points = np.stack([values, np.arange(1000.0)], axis=1).astype(np.float32)
+    data, scaling = _data.standardized(_data.Dataset("x", points, None, "plane", "x"))
+    assert scaling.scale[0] == 1
+    np.testing.assert_array_equal(data.points[:, 0], 0)
+
+
+def test_tables_beyond_the_limits_are_refused_at_once(tmp_path):
+    """Many columns, a line without an end: the limit and the number are said, in linear time."""
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{i}" for i in range(100_000)) + "\n", encoding="utf-8")
+    refused(lambda: load_csv(path, ROLES), path, "100,000 columns", "10,000")
+    path.write_text("a,b\n" + "," * (2**20 + 5), encoding="utf-8")
+    refused(lambda: load_csv(path, ROLES), path, "line 2", "1,048,576 characters")
+    refused(lambda: load_point_csv(path), path, "line 2", "1,048,576 characters")

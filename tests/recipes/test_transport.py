@@ -105,14 +105,18 @@ def test_clouds_that_cannot_be_compared(tmp_path):
     [
         (b"", "has no points"),
         (b"x,y\n", "has no points"),
-        (b"1,2\n3,4,5\n", "line 2: 3 coordinates, where line 1 has 2"),
+        (b"1,2\n3,4,5\n", "line 2 has 3 cells where line 1 has 2"),
         (b"x,y\n1,2\n3,four\n", "line 3: 'four' is no number"),
         (b"1,2\n\n3,\n", "line 3: '' is no number"),
         (b"1,2\nnan,3\n", "NaN or inf in 1 of its 2 points, first in point 1"),
         (b"1,2\n", "1 points; at least 2"),
         (b"1,2\n3,1e300\n", "beyond float32"),
-        (b"\xff\xfe1,2\n", "cannot be read as comma-separated text"),
-        (b'1,2\n"3,4\n', "cannot be read as comma-separated text"),
+        (b"\xff\xfe1,2\n", "no text in UTF-8"),
+        (b'1,2\n"3,4\n', "line 2: unexpected end of data; repair it"),
+        (b",x,y\n0,1,2\n1,3,4\n", "a column without a name .*index=False"),
+        (b"Unnamed: 0,x,y\n0,1,2\n1,3,4\n", "a column without a name"),
+        (b'x,y\n"1,5",2\n"2,5",3\n', "'1,5'; write numbers with a point"),
+        (b"x;y\n1,5;2\n2.5;3\n", "'1,5' and '2.5'"),
     ],
 )
 def test_text_files_that_are_not_sound(tmp_path, text, message):
@@ -128,3 +132,11 @@ def test_a_text_file_as_spreadsheets_write_it(tmp_path):
     data = load_point_csv(tmp_path / "c.csv")
     np.testing.assert_array_equal(data.points, [[1, 2], [-3, 40]])
     assert data.kind == "plane"
+
+
+@pytest.mark.parametrize("text", [b"x;y\n1,5;2,0\n-0,25;3\n", b"1,5\t2\n-,25\t3,0\n"])
+def test_points_with_decimal_commas_are_read(tmp_path, text):
+    """As a spreadsheet writes them where the comma is the decimal mark."""
+    (tmp_path / "c.csv").write_bytes(text)
+    found = load_point_csv(tmp_path / "c.csv")
+    np.testing.assert_array_equal(found.points, [[1.5, 2], [-0.25, 3]])
