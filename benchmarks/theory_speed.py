@@ -1,16 +1,20 @@
-"""Exact transport and nearest-neighbour metrics: `theory` beside scipy, POT and plain NumPy.
+"""Transport and nearest-neighbour metrics: `theory` beside its peers.
 
     python benchmarks/theory_speed.py
 
 W1 between clouds in the plane: the network simplex behind `theory.optimal_transport`, POT called
 directly, and scipy's assignment solver; all are exact, and the script ends with status 1 if they
-differ by more than 1e-9. W1 on the line: `theory.wasserstein_1d` beside scipy's. Precision, recall,
-density and coverage: `theory.prdc` beside NumPy with whole distance matrices and `partition`, both
-in float32. Timed in turn in one run, so that a drift of the machine's speed meets all; ratios are
-of medians, with the range of the pairwise ratios.
+differ by more than 1e-9. W1 on the line, of equal and of other weights: `theory.wasserstein_1d`
+beside scipy, POT and, if it is installed, PyTorch; sliced W2 beside POT's and PyTorch's sorts.
+Precision, recall, density and coverage: `theory.prdc` beside NumPy with whole distance matrices and
+`partition`, both in float32, and the package prdc if it is installed. Timed in turn in one run, so
+that a drift of the machine's speed meets all; ratios are of medians, with the range of the pairwise
+ratios. Last, a sort alone: XLA's of floats, `theory`'s through integer keys, NumPy's.
 """
 
 import argparse
+import contextlib
+import io
 import statistics
 import sys
 from typing import Any
@@ -25,6 +29,15 @@ import scipy.stats
 from _race import race, ratio
 
 import theory
+
+try:
+    import torch
+except ImportError:
+    torch = None
+try:
+    from prdc import compute_prdc
+except ImportError:
+    compute_prdc = None
 
 
 def plane(n):
@@ -46,15 +59,65 @@ def plane(n):
     }
 
 
-def line(n):
-    """W1 between n points a side on the line, with weights; in float64."""
+def line(n, weighted):
+    """W1 between n points a side on the line; in float64."""
     rng = np.random.default_rng(1)
-    x, y, a, b = rng.normal(size=n), rng.normal(size=n) + 0.5, rng.random(n), rng.random(n)
-    arrays = [jnp.asarray(values) for values in (x, y, a, b)]
+    samples = [rng.normal(size=n), rng.normal(size=n) + 0.5]
+    shares = [weights / weights.sum() for weights in (rng.random(n), rng.random(n))]
+    numbers = [*samples, *shares] if weighted else samples
+    arrays = [jnp.asarray(values) for values in numbers]
     distance = jax.jit(theory.wasserstein_1d)
-    return {
+    pot: Any = ot
+    contestants = {
         "theory.wasserstein_1d": lambda: float(distance(*arrays)),
-        "scipy.stats": lambda: float(scipy.stats.wasserstein_distance(x, y, a, b)),
+        "scipy.stats": lambda: float(scipy.stats.wasserstein_distance(*numbers)),
+        "POT, ot.wasserstein_1d": lambda: float(pot.wasserstein_1d(*numbers)),
+    }
+    if torch is not None and not weighted:
+        tensors = [torch.from_numpy(values) for values in samples]
+        sort = lambda values: values.sort().values
+        contestants["PyTorch, two sorts"] = lambda: float(
+            (sort(tensors[0]) - sort(tensors[1])).abs().mean()
+        )
+    return contestants
+
+
+def slices(n, d, count):
+    """Sliced W2 between n points a side in d dimensions along `count` directions; in float32."""
+    rng = np.random.default_rng(3)
+    x, y = (rng.normal(size=(n, d)).astype(np.float32) for _ in range(2))
+    along = np.asarray(theory.slice_directions(jax.random.key(0), count, d), np.float32)
+    arrays = [jnp.asarray(values) for values in (x, y, along)]
+    distance = jax.jit(lambda *arrays: theory.sliced_wasserstein(*arrays).value)
+    pot: Any = ot
+    contestants = {
+        "theory.sliced_wasserstein": lambda: float(distance(*arrays)),
+        "POT, ot.sliced": lambda: float(
+            pot.sliced_wasserstein_distance(x, y, projections=along.T.copy())
+        ),
+    }
+    if torch is not None:
+        tensors = [torch.from_numpy(values.copy()) for values in (x, y, along)]
+
+        def sorts():
+            one, other = ((tensors[2] @ cloud.T).sort(dim=1).values for cloud in tensors[:2])
+            return float(((one - other) ** 2).mean().sqrt())
+
+        contestants["PyTorch, two sorts"] = sorts
+    return contestants
+
+
+def sorts(n):
+    """One sort of n numbers in float32; each returns the median, so that they can be compared."""
+    values = np.random.default_rng(4).normal(size=n).astype(np.float32)
+    array = jnp.asarray(values)
+    ours = jax.jit(lambda v: theory.wasserstein_1d(v, jnp.zeros_like(v)))
+    plain = jax.jit(lambda v: jnp.mean(jnp.abs(jnp.sort(v) - jnp.sort(jnp.zeros_like(v)))))
+    numpy_sorts = lambda: float(np.abs(np.sort(values) - np.sort(np.zeros_like(values))).mean())
+    return {
+        "theory, integer keys": lambda: float(ours(array)),
+        "jnp.sort": lambda: float(plain(array)),
+        "np.sort": numpy_sorts,
     }
 
 
@@ -85,10 +148,20 @@ def neighbours(n, d):
     rng = np.random.default_rng(2)
     real, fake = (rng.normal(size=(n, d)).astype(np.float32) for _ in range(2))
     ours_real, ours_fake = jnp.asarray(real), jnp.asarray(fake)
-    return {
+    contestants = {
         "theory.prdc": lambda: np.array([float(v) for v in theory.prdc(ours_real, ours_fake, 5)]),
         "NumPy, whole matrices": lambda: numpy_prdc(real, fake, 5),
     }
+    if compute_prdc is not None:
+        contestants["the package prdc"] = lambda: package_prdc(compute_prdc, real, fake, 5)
+    return contestants
+
+
+def package_prdc(compute, real, fake, k):
+    """Naeem et al.'s own package, which prints how many points there are."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = compute(real, fake, k)
+    return np.array([found[name] for name in theory.PRDC._fields])
 
 
 def compared(title, contestants, repeats, tolerance):
@@ -101,7 +174,7 @@ def compared(title, contestants, repeats, tolerance):
     print(f"{title}{'' if agree else '   RESULTS DIFFER'}")
     for name, theirs in seconds.items():
         median = 1e3 * statistics.median(theirs)
-        print(f"  {name:24} {median:9.2f} ms   {ratio(ours, theirs)}")
+        print(f"  {name:26} {median:9.2f} ms   {ratio(ours, theirs)}")
     return agree
 
 
@@ -120,9 +193,19 @@ def main():
             for n in (200, 1000)
         ]
         agree += [
-            compared(f"W1 on the line, {n} points a side", line(n), repeats, 1e-9)
+            compared(f"W1 on the line, {n} {kind} points a side", line(n, weighted), repeats, 1e-9)
             for n in (1000, 100_000)
+            for weighted, kind in ((False, "equal"), (True, "weighted"))
         ]
+    agree.append(
+        compared(
+            "sliced W2, 2000 points a side in 64 dimensions, 128 directions",
+            slices(2000, 64, 128),
+            repeats,
+            1e-5,
+        )
+    )
+    agree.append(compared("two sorts of 100 000 numbers in float32", sorts(100_000), repeats, 1e-5))
     sys.exit(0 if all(agree) else 1)
 
 

@@ -61,8 +61,8 @@ def split_folders(folder: Path) -> dict[Split, Path] | None:
     known = {name for names in SPLITS.values() for name in names}
     if not set(by_name) <= known:
         return None
-    pairs = {split: path for split, path in found.items() if path is not None}
-    return pairs if len(pairs) == len(SPLITS) else None
+    train, test = found["train"], found["test"]
+    return None if train is None or test is None else {"train": train, "test": test}
 
 
 def _picture_paths(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -139,19 +139,22 @@ def test_an_archive_of_something_else(tmp_path):
     refused(lambda: _data.load(str(tmp_path / "z.npz")), "z.npz (points)", "numbers are needed")
 
 
+PARTS: dict[_data.Split, slice] = {"train": slice(None, 6), "test": slice(6, None)}
+
+
 @pytest.mark.parametrize(
     ("points", "labels"), [("x_{}", "y_{}"), ("{}_images", "{}_labels")], ids=["keras", "medmnist"]
 )
 def test_archives_of_training_and_test_arrays(tmp_path, points, labels):
     """As Keras and MedMNIST publish them, labels of shape (n, 1) included."""
     arrays = {}
-    for split, rows in (("train", slice(None, 6)), ("test", slice(6, None))):
+    for split, rows in PARTS.items():
         arrays |= {
             points.format(split): IMAGES[rows],
             labels.format(split): np.asarray(LABELS)[rows][:, None],
         }
     path = save(tmp_path / "d.npz", **arrays)
-    for split, rows in (("train", slice(None, 6)), ("test", slice(6, None))):
+    for split, rows in PARTS.items():
         data = _data.load(path, split=split)
         np.testing.assert_allclose((data.points + 1) * 127.5, IMAGES[rows], atol=1e-4)
         np.testing.assert_array_equal(data.labels, LABELS[rows])

@@ -253,7 +253,8 @@ def test_missing_values_come_back_as_empty_cells(tmp_path):
         rows[place][0] = "NA"
         rows[place + 1][2] = "n/a"
     table = load_csv(write(tmp_path / "people.csv", rows), Roles("bought"))
-    assert table.columns[[c.name for c in table.columns].index("town")].categories[0] == ""
+    towns = next(column.categories for column in table.columns if column.name == "town")
+    assert "" in (towns or ())
     write_csv(table, tmp_path / "again.csv")
     with (tmp_path / "again.csv").open(encoding="utf-8", newline="") as file:
         written = list(csv.DictReader(file))
