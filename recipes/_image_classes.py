@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+import theory
 from recipes._classifier import CACHE, trained_classifier
 from recipes._data import Dataset, check_labelled_images
 from recipes._errors import UserError
@@ -82,6 +83,4 @@ def class_numbers(
 def nearest(images: Float[Array, "n *shape"], data: Float[Array, "m *shape"]) -> Int[Array, " n"]:
     """The row of the nearest point of the data, in pixels, for each image."""
     flat = lambda points: jnp.asarray(points).reshape(len(points), -1)
-    left, right = flat(images), flat(data)
-    squares = jnp.sum(right**2, axis=1)[None] - 2 * left @ right.T
-    return jnp.argmin(squares, axis=1)
+    return theory.nearest_neighbours(flat(images), flat(data)).indices[:, 0]
