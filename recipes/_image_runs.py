@@ -16,6 +16,7 @@ from recipes._image_gan import make_solver
 from recipes._image_pictures import draw_image_curves
 from recipes._plots import over_time
 from recipes._run import Result, RunFolder, open_run, write_summary
+from recipes._seeds import key_of
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
@@ -36,7 +37,7 @@ class Keys(NamedTuple):
 
 def keys_of(args: Any) -> Keys:
     """The keys of a run."""
-    return Keys(*jax.random.split(jax.random.key(args.seed), len(Keys._fields)))
+    return Keys(*jax.random.split(key_of(args.seed), len(Keys._fields)))
 
 
 Finish = Callable[[RunFolder, Judge, go.Players], tuple[go.Players, dict[str, Any]]]

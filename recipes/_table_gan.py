@@ -14,6 +14,7 @@ from recipes._critics import generated
 from recipes._data import Scale, Table, fit_encoding, hold_out_rows, rows_like
 from recipes._gan_data import exact_w1
 from recipes._run import RunFolder
+from recipes._seeds import key_of
 from recipes._table_pictures import ClassPictures
 
 FLOORS = 5
@@ -103,7 +104,7 @@ class TableJudge:
         self.held_out, self.numbers = data.points(held_out), numbers
         self.train = list(map(data.points, batches))
         self.w1_floor = float(np.mean([exact_w1(batch, self.held_out) for batch in self.train]))
-        self.latents = latent.given(jax.random.key(seed), jnp.asarray(held_out.labels))
+        self.latents = latent.given(key_of(seed), jnp.asarray(held_out.labels))
         self.pictures = ClassPictures(folder, data.points(data.train), held_out, data.train)
 
     def __call__(self, players: go.Players, round: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from models import MLP
 from recipes._flags import check_increasing, check_least
 from recipes._means import means_with_errors
 from recipes._run import RunFolder
+from recipes._seeds import key_of
 from recipes._solver_registry import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._tournament_games import Contest, Measure
 from recipes._tournament_gan_pictures import draw_gan_curves, draw_samples
@@ -99,7 +100,7 @@ def make_scores(law: theory.GaussianMixture, key: jax.Array) -> Scores:
 def make_gan_contest(args: GanArgs, seed: int) -> Contest:
     """The GAN, with networks and keys for each seed."""
     law = ring()
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 8), 3)
+    keys = jax.random.split(jax.random.fold_in(key_of(seed), 8), 3)
     network = functools.partial(MLP, width=args.width, depth=2)
 
     @eqx.filter_vmap
@@ -153,7 +154,7 @@ def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any
     """The scores of as many real points, which no generator can be expected to pass."""
     assert isinstance(contest.measure, Scores)
     law, scores = ring(), contest.measure
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 9), args.seeds)
+    keys = jax.random.split(jax.random.fold_in(key_of(seed), 9), args.seeds)
     points = jax.vmap(lambda key: law.sample(key, SAMPLES))(keys)
     values = jax.vmap(scores.of)(points)
     line = means_with_errors({name: np.asarray(values[name]) for name in SCORES})

@@ -14,6 +14,7 @@ from recipes._certificates import VERDICTS, word
 from recipes._planar_games import PlanarGame, judge
 from recipes._plots import THEORY
 from recipes._portrait_pictures import MARKERS, draw_flow
+from recipes._seeds import key_of
 
 NEAR = 1e-6
 MOST = 32
@@ -30,7 +31,7 @@ def certify_toy(
     **Returns:** a line of JSON for each, its report, and how many were found in all.
     """
     game, low = planar.make(), jnp.asarray(planar.centre) - planar.half_width
-    draw = jax.random.uniform(jax.random.key(seed), (starts, 2))
+    draw = jax.random.uniform(key_of(seed), (starts, 2))
     x, y = (low + 2 * planar.half_width * draw).T
     reach = planar.half_width + max(abs(c) for c in planar.centre)
     found = go.find_critical_points(game, go.Players(x, y), reach=reach)

@@ -39,6 +39,7 @@ from recipes._flags import check_above_zero
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._robustness import Judge, numbers_of
 from recipes._run import CommonArgs, Result, RunFolder, check_positive, open_run, write_json
+from recipes._seeds import key_of
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
@@ -133,7 +134,7 @@ def play(
 ) -> tuple[go.Players, dict[str, Any], dict[str, Any]]:
     """Trains with one solver: the players, the numbers of its line, and curves over radii."""
     begin = time.perf_counter()
-    key_x, key_y, key_play = jax.random.split(jax.random.key(args.seed), 3)
+    key_x, key_y, key_play = jax.random.split(key_of(args.seed), 3)
     shape = game.points.shape[1:]
     x = MLP(shape, (classes,), width=args.width, depth=args.depth, key=key_x)
     y = jnp.zeros_like(game.points) if name == "none" else game.ball.sample(key_y, game.points)
@@ -194,7 +195,7 @@ def run(args: Args) -> Result:
         pixels(held_out)[: args.eval_size],
         held_out.labels[: args.eval_size],
         radii_of(args),
-        jax.random.fold_in(jax.random.key(args.seed), 1),
+        jax.random.fold_in(key_of(args.seed), 1),
         steps=args.attack_steps,
         restarts=args.attack_restarts,
     )

@@ -30,6 +30,7 @@ from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import Result, RunFolder, check_positive, open_run, write_summary
 from recipes._saturation import draw_saturation, measure_saturation
+from recipes._seeds import key_of
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
@@ -133,7 +134,7 @@ def set_up(args: Args, data: TrainingData | TrainingDensity) -> tuple[go.Abstrac
 
 def _keys(args: Args) -> jax.Array:
     """For the players, the play, and what is drawn once: the saturation's, or fixed latents."""
-    return jax.random.split(jax.random.key(args.seed), 3)
+    return jax.random.split(key_of(args.seed), 3)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:

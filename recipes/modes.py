@@ -41,6 +41,7 @@ from recipes._mode_play import (
 from recipes._mode_solvers import MODE_SOLVERS
 from recipes._mode_tables import REAL_DATA, Line, line_of, write_csv, write_markdown
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 from recipes._solver_registry import check_names
 
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
@@ -233,7 +234,7 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
     images = digits_of(args) if "stacked" in (args.data or ()) else None
     for name in args.data or ():
         if name in LAWS:
-            key = jax.random.fold_in(jax.random.key(args.seed), DATA.index(name))
+            key = jax.random.fold_in(key_of(args.seed), DATA.index(name))
             found[name] = mixture(name, key)
         elif images is not None:
             train, held_out, classes = images
@@ -270,7 +271,7 @@ def run(args: Args) -> Result:
     methods, varied = settings_of(args)
     plays = {name: play_of(args, name) for name in data}
     every = list(dict.fromkeys([*methods, *varied]))
-    key_play, key_real = jax.random.split(jax.random.key(args.seed))
+    key_play, key_real = jax.random.split(key_of(args.seed))
     lines: dict[Setting, Line] = {}
     for index, setting in enumerate(every):
         print(f"{index + 1} of {len(every)}: {setting}", flush=True)

@@ -44,6 +44,7 @@ from recipes._run import (
     open_run,
     write_summary,
 )
+from recipes._seeds import key_of
 from recipes._table_gan import TableJudge, TrainingTable
 from recipes._table_pictures import draw_correlations, draw_curves, draw_marginals
 from recipes._table_reports import Report, make_report, markdown, tables
@@ -150,7 +151,7 @@ def set_up(
 
 def _keys(args: Args) -> jax.Array:
     """For the players, the play, the draws of an evaluation, and the rows of the report."""
-    return jax.random.split(jax.random.key(args.seed), 4)
+    return jax.random.split(key_of(args.seed), 4)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:

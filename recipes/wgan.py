@@ -25,6 +25,7 @@ from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import Result, check_positive, open_run, write_summary
+from recipes._seeds import key_of
 from recipes._training import train
 from recipes._wgan_pictures import draw_curves
 
@@ -104,7 +105,7 @@ def set_up(args: Args, data: TrainingData) -> tuple[go.AbstractGame, go.Players]
 
 def _keys(args: Args) -> jax.Array:
     """For the players, the play, the fixed latents, and the fixed draws of an evaluation."""
-    return jax.random.split(jax.random.key(args.seed), 4)
+    return jax.random.split(key_of(args.seed), 4)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:

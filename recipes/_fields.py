@@ -1,0 +1,146 @@
+"""Fields of `Args`: the types and ranges that every flag keeps, whoever sets it.
+
+Checked whenever arguments are made: from the command line, from a config.json, or in Python.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import numbers
+import os
+import re
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from recipes._errors import UserError
+from recipes._flags import flag_of
+from recipes._seeds import LARGEST_SEED
+
+LARGEST_INT = 2**31 - 1
+"""Of every whole number but a seed: rounds are counted in 32 bits."""
+LARGEST = {
+    "width": 65_536,
+    "depth": 1_000,
+    "size": 1_000_000,
+    "starts": 1_000_000,
+    "plays": 1_000_000,
+    "seeds": 100_000,
+    "thetas": 100_000,
+    "sizes": 100_000,
+    "values": 100_000,
+    "matvecs": 100_000,
+    "pieces": 1_000,
+    "packing": 1_000,
+}
+"""By the last word of a flag: above it, arrays would be larger than any machine's memory."""
+LONGEST_PATH, LONGEST_NAME = 4095, 255
+"""Bytes that file systems take for a path, and for each name in it."""
+
+
+def of_type(hint: Any, value: Any) -> Any:
+    """`value` as the type `hint`, from JSON or Python; a `TypeError` if it is none.
+
+    A whole number is also a float, a text a path, a list a tuple, and NumPy's numbers are numbers.
+    """
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        for part in parts:
+            with contextlib.suppress(TypeError):
+                return of_type(part, value)
+    elif origin is Literal:
+        # 1 == True == 1.0, so that the type must be the same too
+        if any(type(value) is type(part) and value == part for part in parts):
+            return value
+    elif origin is tuple and isinstance(value, list | tuple):
+        parts = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        if len(parts) == len(value):
+            found = tuple(map(of_type, parts, value))
+            return value if value == found and isinstance(value, tuple) else found
+    elif dataclasses.is_dataclass(hint):
+        if isinstance(value, typing.cast(type, hint)):
+            return value
+    elif isinstance(value, bool) or hint is bool:
+        if type(value) is hint:
+            return value
+    elif hint is int and isinstance(value, numbers.Integral):
+        return int(value)
+    elif hint is float and isinstance(value, numbers.Real):
+        return float(value)
+    elif hint is Path and isinstance(value, str | os.PathLike):
+        return Path(value)
+    elif hint in (str, type(None)) and type(value) is hint:
+        return value
+    raise TypeError(f"no {hint}")
+
+
+def type_name(hint: Any) -> str:
+    """A type as it is written, without its modules."""
+    name = hint.__name__ if type(hint) is type else str(hint)
+    return re.sub(r"\b(typing|pathlib(\._local)?|recipes\.\w+)\.", "", name)
+
+
+@functools.cache
+def type_hints(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields, by name."""
+    return typing.get_type_hints(kind)
+
+
+def check_fields(args: Any, group: str = "") -> None:
+    """Brings every field of a dataclass to its type, and raises a `UserError` where it has none.
+
+    Whole numbers must be of a size that a machine can have, texts and paths such that a file system
+    takes them. `group`: of nested flags, such as `gan.`.
+    """
+    for field in dataclasses.fields(args):
+        flag, hint = flag_of(field.name, group), type_hints(type(args))[field.name]
+        value = getattr(args, field.name)
+        try:
+            found = of_type(hint, value)
+        except (TypeError, OverflowError):
+            raise UserError(f"{flag} must be {type_name(hint)}, got {_shown(value)}.") from None
+        if found is not value:
+            object.__setattr__(args, field.name, found)  # they are frozen
+        if dataclasses.is_dataclass(found):
+            check_fields(found, f"{group}{field.name.replace('_', '-')}.")
+        for entry in found if isinstance(found, tuple) else (found,):
+            _check_value(flag, field.name, entry)
+
+
+def _shown(value: Any) -> str:
+    with contextlib.suppress(TypeError, ValueError):
+        return json.dumps(value)
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
+def _check_value(flag: str, name: str, value: Any) -> None:
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int):
+        low, high = -LARGEST_INT, LARGEST.get(name.split("_")[-1], LARGEST_INT)
+        if name == "seed":
+            low, high = 0, LARGEST_SEED
+        if value > high or value < low:
+            word = f"at most {high}" if value > high else f"at least {low}"
+            raise UserError(f"{flag} must be {word}, got {value}.")
+    elif isinstance(value, str | Path):
+        _check_text(flag, str(value))
+
+
+def _check_text(flag: str, text: str) -> None:
+    raw = os.fsencode(text)
+    if not raw:
+        raise UserError(f"{flag} is empty; give it a value, or leave it out.")
+    longest = max(map(len, re.split(rb"[/\\]", raw)))
+    if len(raw) > LONGEST_PATH or longest > LONGEST_NAME:
+        raise UserError(
+            f"{flag} has {len(raw)} characters, which no file system takes: at most "
+            f"{LONGEST_NAME} for a name, and {LONGEST_PATH} in all."
+        )
+    if b"\0" in raw:
+        raise UserError(f"{flag} {text!r} has a null character, which no file system takes.")
