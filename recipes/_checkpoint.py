@@ -42,7 +42,7 @@ def _described(leaves: Mapping[str, jax.Array]) -> Described:
 
 
 def _is_key(leaf: jax.Array) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _to_host(leaf: jax.Array) -> np.ndarray:

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from recipes._errors import UserError
 from recipes._flags import flag_of
-from recipes._seeds import LARGEST_SEED
 
+LARGEST_SEED = 2**64 - 1
 LARGEST_INT = 2**31 - 1
 """Of every whole number but a seed: rounds are counted in 32 bits."""
 LARGEST = {
@@ -122,12 +122,13 @@ def _check_value(flag: str, name: str, value: Any) -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, int):
-        low, high = -LARGEST_INT, LARGEST.get(name.split("_")[-1], LARGEST_INT)
-        if name == "seed":
-            low, high = 0, LARGEST_SEED
-        if value > high or value < low:
-            word = f"at most {high}" if value > high else f"at least {low}"
-            raise UserError(f"{flag} must be {word}, got {value}.")
+        high = LARGEST.get(name.split("_")[-1], LARGEST_INT)
+        if name == "seed" and not 0 <= value <= LARGEST_SEED:
+            range = "0 or more" if value < 0 else f"at most 2**64 - 1 ({LARGEST_SEED})"
+            raise UserError(f"{flag} must be {range}, got {value}.")
+        if name != "seed" and not -LARGEST_INT <= value <= high:
+            range = f"at least -{LARGEST_INT}" if value < 0 else f"at most {high}"
+            raise UserError(f"{flag} must be {range}, got {value}.")
     elif isinstance(value, str | Path):
         _check_text(flag, str(value))
 

@@ -17,8 +17,19 @@ def check_least(args: Any, least: int, *names: str, group: str = "") -> None:
     """
     for name in names:
         value = getattr(args, name)
-        if value is not None and value < least:
+        if value is not None and not value >= least:
             raise UserError(f"{flag_of(name, group)} must be at least {least}, got {value}.")
+
+
+def check_not_negative(args: Any, *names: str) -> None:
+    """Raises a `UserError` for the first of these fields that is negative or not finite.
+
+    `None` is a default that is filled in later.
+    """
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not 0 <= value < float("inf"):
+            raise UserError(f"{flag_of(name)} must be 0 or more, and finite, got {value}.")
 
 
 def check_above_zero(args: Any, *names: str) -> None:

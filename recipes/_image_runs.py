@@ -22,7 +22,7 @@ from recipes._training import train
 MAY_CHANGE_ON_RESUME = ("steps",)
 STANDING = 2048
 """Latents from which batch normalisation takes its statistics at the end."""
-SHOWN = {"score_real": "D(data)", "score_fake": "D(G)", "w1_exact": "W1", "w1_floor": "floor"}
+SHOWN = {"score_real": "D(data)", "score_fake": "D(G)", "w1_exact": "W1", "w1_floor": "W1 of data"}
 
 
 class Keys(NamedTuple):

@@ -4,11 +4,9 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-LARGEST_SEED = 2**64 - 1
-
 
 def key_of(seed: int) -> PRNGKeyArray:
-    """The key of a seed from 0 to `LARGEST_SEED`; distinct seeds have distinct keys.
+    """The key of a seed from 0 to 2**64 - 1; distinct seeds have distinct keys.
 
     Without 64-bit integers `jax.random.key` drops the upper half, so that 2**32 would be the run of
     0. Below 2**32 the keys are the same.

@@ -151,7 +151,7 @@ def gan_line(make: Make, contest: Contest, args: GanArgs) -> tuple[dict[str, Any
 
 
 def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any], np.ndarray]:
-    """The scores of as many real points, which no generator can be expected to pass."""
+    """The scores of as many real points: what a perfect generator has, but for chance."""
     assert isinstance(contest.measure, Scores)
     law, scores = ring(), contest.measure
     keys = jax.random.split(jax.random.fold_in(key_of(seed), 9), args.seeds)

@@ -187,7 +187,7 @@ def _certify_game(args: Args) -> Result:
 def _finish(
     folder: RunFolder, report: str, line: Any, summary: dict[str, Any], what: Any
 ) -> Result:
-    (folder.path / "report.txt").write_text(report)
+    (folder.path / "report.txt").write_text(report, encoding="utf-8")
     write_json(folder.path / "certificate.json", line)
     write_json(folder.path / "summary.json", summary)
     print(f"\n{report}\npictures: {', '.join(str(p) for p in sorted(folder.path.glob('*.png')))}")

@@ -159,7 +159,7 @@ def write_panel(comparison: Comparison, plans: dict[str, Plan], folder: RunFolde
     write_markdown(comparison, says, folder.path / "compare.md")
     write_csv(comparison, folder.path / "compare.csv")
     draw_comparison(comparison, folder.path / "compare.png")
-    print((folder.path / "compare.md").read_text())
+    print((folder.path / "compare.md").read_text(encoding="utf-8"))
     print(f"panel: {folder.path / 'compare.png'}")
 
 

@@ -140,6 +140,11 @@ def run(args: Args) -> Result:
         # The same start and the same batches for every way.
         critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
+        if not np.isfinite(critics[way].numbers["estimate"]):
+            raise UserError(
+                f"--ways {way}: its critic became inf or nan; lower --learning-rate, --clip or "
+                "--penalty-weight."
+            )
     depths = None
     if args.deep_clips:
         depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)

@@ -129,6 +129,11 @@ def largest_errors(family: Family, learned: Curves, training: Training) -> dict[
         where = learnable(family, name, learned.thetas, training)
         if where.any():
             gap = np.abs(learned.values[name] - exact.values[name])[where]
+            if not np.isfinite(gap).all():
+                raise UserError(
+                    f"critics of {name} became inf or nan; lower --learning-rate, now "
+                    f"{training.learning_rate:g}."
+                )
             errors[name] = float(gap.max())
     return errors
 

@@ -23,6 +23,7 @@ from recipes._certificates import Probe, check_probe
 from recipes._critics import discriminator_numbers
 from recipes._densities import DENSITIES
 from recipes._errors import UserError
+from recipes._flags import check_not_negative
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._gan_on_density import DensityJudge, TrainingDensity
 from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_data_curves
@@ -81,8 +82,7 @@ def check(args: Args) -> None:
     check_positive(args, "k", "latent_size", "batch_size", "width", "depth", "eval_size")
     if args.solver == "simultaneous" and args.k not in (None, 1):
         raise UserError("--solver simultaneous moves both players once: add --k 1.")
-    if not 0 <= args.penalty_weight < float("inf"):
-        raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
+    check_not_negative(args, "penalty_weight")
     if args.data in DENSITIES and args.latent_size is not None:
         raise UserError(
             f"--latent-size: {args.data} is an exact density, and its generator's latents have "
@@ -182,7 +182,7 @@ def run(args: Args) -> Result:
     if isinstance(judge, DensityJudge):
         shown |= {"value_at_optimum": "V(D*,G)", "js": "JS"}
     else:
-        shown |= {"w1_exact": "W1", "w1_floor": "floor"}
+        shown |= {"w1_exact": "W1", "w1_floor": "W1 of data"}
     players, rate = train(
         folder,
         game,

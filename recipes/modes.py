@@ -245,7 +245,7 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
 
 
 def real_line(data: ModeData, key: jax.Array, seeds: int) -> Line:
-    """What as many fresh real points score, which no generator can be expected to pass."""
+    """The scores of as many fresh real points: what a perfect generator has, but for chance."""
     keys = jax.random.split(key, max(seeds, 3))
     coverage = jax.lax.map(lambda key: data.judge(data.fresh(key, data.samples)), keys)
     last = {name: np.asarray(value) for name, value in coverage._asdict().items()}
@@ -285,7 +285,7 @@ def run(args: Args) -> Result:
     write_csv([*real, *lines.values()], folder.path / "table.csv")
     for kind, settings in (("methods", methods), ("solvers", varied)):
         draw(folder, kind, settings, data, budgets, key_real)
-    print((folder.path / "table.md").read_text())
+    print((folder.path / "table.md").read_text(encoding="utf-8"))
     summary: dict[str, Any] = {
         "recipe": "modes",
         "preset": args.preset,

@@ -33,7 +33,7 @@ from recipes import _cli
 from recipes._critics import critic_numbers, estimate_numbers
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
 from recipes._errors import UserError
-from recipes._flags import check_least
+from recipes._flags import check_least, check_not_negative
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import (
@@ -113,10 +113,7 @@ def check(args: Args) -> None:
     sizes = ("batch_size", "n_critic", "latent_size", "generator_width", "critic_width", "depth")
     check_positive(args, *sizes, "eval_size")
     check_least(args, 2, "label_bins", "draws")
-    for name in ("penalty_weight", "label_weight"):
-        if not 0 <= getattr(args, name) < float("inf"):
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be 0 or more, got {getattr(args, name)}.")
+    check_not_negative(args, "penalty_weight", "label_weight")
     if args.csv is None:
         for name in ("label", "categorical", "continuous", "drop"):
             if getattr(args, name):
@@ -194,7 +191,7 @@ def run(args: Args) -> Result:
         steps=args.steps,
         eval_every=args.eval_every,
         log_every=args.log_every,
-        shown={"wasserstein_estimate": "critic", "w1_exact": "W1", "w1_floor": "floor"},
+        shown={"wasserstein_estimate": "critic", "w1_exact": "W1", "w1_floor": "W1 of data"},
     )
     report = write_report(args, folder, data, latent, players, key_report)
     head: dict[str, Any] = {"data": table.name, **report.numbers()}

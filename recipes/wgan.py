@@ -20,7 +20,7 @@ from recipes import _cli
 from recipes._certificates import Probe, check_probe
 from recipes._critics import critic_numbers, estimate_numbers, share_at_limit
 from recipes._errors import UserError
-from recipes._flags import check_above_zero
+from recipes._flags import check_above_zero, check_not_negative
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
@@ -65,8 +65,7 @@ def check(args: Args) -> None:
     check_positive(args, "latent_size", "eval_size")
     check_probe(args)
     check_above_zero(args, "clip")
-    if args.penalty_weight is not None and not 0 <= args.penalty_weight < float("inf"):
-        raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
+    check_not_negative(args, "penalty_weight")
     if args.solver == "simultaneous" and args.n_critic != 1:
         raise UserError("--solver simultaneous moves both players once: add --n-critic 1.")
     make_optimizer(args.generator_optimizer, "generator-optimizer")
@@ -159,7 +158,7 @@ def run(args: Args) -> Result:
             "wasserstein_estimate": "critic",
             "penalty": "penalty",
             "w1_exact": "W1",
-            "w1_floor": "floor",
+            "w1_floor": "W1 of data",
         },
         probe=Probe(folder, game, players, args, args.batch_size),
     )
