@@ -31,7 +31,7 @@ def certify_toy(
     """
     game, low = planar.make(), jnp.asarray(planar.centre) - planar.half_width
     draw = jax.random.uniform(key_of(seed), (starts, 2))
-    x, y = (low + 2 * planar.half_width * draw).T
+    x, y = (low[None] + 2 * planar.half_width * draw).T
     reach = planar.half_width + max(abs(c) for c in planar.centre)
     found = go.find_critical_points(game, go.Players(x, y), reach=reach)
     places = np.stack([np.asarray(found.players.x), np.asarray(found.players.y)], axis=1)

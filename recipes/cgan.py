@@ -30,7 +30,7 @@ from recipes import _cli
 from recipes._condition_reports import report_classes, report_images
 from recipes._conditioned_data import ConditionedData
 from recipes._errors import UserError
-from recipes._flags import check_not_negative
+from recipes._flags import check_least
 from recipes._gan_data import Judge, most_judged
 from recipes._image_gan import ImageGANArgs, Norm, filled_in, make_game
 from recipes._image_runs import STANDING, keys_of, run_game
@@ -64,7 +64,7 @@ def resolve(args: Args) -> tuple[Args, ConditionedData]:
     if args.condition != "label" and args.generator_norm is None:
         args = dataclasses.replace(args, generator_norm=FROM_IMAGES)
     args = filled_in(args)
-    check_not_negative(args, "auxiliary_weight", "reconstruction_weight")
+    check_least(args, 0, "auxiliary_weight", "reconstruction_weight")
     if args.condition != "label" and args.label_by != "projection":
         raise UserError(
             f"--label-by is for --condition label, and not for {args.condition}; leave it out."

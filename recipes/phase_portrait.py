@@ -81,7 +81,7 @@ def starts_of(args: Args, planar: PlanarGame) -> go.Players:
     draw = jax.random.uniform(key_of(args.seed), (args.starts, 2), minval=-0.8, maxval=0.8).astype(
         jnp.result_type(float)
     )
-    points = jnp.asarray(planar.centre) + planar.half_width * draw
+    points = jnp.asarray(planar.centre)[None] + planar.half_width * draw
     return go.Players(points[:, 0], points[:, 1])
 
 
