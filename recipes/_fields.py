@@ -22,7 +22,8 @@ LARGEST_SEED = 2**64 - 1
 LARGEST_INT = 2**31 - 1
 """Of every whole number but a seed: rounds are counted in 32 bits."""
 LARGEST = {
-    "width": 65_536,
+    "eval_size": 10_000,
+    "width": 16_384,
     "depth": 1_000,
     "size": 1_000_000,
     "starts": 1_000_000,
@@ -35,7 +36,8 @@ LARGEST = {
     "pieces": 1_000,
     "packing": 1_000,
 }
-"""By the last word of a flag: above it, arrays would be larger than any machine's memory."""
+"""By a flag or its last word: above it, arrays would be larger than a machine's memory. Exact W1
+has a matrix of --eval-size squared."""
 LONGEST_PATH, LONGEST_NAME = 4095, 255
 """Bytes that file systems take for a path, and for each name in it."""
 
@@ -122,7 +124,7 @@ def _check_value(flag: str, name: str, value: Any) -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, int):
-        high = LARGEST.get(name.split("_")[-1], LARGEST_INT)
+        high = LARGEST.get(name, LARGEST.get(name.split("_")[-1], LARGEST_INT))
         if name == "seed" and not 0 <= value <= LARGEST_SEED:
             range = "0 or more" if value < 0 else f"at most 2**64 - 1 ({LARGEST_SEED})"
             raise UserError(f"{flag} must be {range}, got {value}.")

@@ -4,6 +4,9 @@ from typing import Any
 
 from recipes._errors import UserError
 
+FEWEST = 3
+"""So many points have metrics."""
+
 
 def flag_of(name: str, group: str = "") -> str:
     """A field as it is written on the command line: `--group.batch-size`."""

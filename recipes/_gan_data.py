@@ -18,12 +18,11 @@ from recipes._critics import generated
 from recipes._data import NAMES, Dataset, Scaling, load, standardized
 from recipes._errors import UserError
 from recipes._features import features_of
+from recipes._flags import FEWEST
 from recipes._run import RunFolder
 from recipes._sample_pictures import Pictures, Score
 from recipes._sample_report import headline, sample_report, write_report
 
-FEWEST = 3
-"""So many points have metrics."""
 MOST_REST = 10_000
 """So many other training points are searched for nearest neighbours."""
 Numbers = Callable[[go.Players, Any, Any], dict[str, Any]]
@@ -113,8 +112,21 @@ def with_conditions(points: np.ndarray, conditions: np.ndarray | None) -> go.Poi
     return on_device if conditions is None else go.Conditioned(on_device, jnp.asarray(conditions))
 
 
+def check_varies(points: np.ndarray, what: str) -> None:
+    """Raises a `UserError` if all points are the same; `what`: how the user named them."""
+    if np.array_equal(points[0], points[-1]) and (points == points[0]).all():
+        raise UserError(
+            f"{what}: all {len(points)} points are the same, which leaves nothing to learn; give "
+            "other data."
+        )
+
+
 def resolve_sizes(args: Any, data: TrainingData) -> Any:
-    """The flags with the sizes that depend on the data filled in."""
+    """The flags with the sizes that depend on the data filled in.
+
+    **Raises:** `UserError` for data that are one point.
+    """
+    check_varies(data.loaded.points, f"--data {args.data}")
     return dataclasses.replace(
         args,
         latent_size=args.latent_size or (2 if data.is_plane else 32),

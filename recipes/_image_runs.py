@@ -58,8 +58,8 @@ def run_game(
     """
     begin = time.perf_counter()
     folder = open_run(recipe, args, MAY_CHANGE_ON_RESUME)
-    print(f"{data}\nwriting to {folder.path}", flush=True)
     folder.check_data(data.describe())
+    print(f"{data}\nwriting to {folder.path}", flush=True)
     folder.write_config(recipe, args, data.describe())
     keys, (game, players) = keys_of(args), set_up()
     latents: Array = jax.random.normal(keys.latents, (args.eval_size, args.latent_size))

@@ -31,7 +31,7 @@ from recipes._condition_reports import report_classes, report_images
 from recipes._conditioned_data import ConditionedData
 from recipes._errors import UserError
 from recipes._flags import check_least
-from recipes._gan_data import Judge, most_judged
+from recipes._gan_data import Judge, check_varies, most_judged
 from recipes._image_gan import ImageGANArgs, Norm, filled_in, make_game
 from recipes._image_runs import STANDING, keys_of, run_game
 from recipes._run import Result, RunFolder
@@ -74,6 +74,7 @@ def resolve(args: Args) -> tuple[Args, ConditionedData]:
     if args.architecture != "dcgan":
         raise UserError("--architecture: conditions are laid into dcgan's networks; leave it out.")
     data = ConditionedData(args, args.condition)
+    check_varies(data.loaded.points, f"--data {args.data}")
     size = min(args.eval_size, len(data.scaled.points) // 2, len(data.held_out.points))
     if args.condition == "label":
         size = min(size, most_judged(data.conditions))

@@ -23,7 +23,7 @@ from recipes._certificates import Probe, check_probe
 from recipes._critics import discriminator_numbers
 from recipes._densities import DENSITIES
 from recipes._errors import UserError
-from recipes._flags import check_not_negative
+from recipes._flags import FEWEST, check_least, check_not_negative
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._gan_on_density import DensityJudge, TrainingDensity
 from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_data_curves
@@ -79,7 +79,8 @@ class Args(DataArgs):
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
-    check_positive(args, "k", "latent_size", "batch_size", "width", "depth", "eval_size")
+    check_positive(args, "k", "latent_size", "batch_size", "width", "depth")
+    check_least(args, FEWEST, "eval_size")
     if args.solver == "simultaneous" and args.k not in (None, 1):
         raise UserError("--solver simultaneous moves both players once: add --k 1.")
     check_not_negative(args, "penalty_weight")

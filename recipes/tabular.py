@@ -33,7 +33,8 @@ from recipes import _cli
 from recipes._critics import critic_numbers, estimate_numbers
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
 from recipes._errors import UserError
-from recipes._flags import check_least, check_not_negative
+from recipes._flags import FEWEST, check_least, check_not_negative
+from recipes._gan_data import check_varies
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import (
@@ -111,7 +112,8 @@ class Args(CommonArgs):
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     sizes = ("batch_size", "n_critic", "latent_size", "generator_width", "critic_width", "depth")
-    check_positive(args, *sizes, "eval_size")
+    check_positive(args, *sizes)
+    check_least(args, FEWEST, "eval_size")
     check_least(args, 2, "label_bins", "draws")
     check_not_negative(args, "penalty_weight", "label_weight")
     if args.csv is None:
@@ -169,6 +171,8 @@ def run(args: Args) -> Result:
     check(args)
     table = load(args)
     data = TrainingTable(table, args.seed, args.scale, args.label_weight)
+    rows = f"--csv {args.csv}" if args.csv is not None else f"--data {args.data}"
+    check_varies(data.encoding.encode(data.train), f"{rows}, without its label")
     folder = open_run("tabular", args, MAY_CHANGE_ON_RESUME)
     folder.check_data(table.describe())
     print(f"{table}\nwriting to {folder.path}", flush=True)

@@ -20,7 +20,7 @@ from recipes import _cli
 from recipes._certificates import Probe, check_probe
 from recipes._critics import critic_numbers, estimate_numbers, share_at_limit
 from recipes._errors import UserError
-from recipes._flags import check_above_zero, check_not_negative
+from recipes._flags import FEWEST, check_above_zero, check_least, check_not_negative
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
@@ -62,7 +62,8 @@ class Args(DataArgs):
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     check_positive(args, "n_critic", "batch_size", "generator_width", "critic_width", "depth")
-    check_positive(args, "latent_size", "eval_size")
+    check_positive(args, "latent_size")
+    check_least(args, FEWEST, "eval_size")
     check_probe(args)
     check_above_zero(args, "clip")
     check_not_negative(args, "penalty_weight")
