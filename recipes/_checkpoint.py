@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from recipes._errors import UserError
+from recipes._files import digest
 
 FORMAT = 1
 KEYS = {"format", "round", "leaves", "sha256"}
@@ -57,11 +58,6 @@ def _from_host(array: np.ndarray | None, like: jax.Array) -> jax.Array:
     if _is_key(like):
         return jax.random.wrap_key_data(jax.numpy.asarray(array), impl=jax.random.key_impl(like))
     return jax.numpy.asarray(array, like.dtype)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:
@@ -99,7 +95,7 @@ def save(folder: Path, round: int, tree: Any, keep: int = 3) -> Path:
         "format": FORMAT,
         "round": round,
         "leaves": _described(leaves),
-        "sha256": {name: _digest(path) for name, path in _files(temporary).items()},
+        "sha256": {name: digest(path) for name, path in _files(temporary).items()},
     }
     manifest[CHECKSUM] = _checksum(manifest)
     with (temporary / "manifest.json").open("w", encoding="utf-8") as file:
@@ -162,7 +158,7 @@ def _manifest(checkpoint: Path) -> dict[str, Any] | str:
     if manifest.get(CHECKSUM, _checksum(manifest)) != _checksum(manifest):
         return "its manifest.json does not match its checksum"
     # Those that were written on Windows had its separators.
-    expected = {name.replace("\\", "/"): digest for name, digest in digests.items()}
+    expected = {name.replace("\\", "/"): value for name, value in digests.items()}
     try:
         return _file_fault(checkpoint, expected) or manifest
     except OSError as error:
@@ -177,7 +173,7 @@ def _file_fault(checkpoint: Path, expected: Mapping[str, str]) -> str | None:
     for name, path in there.items():
         if name not in expected:
             return f"{name} is not in its manifest.json"
-        if _digest(path) != expected[name]:
+        if digest(path) != expected[name]:
             return f"{name} does not match its checksum"
     return None
 

@@ -61,8 +61,7 @@ def of_type(hint: Any, value: Any) -> Any:
     elif origin is tuple and isinstance(value, list | tuple):
         parts = parts[:1] * len(value) if parts[1:] == (...,) else parts
         if len(parts) == len(value):
-            found = tuple(map(of_type, parts, value))
-            return value if value == found and isinstance(value, tuple) else found
+            return tuple(map(of_type, parts, value))
     elif dataclasses.is_dataclass(hint):
         if isinstance(value, typing.cast(type, hint)):
             return value
@@ -92,25 +91,48 @@ def type_hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-def check_fields(args: Any, group: str = "") -> None:
-    """Brings every field of a dataclass to its type, and raises a `UserError` where it has none.
+class Typed(type):
+    """The type of dataclasses whose fields are brought to their types before they are made.
 
-    Whole numbers must be of a size that a machine can have, texts and paths such that a file system
-    takes them. `group`: of nested flags, such as `gan.`.
+    **Raises:** `UserError` for a value that is none of its field's.
     """
-    for field in dataclasses.fields(args):
-        flag, hint = flag_of(field.name, group), type_hints(type(args))[field.name]
-        value = getattr(args, field.name)
+
+    if not typing.TYPE_CHECKING:  # what calls it is still checked as a call of the dataclass
+
+        def __call__(cls, *args, **given):
+            hints = type_hints(cls)
+            found = {k: cls.brought(k, hints[k], v) if k in hints else v for k, v in given.items()}
+            return super().__call__(*args, **found)
+
+    def brought(cls, name: str, hint: Any, value: Any, what: str | None = None) -> Any:
+        """The value of a field as its type; `what`: the field as the user knows it."""
         try:
-            found = of_type(hint, value)
+            return of_type(hint, value)
         except (TypeError, OverflowError):
-            raise UserError(f"{flag} must be {type_name(hint)}, got {_shown(value)}.") from None
-        if found is not value:
-            object.__setattr__(args, field.name, found)  # they are frozen
-        if dataclasses.is_dataclass(found):
-            check_fields(found, f"{group}{field.name.replace('_', '-')}.")
-        for entry in found if isinstance(found, tuple) else (found,):
-            _check_value(flag, field.name, entry)
+            what = f"{cls.__name__}.{name}" if what is None else what
+            raise UserError(f"{what} must be {type_name(hint)}, got {_shown(value)}.") from None
+
+
+class Flags(Typed):
+    """The type of a recipe's arguments, whose fields are flags.
+
+    **Raises:** `UserError` also for whole numbers of a size that no machine can have, and texts and
+    paths that no file system takes; of nested flags, too.
+    """
+
+    def brought(cls, name: str, hint: Any, value: Any, what: str | None = None) -> Any:
+        flag = flag_of(name)
+        found = super().brought(name, hint, value, flag)
+        for field in dataclasses.fields(found) if dataclasses.is_dataclass(found) else ():
+            for entry in _entries(getattr(found, field.name)):
+                _check_value(flag_of(field.name, f"{flag[2:]}."), field.name, entry)
+        for entry in _entries(found):
+            _check_value(flag, name, entry)
+        return found
+
+
+def _entries(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _shown(value: Any) -> str:

@@ -1,9 +1,13 @@
 """Files that are written whole or not at all, and folders that one process writes to at a time."""
 
 import contextlib
+import hashlib
 import os
+import sys
 import weakref
 from pathlib import Path
+
+import numpy as np
 
 from recipes._errors import UserError
 
@@ -21,6 +25,21 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_array(path: Path) -> np.ndarray | None:
+    """The array of a .npy file; `None`, and a line that says so, for one that cannot be read."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except Exception as error:  # of damaged bytes: whatever NumPy's parser raises
+        print(f"left out {path}: it cannot be read ({type(error).__name__})", file=sys.stderr)
+        return None
 
 
 class FolderLock:

@@ -19,7 +19,7 @@ from recipes._data import NAMES, Dataset, Scaling, load, standardized
 from recipes._errors import UserError
 from recipes._features import features_of
 from recipes._flags import FEWEST
-from recipes._run import RunFolder
+from recipes._run import GENERATED, RunFolder
 from recipes._sample_pictures import Pictures, Score
 from recipes._sample_report import headline, sample_report, write_report
 
@@ -238,7 +238,7 @@ class Judge:
         points = go.value_of(generated(players.x, self.latents))
         scaling: Scaling | None = self.data.scaling
         raw = np.asarray(points)
-        np.save(self.folder.path / "generated.npy", scaling.undo(raw) if scaling else raw)
+        np.save(self.folder.path / GENERATED, scaling.undo(raw) if scaling else raw)
         if not metrics or len(raw) < FEWEST:
             return {}
         maps = features_of(self.data.scaled)

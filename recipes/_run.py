@@ -21,16 +21,18 @@ from recipes import _checkpoint
 from recipes._cli import OF_THE_CALL, args_to_json, finite
 from recipes._config import CHECKSUMS, flag_checksums, read_run_config
 from recipes._errors import UserError
-from recipes._fields import check_fields
-from recipes._files import lock, write_atomically
+from recipes._fields import Flags
+from recipes._files import digest, lock, write_atomically
 from recipes._flags import check_least, flag_of
 from recipes._metrics_file import MetricsFile
 
+GENERATED = "generated.npy"
+"""The samples that a run leaves."""
 PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FolderArgs:
+class FolderArgs(metaclass=Flags):
     """The flags that every recipe has."""
 
     seed: int = 0
@@ -44,9 +46,6 @@ class FolderArgs:
     """Folder of an earlier run to go on with, from its last sound checkpoint."""
     config: Path | None = None
     """A config.json whose flags are taken over; flags given beside it override it."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -285,6 +284,8 @@ def write_summary(
         "seconds": round(seconds, 1),
         "folder": str(folder.path),
     }
+    if (folder.path / GENERATED).is_file():
+        summary["generated_sha256"] = digest(folder.path / GENERATED)
     write_json(folder.path / "summary.json", summary)
     return summary
 

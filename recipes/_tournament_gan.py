@@ -15,6 +15,8 @@ import numpy as np
 import gameopt as go
 import theory
 from models import MLP
+from recipes._fields import Typed
+from recipes._files import load_array
 from recipes._flags import check_increasing, check_least
 from recipes._means import means_with_errors
 from recipes._run import RunFolder
@@ -32,7 +34,7 @@ SCORES = ("overlap", "modes", "high_quality", "reverse_kl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanArgs:
+class GanArgs(metaclass=Typed):
     """The tournament on a GAN."""
 
     budget: int = 6000
@@ -181,14 +183,15 @@ def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) 
         print(f"gan: {', '.join(missing)} solve a linear system a round, or need a finite sum")
     for name, make in playing.items():
         path = folder.path / "samples" / f"gan_{name}.npy"
-        if name not in done or not path.is_file():
+        points = load_array(path) if name in done and path.is_file() else None
+        if points is None:
             numbers, points = gan_line(make, contest, args)
             np.save(path, points)
             done[name] = {"kind": "gan", "solver": name, **numbers}
             folder.append_metrics([done[name]])
             shown = (f"{score} {numbers[score]:.3f}" for score in SCORES)
             print(f"gan {name}: {', '.join(shown)}", flush=True)
-        lines[name], samples[name] = done[name], np.load(path)
+        lines[name], samples[name] = done[name], points
     write_gan_table(lines, args.budget, args.seeds, folder.path / "gan_table.md")
     draw_samples(lines, samples, folder.path / "gan_samples.png")
     draw_gan_curves(lines, args.budget, folder.path / "gan_curves.png")

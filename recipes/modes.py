@@ -24,6 +24,7 @@ from recipes import _cli
 from recipes._classifier import CACHE, trained_classifier
 from recipes._data import Dataset, load_labelled
 from recipes._errors import UserError
+from recipes._fields import Typed
 from recipes._flags import check_above_zero, check_least
 from recipes._mode_data import DATA, LAWS, ModeData, mixture, stacked
 from recipes._mode_methods import METHODS
@@ -104,7 +105,7 @@ PRESETS: dict[str, Preset] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkArgs:
+class NetworkArgs(metaclass=Typed):
     """The networks, which all methods share; what is left out is the preset's."""
 
     generator_width: int | None = None
