@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
 from recipes._attacks import Classifier, predict
 from recipes._balls import Norm
-from recipes._plots import Curve, Panel
+from recipes._plots import Curve, Panel, subplots
 from recipes._robustness import Judge
 
 NORM_NAMES = {"linf": r"$L_\infty$", "l2": r"$L_2$"}
@@ -26,9 +25,7 @@ def draw_examples(
     before = np.asarray(predict(classifier, judge.points))[chosen]
     after = np.asarray(predict(classifier, judge.points + attack.perturbation))[chosen]
     largest = max(float(np.abs(added).max()), 1e-12)
-    figure, axes = plt.subplots(
-        3, len(chosen), figsize=(1.15 * len(chosen) + 0.6, 4.6), squeeze=False
-    )
+    figure, axes = subplots(3, len(chosen), figsize=(1.15 * len(chosen) + 0.6, 4.6), squeeze=False)
     for column, label in enumerate(labels[chosen]):
         scaled = 0.5 + added[column] / (2 * largest)
         images = (points[column], scaled, points[column] + added[column])

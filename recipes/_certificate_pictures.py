@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 import gameopt as go
 from recipes import _plots
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
+from recipes._plots import FAKE, REAL, THEORY, Curve, Panel, subplots
 
 Lines = list[dict[str, Any]]
 
@@ -22,7 +22,7 @@ LARGE = 0.02
 def _colours(lines: Lines) -> list[Any]:
     rounds = [line.get("round", 0) for line in lines]
     last = max(max(rounds), 1)
-    return [plt.get_cmap("viridis")(round / last) for round in rounds]
+    return [matplotlib.colormaps["viridis"](round / last) for round in rounds]
 
 
 def _round_bar(lines: Lines, figure: Any, axes: Any) -> None:
@@ -34,7 +34,7 @@ def _round_bar(lines: Lines, figure: Any, axes: Any) -> None:
 
 def draw_spectra(lines: Lines, path: Path) -> None:
     """The Jacobian's eigenvalues of each certificate: all of them, and near the imaginary axis."""
-    figure, axes = plt.subplots(1, 2, figsize=(11.4, 4.4), layout="constrained")
+    figure, axes = subplots(1, 2, figsize=(11.4, 4.4), layout="constrained")
     for axis, title in zip(
         axes, ("the Jacobian's spectrum", "near the imaginary axis"), strict=True
     ):
@@ -84,7 +84,7 @@ def draw_path_angles(lines: Lines, path: Path) -> None:
     """The angle between the field and the line to the players, and the field's size, along it."""
     names = list(dict.fromkeys(name for line in lines for name in line["paths"]))
     shape = {"figsize": (5.9 * len(names), 6.4), "squeeze": False, "layout": "constrained"}
-    figure, axes = plt.subplots(2, len(names), sharex=True, **shape)
+    figure, axes = subplots(2, len(names), sharex=True, **shape)
     for column, name in zip(axes.T, names, strict=True):
         steepest = max(
             np.abs(l["paths"][name]["cosine"]).max() for l in lines if name in l["paths"]
@@ -149,7 +149,7 @@ def draw_history(lines: Lines, path: Path) -> None:
 
 def draw_densities(densities: dict[str, go.SpectralDensity], path: Path) -> None:
     """How many eigenvalues the players' own Hessians have where."""
-    figure, axes = plt.subplots(1, len(densities), figsize=(5.7 * len(densities), 3.9))
+    figure, axes = subplots(1, len(densities), figsize=(5.7 * len(densities), 3.9))
     for axis, (name, found) in zip(np.atleast_1d(axes), densities.items(), strict=True):
         grid, density = np.asarray(found.grid), np.asarray(found.density)
         error = 2 * np.asarray(found.standard_error)

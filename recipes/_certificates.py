@@ -15,6 +15,7 @@ from recipes._certificate_pictures import draw_history, draw_path_angles, draw_s
 from recipes._errors import UserError
 from recipes._flags import check_least
 from recipes._run import CommonArgs, RunFolder
+from recipes._seeds import key_of
 
 VERDICTS = (
     "stationary",
@@ -189,7 +190,7 @@ class Probe:
         args: ProbeArgs,
         batch_size: int,
     ):
-        key = jax.random.fold_in(jax.random.key(args.seed), 1)
+        key = jax.random.fold_in(key_of(args.seed), 1)
         self.folder, self.first, self.args = folder, first, args
         self.game = stated_game(game, args.certify_samples, batch_size, key)
         self.path = folder.path / "probe"

@@ -17,6 +17,7 @@ from models import MLP
 from recipes import _checkpoint
 from recipes._data import Dataset
 from recipes._errors import UserError
+from recipes._seeds import key_of
 
 WIDTH, DEPTH, BATCH, EPOCHS, RATE = 256, 2, 64, 40, 1e-3
 NOISE = 0.3
@@ -64,7 +65,7 @@ def trained_classifier(
     """
     assert train.labels is not None
     assert held_out.labels is not None
-    key_network, key_train = jax.random.split(jax.random.key(seed))
+    key_network, key_train = jax.random.split(key_of(seed))
     shape = train.points.shape[1:]
     network = MLP(shape, (classes,), width=WIDTH, depth=DEPTH, key=key_network)
     classifier, rounds = Classifier(network), _rounds(len(train.points))

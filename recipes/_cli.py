@@ -7,19 +7,21 @@ main(Args, run)                            # what every recipe's main is
 import contextlib
 import dataclasses
 import difflib
+import errno
 import io
 import json
 import math
 import os
 import re
 import sys
-import types
-import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from recipes._config import read_config
 from recipes._errors import UserError
+from recipes._fields import of_type, type_hints, type_name
+from recipes._signals import Terminated, signals_raise
 
 A = TypeVar("A")
 
@@ -34,16 +36,26 @@ class HasSummary(Protocol):
     def summary(self) -> dict[str, Any]: ...
 
 
+USERS = (
+    errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG,
+    errno.EFBIG,
+)  # fmt: skip
+"""Faults of the operating system that the user can mend: permissions, full disks, names."""
+
+
 def main(
     args_type: type[A], run: Callable[[A], HasSummary], argv: Sequence[str] | None = None
 ) -> None:
     """Parses the flags, runs, and prints the summary as the last line of standard output.
 
-    A `UserError` becomes one line on standard error and exit status 2. `argv` is the process's own
-    by default.
+    A `UserError`, and a full disk or a lack of rights, become one line on standard error and exit
+    status 2; SIGINT and SIGTERM one line and status 130 and 143. `argv` is the process's own by
+    default.
     """
+    _print_everywhere()
     try:
-        summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
+        with signals_raise():
+            summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
         print(json.dumps(finite(summary)), flush=True)
     except BrokenPipeError:
         # Its reader has had enough, as in `--help | head`. Python would write the rest at its exit.
@@ -52,11 +64,26 @@ def main(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except OSError as error:
+        if error.errno not in USERS:
+            raise
+        print(f"error: {UserError(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as error:
         can_resume = "resume" in getattr(args_type, "__dataclass_fields__", {})
         hint = ": go on with --resume and the folder of the run" if can_resume else ""
-        print(f"interrupted{hint}", file=sys.stderr)
-        sys.exit(130)
+        word, status = (
+            ("terminated", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+        )
+        print(f"{word}{hint}", file=sys.stderr)
+        sys.exit(status)
+
+
+def _print_everywhere() -> None:
+    """A terminal or pipe without a character gets its escape, and no error after a training."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def program_of(args_type: type) -> str:
@@ -75,8 +102,8 @@ def parse(args_type: type[A], argv: Sequence[str]) -> A:
     import tyro
 
     program, doc = program_of(args_type), sys.modules[args_type.__module__].__doc__
-    path = _config_path(argv)
-    default: Any = {} if path is None else {"default": _from_config(args_type, path)}
+    path, resumed = _config_path(argv)
+    default: Any = {} if path is None else {"default": _from_config(args_type, path, resumed)}
     caught = io.StringIO()
     try:
         with contextlib.redirect_stderr(caught), _wide_unless_help(argv):
@@ -123,9 +150,9 @@ def _one_line(box: str, program: str) -> str:
     return f"{message.rstrip('.')}{hint}. See {program} --help"
 
 
-def _config_path(argv: Sequence[str]) -> Path | None:
-    """The file of `--config`, or of the run of `--resume`."""
-    found: Path | None = None
+def _config_path(argv: Sequence[str]) -> tuple[Path | None, bool]:
+    """The file of `--config`, or of the run of `--resume`, and whether it is the run's."""
+    found, resumed = None, False
     for flag, tail in (("--config", ""), ("--resume", "config.json")):
         for index, word in enumerate(argv):
             value = None
@@ -138,23 +165,30 @@ def _config_path(argv: Sequence[str]) -> Path | None:
                 continue
             if found is not None:
                 raise UserError("give --config or --resume once: a run has one configuration.")
-            found = Path(value) / tail
-    return found
+            found, resumed = Path(value) / tail, flag == "--resume"
+    return found, resumed
 
 
-def _from_config(args_type: type[A], path: Path) -> A:
+def _from_config(args_type: type[A], path: Path, resumed: bool) -> A:
     """The arguments of a config.json, without those of the call that wrote it."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist, so there is no configuration to take.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON file that can be read: {error}") from error
-    saved = config.get("args", config) if isinstance(config, dict) else None
+    config = read_config(path)
+    saved = config.get("args", config)
     if not isinstance(saved, dict):
         raise UserError(f"{path} must hold an object of flags, or one under the key 'args'.")
     saved = {key: value for key, value in saved.items() if key not in OF_THE_CALL}
-    return args_from_json(args_type, saved, str(path))
+    program, recipe = program_of(args_type), config.get("recipe")
+    of_another = isinstance(recipe, str) and program != f"python -m recipes.{recipe}"
+    if resumed and of_another and " recipes." in program:
+        raise UserError(
+            f"--resume {path.parent} is a run of recipes.{recipe}; go on with it by "
+            f"python -m recipes.{recipe}."
+        )
+    try:
+        return args_from_json(args_type, saved, str(path))
+    except UserError as error:
+        text = str(error) if str(path) in str(error) else f"{path}: {error}"
+        hint = f" It is a configuration of recipes.{recipe}." if of_another else ""
+        raise UserError(text + hint) from error
 
 
 def args_from_json(args_type: type[A], values: Mapping[str, Any], where: str) -> A:
@@ -172,7 +206,7 @@ def args_from_json(args_type: type[A], values: Mapping[str, Any], where: str) ->
 def _fields_from_json(
     kind: Any, default: Any, values: Mapping[str, Any], where: str, prefix: str
 ) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = type_hints(kind)
     fields = [field.name for field in dataclasses.fields(kind) if field.init]
     found = {}
     for key, value in values.items():
@@ -185,8 +219,7 @@ def _fields_from_json(
         try:
             found[key] = _from_json(hints[key], inner, value, where, prefix + key)
         except (TypeError, OverflowError):  # a whole number may be beyond all floats
-            hint = hints[key].__name__ if type(hints[key]) is type else str(hints[key])
-            wanted = re.sub(r"\b(typing|pathlib(\._local)?)\.", "", hint)
+            wanted = type_name(hints[key])
             text = f"{where}: {prefix}{key} must be {wanted}, not {json.dumps(value)}."
             raise UserError(text) from None
     try:
@@ -197,32 +230,10 @@ def _fields_from_json(
 
 def _from_json(hint: Any, default: Any, value: Any, where: str, key: str) -> Any:
     """A JSON value as the type `hint`; a `TypeError` if it is none."""
-    origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    again = lambda part, entry: _from_json(part, default, entry, where, key)
-    if hint is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        for part in parts:
-            with contextlib.suppress(TypeError):
-                return again(part, value)
-    elif origin is Literal:
-        # 1 == True == 1.0, so that the type must be the same too
-        if any(type(value) is type(part) and value == part for part in parts):
-            return value
-    elif origin is tuple and isinstance(value, list):
-        parts = parts[:1] * len(value) if parts[1:] == (...,) else parts
-        if len(parts) == len(value):
-            return tuple(map(again, parts, value))
-    elif dataclasses.is_dataclass(hint) and isinstance(value, dict):
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         default = default if isinstance(default, hint) else None  # pyright: ignore
         return _fields_from_json(hint, default, value, where, key + ".")
-    elif hint in (bool, int, str, type(None)) and type(value) is hint:
-        return value
-    elif hint is float and type(value) in (int, float):
-        return float(value)
-    elif hint is Path and isinstance(value, str):
-        return Path(value)
-    raise TypeError(key)
+    return of_type(hint, value)
 
 
 def args_to_json(args: Any) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def training_numbers(path: Path, parameters: int) -> Column:
     - `training seconds`: rounds over rounds a second, without compilation and evaluation; nan for
       a run that was cut off after its last round, because nothing of it has been timed.
     """
-    summary = json.loads((path / "summary.json").read_text())
+    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
     rounds, rate = summary["rounds"], summary["rounds_per_second"]
     seconds = rounds / rate if rate else float("nan")
     return {ROUNDS: rounds, SECONDS: seconds, PARAMETERS: parameters}

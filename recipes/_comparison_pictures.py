@@ -4,12 +4,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
 from recipes._comparison import CONFIDENT, REAL_DATA, SECONDS, W1, Comparison
-from recipes._plots import FAKE, REAL, THEORY
+from recipes._plots import FAKE, REAL, THEORY, new_figure
 
 COLUMNS = 12
 """Images of a strip."""
@@ -43,7 +42,7 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     strips, tall = columns * CELL * width / height, len(rows) * CELL
     metrics = _shown_metrics(comparison)
     page = (LEFT + strips + len(metrics) * (GAP + METRIC) + GAP, ABOVE + tall + BELOW)
-    figure = plt.figure(figsize=page)
+    figure = new_figure(figsize=page)
 
     def axis_at(left: float, wide: float) -> Any:
         box = (left / page[0], BELOW / page[1], wide / page[0], tall / page[1])

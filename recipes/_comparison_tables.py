@@ -23,7 +23,7 @@ def table_of(comparison: Comparison) -> list[list[float | int | str]]:
 
 def write_csv(comparison: Comparison, path: Path) -> None:
     """Every number in full."""
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(table_of(comparison))
 
 
@@ -40,9 +40,11 @@ def write_markdown(comparison: Comparison, says: Mapping[str, str], path: Path) 
     path.write_text(
         f"{comparison.size} samples of each family, and as many other real images, against the "
         f"same {comparison.size} real ones. Fréchet distance, KID, sliced W2 and overlaps are "
-        f"taken in the features of a {comparison.space}, exact W1 between pixels. Distances are "
-        "better the smaller they are, and real images show how small they can be with so few "
-        "points; overlaps and shares are better the nearer they are to those of real images. A "
+        f"taken in the features of a {comparison.space}, exact W1 between pixels. The column of "
+        "real images is what a perfect generator measures with so few points: all numbers are "
+        "better the nearer they are to it. It bounds nothing, and blurred or shrunk samples can "
+        "have smaller distances than it. A "
         "nearest-neighbour ratio near 0 is a copy of a training point. Seconds are without "
-        f"compilation and evaluation.\n\n{table}\n{families}"
+        f"compilation and evaluation.\n\n{table}\n{families}",
+        encoding="utf-8",
     )

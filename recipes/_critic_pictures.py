@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 
 import gameopt as go
@@ -20,7 +19,18 @@ from recipes._critic_studies import (
 )
 from recipes._fixed_laws import Clouds
 from recipes._gan_pictures import draw_line, draw_plane
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel, panels, plane_grid, plane_limits, save
+from recipes._plots import (
+    FAKE,
+    REAL,
+    THEORY,
+    Curve,
+    Panel,
+    panels,
+    plane_grid,
+    plane_limits,
+    save,
+    subplots,
+)
 
 SIDE = 90
 
@@ -49,7 +59,7 @@ def draw_critics(found: dict[str, Trained], exact: Exact, clouds: Clouds, path: 
 
 
 def _contours(surfaces: dict[str, np.ndarray], limits: Any, real, fake, path: Path) -> None:
-    figure, axes = plt.subplots(2, 3, figsize=(13.2, 8.6))
+    figure, axes = subplots(2, 3, figsize=(13.2, 8.6))
     xs, ys = (np.linspace(low, high, SIDE) for low, high in zip(*limits, strict=True))
     for axis, (title, values) in zip(axes.flat, surfaces.items(), strict=False):
         filled = axis.contourf(xs, ys, values.reshape(SIDE, SIDE), 20, cmap="Greys_r", alpha=0.8)
@@ -64,7 +74,7 @@ def _contours(surfaces: dict[str, np.ndarray], limits: Any, real, fake, path: Pa
 
 
 def _curves(surfaces: dict[str, np.ndarray], xs: np.ndarray, real, fake, path: Path) -> None:
-    figure, axes = plt.subplots(2, 3, figsize=(13.2, 7.0), sharex=True)
+    figure, axes = subplots(2, 3, figsize=(13.2, 7.0), sharex=True)
     for axis, (title, values) in zip(axes.flat, surfaces.items(), strict=False):
         axis.plot(xs, values, color=THEORY)
         for points, color, place in ((real, REAL, 0.0), (fake, FAKE, 0.04)):
@@ -88,7 +98,7 @@ def _legend_in_the_rest(axes: np.ndarray, taken: int, marker: str, title: str) -
 
 def draw_histograms(found: dict[str, Trained], clip: float, path: Path) -> None:
     """Above, slopes on the coupling lines, which are 1 at the optimum; below, the weights."""
-    figure, axes = plt.subplots(2, len(found), figsize=(3.5 * len(found), 6.2), squeeze=False)
+    figure, axes = subplots(2, len(found), figsize=(3.5 * len(found), 6.2), squeeze=False)
     for column, (way, trained) in zip(axes.T, found.items(), strict=True):
         slopes, weights = column
         slopes.hist(trained.slopes, 40, color=REAL)

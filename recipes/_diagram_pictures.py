@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes._hyper_parameters import Second
-from recipes._plots import FAKE, REAL, THEORY, save
+from recipes._plots import FAKE, REAL, THEORY, save, subplots
 
 
 class Cut(NamedTuple):
@@ -40,7 +39,7 @@ def draw_diagram(
     cut: Cut, radii: np.ndarray, values: np.ndarray, second: Second, title: str, path: Path
 ) -> None:
     """The map on the left, the cut on the right."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5))
+    figure, (left, right) = subplots(1, 2, figsize=(13, 5))
     shown = np.clip(radii.T, 0.4, 1.6)
     mesh = left.pcolormesh(cut.etas, values, shown, cmap="RdBu_r", vmin=0.4, vmax=1.6)
     figure.colorbar(mesh, ax=left, label="spectral radius of a round (below 1: attracts)")

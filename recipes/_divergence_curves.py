@@ -160,7 +160,7 @@ def _judged(
     reached, gradient = jax.value_and_grad(value)(theta)
     if name != "w1":
         return reached, gradient
-    shares = jnp.linspace(0.0, 1.0, 9)[:, None]
+    shares = jnp.linspace(0.0, 1.0, 9)
     ends = family.data_points, jax.vmap(lambda z: family.push(theta, z))(family.nodes)
     between = jax.vmap(lambda s: (1 - s) * ends[0] + s * ends[1])(shares)
     points = between.reshape(-1, *family.data_points.shape[1:])

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes._divergence_curves import NAMES, Curves
-from recipes._plots import FAKE, REAL, save
+from recipes._plots import FAKE, REAL, save, subplots
 
 COLORS = {"kl": "#8c5fa8", "js": REAL, "w1": FAKE}
 MARKERS = {"kl": "v", "js": "o", "w1": "s"}
@@ -21,7 +20,7 @@ def draw_divergences(found: dict[str, tuple[Curves, Curves]], path: Path) -> Non
 
     - `found`: exact and learned curves by the family's name for a title.
     """
-    figure, axes = plt.subplots(len(found), 2, figsize=(11.6, 4.2 * len(found)), squeeze=False)
+    figure, axes = subplots(len(found), 2, figsize=(11.6, 4.2 * len(found)), squeeze=False)
     for row, (title, (exact, learned)) in zip(axes, found.items(), strict=True):
         _draw(row[0], exact.thetas, exact.values, learned.thetas, learned.values)
         _draw(row[1], exact.thetas, exact.gradients, learned.thetas, learned.gradients)

@@ -1,6 +1,7 @@
 """Families of generative models as a comparison trains them: a recipe each, with its flags."""
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,13 @@ import numpy as np
 import gameopt as go
 from recipes import cgan, dcgan, gan, wgan
 from recipes._errors import UserError
-from recipes._run import RunFolder
+from recipes._files import digest, load_array
+from recipes._run import GENERATED, RunFolder
 
 BATCH = 64
 """Images a step of every family sees, if there are as many."""
 SMALL = 16
 """Up to so many pixels a side, networks and rounds are those for 8x8 digits."""
-SAMPLES = "generated.npy"
 SHARED = ("data", "data_dir", "image_size", "seed", "eval_size")
 
 FamilyName = Literal["gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan"]
@@ -131,8 +132,16 @@ def planned(name: str, setting: Setting) -> Plan:
 
 
 def is_done(path: Path) -> bool:
-    """Whether a family's folder is that of a run that came to its end."""
-    return (path / "summary.json").is_file() and (path / SAMPLES).is_file()
+    """True if a family's folder is that of a run that came to its end, and as it was then."""
+    try:
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        rounds, rate = summary["rounds"], summary["rounds_per_second"]
+        is_sound = isinstance(rounds, int) and isinstance(rate, int | float | None)
+        # Those of older versions have no checksum.
+        expected = summary.get("generated_sha256", digest(path / GENERATED))
+        return is_sound and expected == digest(path / GENERATED)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def train_family(name: str, args: Any, folder: RunFolder) -> None:
@@ -155,4 +164,9 @@ def train_family(name: str, args: Any, folder: RunFolder) -> None:
 
 def samples_of(path: Path) -> np.ndarray:
     """The samples of a family's run, shape `(n, *shape)`, in the data's units."""
-    return np.load(path / SAMPLES)
+    found = load_array(path / GENERATED)
+    if found is None:
+        raise UserError(
+            f"{path / GENERATED} is damaged; remove {path}, and --resume trains it anew."
+        )
+    return found

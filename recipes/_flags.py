@@ -4,6 +4,9 @@ from typing import Any
 
 from recipes._errors import UserError
 
+FEWEST = 3
+"""So many points have metrics."""
+
 
 def flag_of(name: str, group: str = "") -> str:
     """A field as it is written on the command line: `--group.batch-size`."""
@@ -11,14 +14,28 @@ def flag_of(name: str, group: str = "") -> str:
 
 
 def check_least(args: Any, least: int, *names: str, group: str = "") -> None:
-    """Raises a `UserError` for the first of these fields below `least`.
+    """Raises a `UserError` for the first of these fields below `least`, or not finite.
 
     `None` is a default that is filled in later. `group`: of nested flags, such as `gan.`.
     """
     for name in names:
         value = getattr(args, name)
-        if value is not None and value < least:
-            raise UserError(f"{flag_of(name, group)} must be at least {least}, got {value}.")
+        if value is not None and not least <= value < float("inf"):
+            range = (
+                f"at least {least}" if value != float("inf") else f"finite, and at least {least}"
+            )
+            raise UserError(f"{flag_of(name, group)} must be {range}, got {value}.")
+
+
+def check_not_negative(args: Any, *names: str) -> None:
+    """Raises a `UserError` for the first of these fields that is negative or not finite.
+
+    `None` is a default that is filled in later.
+    """
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not 0 <= value < float("inf"):
+            raise UserError(f"{flag_of(name)} must be 0 or more, and finite, got {value}.")
 
 
 def check_above_zero(args: Any, *names: str) -> None:

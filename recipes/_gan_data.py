@@ -18,12 +18,11 @@ from recipes._critics import generated
 from recipes._data import NAMES, Dataset, Scaling, load, standardized
 from recipes._errors import UserError
 from recipes._features import features_of
-from recipes._run import RunFolder
+from recipes._flags import FEWEST
+from recipes._run import GENERATED, RunFolder
 from recipes._sample_pictures import Pictures, Score
 from recipes._sample_report import headline, sample_report, write_report
 
-FEWEST = 3
-"""So many points have metrics."""
 MOST_REST = 10_000
 """So many other training points are searched for nearest neighbours."""
 Numbers = Callable[[go.Players, Any, Any], dict[str, Any]]
@@ -113,8 +112,21 @@ def with_conditions(points: np.ndarray, conditions: np.ndarray | None) -> go.Poi
     return on_device if conditions is None else go.Conditioned(on_device, jnp.asarray(conditions))
 
 
+def check_varies(points: np.ndarray, what: str) -> None:
+    """Raises a `UserError` if all points are the same; `what`: how the user named them."""
+    if np.array_equal(points[0], points[-1]) and (points == points[0]).all():
+        raise UserError(
+            f"{what}: all {len(points)} points are the same, which leaves nothing to learn; give "
+            "other data."
+        )
+
+
 def resolve_sizes(args: Any, data: TrainingData) -> Any:
-    """The flags with the sizes that depend on the data filled in."""
+    """The flags with the sizes that depend on the data filled in.
+
+    **Raises:** `UserError` for data that are one point.
+    """
+    check_varies(data.loaded.points, f"--data {args.data}")
     return dataclasses.replace(
         args,
         latent_size=args.latent_size or (2 if data.is_plane else 32),
@@ -130,17 +142,48 @@ class JudgedRows(NamedTuple):
     rest: np.ndarray
 
 
-def judged_rows(count: int, size: int, seed: int) -> JudgedRows:
-    """Disjoint rows of `count` points: twice `size`, which is at most half of them; the rest."""
+def judged_rows(count: int, size: int, seed: int, labels: np.ndarray | None = None) -> JudgedRows:
+    """Disjoint rows of `count` points: twice `size`, which is at most half of them; the rest.
+
+    - `labels`: of the points, shape `(count,)`, if the other rows must have the labels of the real
+      ones, place by place; `size` is then at most `most_judged(labels)`.
+    """
     order = np.random.default_rng(seed).permutation(count)
-    return JudgedRows(order[:size], order[size : 2 * size], order[2 * size :][:MOST_REST])
+    if labels is None:
+        return JudgedRows(order[:size], order[size : 2 * size], order[2 * size :][:MOST_REST])
+    _, classes, sizes = np.unique(labels[order], return_inverse=True, return_counts=True)
+    # No more of a class than leave as many for the others.
+    real = order[_place_in_class(classes) < sizes[classes] // 2][:size]
+    left = order[~np.isin(order, real)]
+    other = np.empty_like(real)
+    for label in np.unique(labels[real]):
+        wanted = labels[real] == label
+        other[wanted] = left[labels[left] == label][: wanted.sum()]
+    rest = left[~np.isin(left, other)]
+    return JudgedRows(real, other, rest[:MOST_REST])
+
+
+def _place_in_class(labels: np.ndarray) -> np.ndarray:
+    """The number of earlier entries with the same label, shape `(n,)`."""
+    by_class = np.argsort(labels, kind="stable")
+    sorted_labels = labels[by_class]
+    begins = np.searchsorted(sorted_labels, sorted_labels, side="left")
+    place = np.empty(len(labels), int)
+    place[by_class] = np.arange(len(labels)) - begins
+    return place
+
+
+def most_judged(labels: np.ndarray) -> int:
+    """So many rows have others of the same labels beside them."""
+    return int((np.unique(labels, return_counts=True)[1] // 2).sum())
 
 
 class Judge:
     """Compares samples from fixed latents with fixed data, and draws them.
 
-    The exact W1 between two disjoint batches of data is the floor: what a perfect generator would
-    be measured at with so few points.
+    Beside it stands the exact W1 between two disjoint batches of data, `w1_floor`: what a perfect
+    generator measures with so few points. It bounds nothing: blurred or shrunk samples can measure
+    less. Where points have labels, both batches have the labels of the samples.
 
     - `latents`: shape `(n, latent_size)`: as many points are compared.
     - `conditions`: of every point of the data; those of the points compared are the latents' too.
@@ -160,7 +203,8 @@ class Judge:
         conditions: np.ndarray | None = None,
     ):
         points, n = data.scaled.points, len(latents)
-        rows = judged_rows(len(points), n, seed)
+        has_labels = conditions is not None and conditions.ndim == 1
+        rows = judged_rows(len(points), n, seed, conditions if has_labels else None)
         real, other, rest = (points[part] for part in rows)
         self.other, self.rest = jnp.asarray(other), jnp.asarray(rest)
         self.folder, self.data, self.numbers = folder, data, numbers
@@ -174,7 +218,7 @@ class Judge:
     def __call__(self, players: go.Players, round: int) -> dict[str, Any]:
         """The players' own numbers, and in the data's units:
 
-        - `w1_exact`, `w1_floor`: by optimal transport.
+        - `w1_exact`, `w1_floor`: of the samples and of other data, by optimal transport.
         """
         fake = generated(players.x, self.latents)
         numbers = self.numbers(players, self.judged, fake)
@@ -194,7 +238,7 @@ class Judge:
         points = go.value_of(generated(players.x, self.latents))
         scaling: Scaling | None = self.data.scaling
         raw = np.asarray(points)
-        np.save(self.folder.path / "generated.npy", scaling.undo(raw) if scaling else raw)
+        np.save(self.folder.path / GENERATED, scaling.undo(raw) if scaling else raw)
         if not metrics or len(raw) < FEWEST:
             return {}
         maps = features_of(self.data.scaled)

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
 from recipes._densities import Cells
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
+from recipes._plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel, subplots
 
 MINUS_LOG_4 = -float(np.log(4.0))
 
@@ -26,7 +25,7 @@ def draw_line(
     """On the line: both densities, and D against D* where there is anything to tell apart."""
     xs = cells.centres[:, 0]
     populated = p_data + p_gen > 1e-3
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(6.4, 6.0), sharex=True)
+    figure, (upper, lower) = subplots(2, 1, figsize=(6.4, 6.0), sharex=True)
     upper.fill_between(xs, p_data, color=REAL, alpha=0.35, label="$p_d$, exact")
     upper.plot(xs, p_gen, color=FAKE, lw=1.2, label=p_gen_label)
     upper.set(ylabel="density", title=title)
@@ -47,7 +46,7 @@ def draw_plane(
     populated: np.ndarray, path: Path, title: str,
 ) -> None:  # fmt: skip
     """In the plane: samples on the density, D, and D*, on the same scale."""
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), sharey=True)
+    figure, axes = subplots(1, 3, figsize=(15, 4.6), sharey=True)
     extent = (cells.low[0], cells.high[0], cells.low[1], cells.high[1])
     image = lambda values: values.reshape(cells.side, cells.side).T
     axes[0].imshow(image(p_data), origin="lower", extent=extent, cmap="Blues")
@@ -100,7 +99,7 @@ def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
 
 
 def draw_data_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """On data: exact W1 beside its floor, the value and D on held points, the penalty."""
+    """On data: exact W1 beside that of other data, the value and D on held points, the penalty."""
     held = [line for line in lines if line["kind"] == "eval"]
     train = [line for line in lines if line["kind"] == "train"]
     rounds = [line["round"] for line in held]
@@ -109,7 +108,7 @@ def draw_data_curves(lines: list[dict[str, Any]], path: Path) -> None:
     constant = lambda name, level: Curve(name, rounds, [level] * len(rounds), ":", THEORY)
     distance = [
         Curve("exact W1 (optimal transport)", rounds, column("w1_exact"), "o-", FAKE),
-        Curve("floor: exact W1 of two real batches", rounds, column("w1_floor"), ":", THEORY),
+        Curve(PERFECT, rounds, column("w1_floor"), ":", THEORY),
     ]
     value = [
         Curve("$V(D, G)$", rounds, column("value"), "o-", REAL),

@@ -7,7 +7,7 @@ import jax
 import optax
 
 import gameopt as go
-from recipes._solver_registry import sgd
+from recipes._solver_registry import sgd, with_leaves
 
 Number = float | jax.Array
 
@@ -28,12 +28,12 @@ class Second(NamedTuple):
 
 
 def _momentum(rate: Number, beta: Number) -> go.Players:
-    make = lambda: optax.sgd(rate, momentum=beta)
-    return go.Players(make(), make())
+    make = lambda rate, beta: optax.sgd(rate, momentum=beta)
+    return go.Players(with_leaves(make, rate, beta), with_leaves(make, rate, beta))
 
 
 def _timescale(rate: Number, ratio: Number) -> go.Players:
-    return go.Players(optax.sgd(rate), optax.sgd(rate * ratio))
+    return go.Players(with_leaves(optax.sgd, rate), with_leaves(optax.sgd, rate * ratio))
 
 
 MOMENTUM = "momentum of both players"

@@ -11,7 +11,7 @@ import gameopt as go
 from models import DiffAugment, flip_and_shift, refreshed
 from recipes._certificates import check_probe
 from recipes._errors import UserError
-from recipes._flags import check_above_zero
+from recipes._flags import FEWEST, check_above_zero, check_least
 from recipes._gan_data import DataArgs, TrainingData
 from recipes._run import check_positive
 
@@ -22,6 +22,9 @@ Loss = Literal[
 ]  # fmt: skip
 PenaltyName = Literal["gp", "lp", "r1", "r2", "dragan", "bcr", "lecam", "orthogonal"]
 Policy = Literal["color", "translation", "cutout"]
+MOST_CHANNELS = 2048
+"""The bound of --width: channels of the hidden images next to the image, doubled with each
+halving."""
 
 LOSSES: dict[str, Callable[..., go.AbstractGAN]] = {
     "minimax": go.MinimaxGAN,
@@ -200,7 +203,10 @@ def filled_in(args: Any) -> Any:
 
 
 def _check(args: Any) -> None:
-    check_positive(args, "batch_size", "latent_size", "width", "k", "packing", "eval_size")
+    check_positive(args, "batch_size", "latent_size", "width", "k", "packing")
+    check_least(args, FEWEST, "eval_size")
+    if args.width > MOST_CHANNELS:
+        raise UserError(f"--width must be at most {MOST_CHANNELS}, got {args.width}.")
     check_above_zero(args, "generator_rate", "discriminator_rate", "clip")
     check_probe(args)
     for name in ("beta1", "beta2", "ema"):

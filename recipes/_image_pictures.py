@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
+from recipes._plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel, subplots
 
 CELL, FILLED = 0.72, 0.95
 """Inches of an image and the gap beside it, and the share of the image."""
@@ -27,7 +26,7 @@ def draw_rows(rows: Sequence[Row], path: Path, title: str) -> None:
     tall = rows[0].images.shape[1] / rows[0].images.shape[2]
     # One set of axes for all images: one for each would take seconds for a hundred.
     size = (CELL * count + 1.2, CELL * tall * len(rows) + 0.5)
-    figure, axis = plt.subplots(figsize=size)
+    figure, axis = subplots(figsize=size)
     for line, row in enumerate(rows):
         top = -line * tall
         axis.text(-0.15, top - tall / 2, row.label, ha="right", va="center", fontsize=9)
@@ -43,7 +42,7 @@ def draw_rows(rows: Sequence[Row], path: Path, title: str) -> None:
 
 
 def draw_image_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Both players' losses, the discriminator's scores, and exact W1 against its floor."""
+    """Both players' losses, the discriminator's scores, and exact W1 beside that of other data."""
     train = [line for line in lines if line["kind"] == "train"]
     held = [line for line in lines if line["kind"] == "eval"]
     rounds, evaluated = [line["round"] for line in train], [line["round"] for line in held]
@@ -59,7 +58,7 @@ def draw_image_curves(lines: list[dict[str, Any]], path: Path) -> None:
     ]
     distance = [
         Curve("generated to data", evaluated, column(held, "w1_exact"), "o-", FAKE),
-        Curve("data to data", evaluated, column(held, "w1_floor"), ":", THEORY),
+        Curve(PERFECT, evaluated, column(held, "w1_floor"), ":", THEORY),
     ]
     _plots.panels(
         [

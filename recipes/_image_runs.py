@@ -16,12 +16,13 @@ from recipes._image_gan import make_solver
 from recipes._image_pictures import draw_image_curves
 from recipes._plots import over_time
 from recipes._run import Result, RunFolder, open_run, write_summary
+from recipes._seeds import key_of
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
 STANDING = 2048
 """Latents from which batch normalisation takes its statistics at the end."""
-SHOWN = {"score_real": "D(data)", "score_fake": "D(G)", "w1_exact": "W1", "w1_floor": "floor"}
+SHOWN = {"score_real": "D(data)", "score_fake": "D(G)", "w1_exact": "W1", "w1_floor": "W1 of data"}
 
 
 class Keys(NamedTuple):
@@ -36,7 +37,7 @@ class Keys(NamedTuple):
 
 def keys_of(args: Any) -> Keys:
     """The keys of a run."""
-    return Keys(*jax.random.split(jax.random.key(args.seed), len(Keys._fields)))
+    return Keys(*jax.random.split(key_of(args.seed), len(Keys._fields)))
 
 
 Finish = Callable[[RunFolder, Judge, go.Players], tuple[go.Players, dict[str, Any]]]
@@ -57,8 +58,8 @@ def run_game(
     """
     begin = time.perf_counter()
     folder = open_run(recipe, args, MAY_CHANGE_ON_RESUME)
-    print(f"{data}\nwriting to {folder.path}", flush=True)
     folder.check_data(data.describe())
+    print(f"{data}\nwriting to {folder.path}", flush=True)
     folder.write_config(recipe, args, data.describe())
     keys, (game, players) = keys_of(args), set_up()
     latents: Array = jax.random.normal(keys.latents, (args.eval_size, args.latent_size))

@@ -1,6 +1,7 @@
 """The GANs of recipes.modes by name: game, packing, constraint, optimizers, and who plays them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,23 +18,24 @@ class Method:
 
     - `game`: its class. `source`: where it was published.
     - `packing`: how many points the critic judges at once.
-    - `penalty`: of the critic. `clip`: whether its weights are clipped.
+    - `penalty`: makes the critic's; it holds arrays, and importing a module makes none.
+    - `clip`: whether its weights are clipped.
     - `optimizer`: of both players. `solver`: the one it was published with, of `MODE_SOLVERS`.
     """
 
     game: Callable[..., go.AbstractGAN]
     source: str
     packing: int = 1
-    penalty: go.GradientPenalty | None = None
+    penalty: Callable[[], go.GradientPenalty] | None = None
     clip: bool = False
     optimizer: Literal["pacgan", "wgan_gp", "rmsprop"] = "pacgan"
     solver: str = "simultaneous"
 
 
 # The weight is the one of the authors' toys, which are of size 1; 10 is for images.
-TOY_PENALTY = go.GradientPenalty(0.1)
+TOY_PENALTY = functools.partial(go.GradientPenalty, 0.1)
 # Half of gamma = 0.1: a gamma of 1 leaves D too flat to tell modes of deviation 0.01 apart.
-R1_PENALTY = go.GradientPenalty(0.05, target=0, where="real")
+R1_PENALTY = functools.partial(go.GradientPenalty, 0.05, target=0, where="real")
 
 METHODS: dict[str, Method] = {
     "minimax": Method(go.MinimaxGAN, "Goodfellow et al. 2014, equation 1"),
@@ -78,5 +80,6 @@ def make_game(
 ) -> go.AbstractGame:
     """The game on data drawn by `data`; `clip` bounds the critic's weights if they are clipped."""
     latent = go.NormalLatent((latent_size,))
-    game = method.game(data, latent, batch_size, method.penalty, method.packing)
+    penalty = None if method.penalty is None else method.penalty()
+    game = method.game(data, latent, batch_size, penalty, method.packing)
     return go.constrained(game, y=go.clip_weights(clip)) if method.clip else game

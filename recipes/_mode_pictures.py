@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
 from recipes._image_pictures import Row, draw_rows
 from recipes._mode_data import ModeData
 from recipes._mode_play import Setting
-from recipes._plots import FAKE, REAL, THEORY
+from recipes._plots import FAKE, REAL, THEORY, subplots
 
 Kept = Sequence[tuple[int, np.ndarray]]
 History = Sequence[dict[str, Any]]
@@ -27,7 +26,7 @@ def draw_samples(kept: Mapping[Setting, Kept], real: np.ndarray, path: Path) -> 
     """A row for each setting, the first seed's samples at some moments, and real points last."""
     side = 1.25 * float(np.abs(real).max())
     size = (1.75 * (SNAPSHOTS + 1) + 1.2, 1.8 * len(kept) + 0.5)
-    figure, axes = plt.subplots(
+    figure, axes = subplots(
         len(kept), SNAPSHOTS + 1, figsize=size, squeeze=False, layout="constrained"
     )
     for row, (setting, moments) in zip(axes, kept.items(), strict=True):
@@ -61,7 +60,7 @@ def draw_occupancy(histories: Mapping[Setting, History], modes: int, path: Path)
     """
     columns = min(4, len(histories))
     rows = -(-len(histories) // columns)
-    figure, axes = plt.subplots(
+    figure, axes = subplots(
         rows, columns, figsize=(3.1 * columns + 0.8, 2.5 * rows + 0.4), squeeze=False
     )
     image = None
@@ -106,7 +105,7 @@ def draw_scores(
         "high_quality": "high quality",
         "reverse_kl": "reverse KL",
     }
-    figure, axes = plt.subplots(1, 3, figsize=(13.5, 3.9))
+    figure, axes = subplots(1, 3, figsize=(13.5, 3.9))
     by_method = len({setting.method for setting in histories}) > 1
     for index, (setting, history) in enumerate(histories.items()):
         style = ("-", "--", ":")[index // 10 % 3]

@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import maxout_critic, normalised_generator
+from recipes._files import load_array
 from recipes._mode_data import Judge, ModeData, judged
 from recipes._mode_methods import METHODS, Method, make_game, make_optimizer
 from recipes._mode_solvers import MODE_SOLVERS, AcrossSeeds
@@ -191,5 +192,6 @@ def history_of(part: Path) -> list[dict[str, Any]]:
 
 def kept_samples(part: Path) -> list[tuple[int, np.ndarray]]:
     """The rounds, and the first seed's samples then."""
-    paths = sorted((part / "samples").glob("*.npy"))
-    return [(int(path.stem), np.load(path)) for path in paths]
+    paths = sorted((part / "samples").glob("[0-9]*.npy"))
+    found = [(int(path.stem), load_array(path)) for path in paths]
+    return [(round, points) for round, points in found if points is not None]

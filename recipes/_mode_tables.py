@@ -53,7 +53,7 @@ def write_csv(lines: Sequence[Line], path: Path) -> None:
     """Every number of every setting."""
     columns = ["data", "method", "solver", "seeds"]
     columns += [name + end for name in SCORES for end in ("", "_error")]
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(lines)
@@ -121,4 +121,4 @@ def write_markdown(
         names = list(dict.fromkeys(line["solver"] for line in mine))
         table = _table("solver", [REAL_DATA, *names], [*real, *mine], "solver", data)
         parts.append(f"\nSolvers on {method}\n\n{table}")
-    path.write_text("\n".join(parts))
+    path.write_text("\n".join(parts), encoding="utf-8")

@@ -6,10 +6,11 @@ from typing import Literal
 import optax
 
 from recipes._errors import UserError
+from recipes._fields import Typed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerArgs:
+class OptimizerArgs(metaclass=Typed):
     """One player's optimizer."""
 
     name: Literal["adam", "rmsprop", "sgd"] = "adam"

@@ -1,17 +1,18 @@
 """Pictures: every one has labelled axes, and a legend that says what the theory is."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 REAL, FAKE, THEORY = "#4c72b0", "#dd8452", "#222222"
+PERFECT = "other data: a perfect generator's W1 with so few points"
+"""The legend of W1 between two batches of data; blurred or shrunk samples can be below it."""
 
 
 class Curve(NamedTuple):
@@ -35,17 +36,39 @@ class Panel(NamedTuple):
     log_x: bool = False
 
 
-def save(figure: Any, path: Path) -> None:
-    """Writes a figure and forgets it."""
+def new_figure(**options: Any) -> Figure:
+    """A figure of its own, which is not pyplot's: no window, and no state that others share.
+
+    **Arguments:** `options`: of `matplotlib.figure.Figure`, such as `figsize` and `layout`.
+    """
+    figure = Figure(**options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def subplots(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    figsize: tuple[int | float, int | float] | None = None,
+    layout: Any = None,
+    **options: Any,
+) -> tuple[Figure, Any]:
+    """A new figure and its axes, which are what `Figure.subplots` gives for the `options`."""
+    figure = new_figure(figsize=figsize, layout=layout)
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure."""
     figure.savefig(path, dpi=110, bbox_inches="tight")
-    plt.close(figure)
 
 
 def panels(parts: Sequence[Panel], path: Path, columns: int = 2) -> None:
     """Several panels of curves on one page."""
     columns = min(columns, len(parts))
     rows = -(-len(parts) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(5.6 * columns, 3.6 * rows), squeeze=False)
+    figure, axes = subplots(rows, columns, figsize=(5.6 * columns, 3.6 * rows), squeeze=False)
     for axis, part in zip(axes.flat, parts, strict=False):
         for curve in part.curves:
             axis.plot(curve.x, curve.y, curve.style, label=curve.label, color=curve.color, lw=1.4)
@@ -110,7 +133,7 @@ def plane(
     score_label: str = "critic f(x)",
 ) -> None:
     """Samples on the data, over the contours of the critic on `plane_grid(limits)`."""
-    figure, axis = plt.subplots(figsize=(6.2, 5.4))
+    figure, axis = subplots(figsize=(6.2, 5.4))
     if scores is not None:
         side = int(len(scores) ** 0.5)
         xs, ys = (np.linspace(low, high, side) for low, high in zip(*limits, strict=True))
@@ -126,12 +149,14 @@ def plane(
 
 
 def over_time(samples: Path, path: Path, most: int = 6) -> None:
-    """The pictures of a samples/ folder side by side, earliest first."""
-    pictures = sorted(samples.glob("*.png"))
+    """The pictures of a samples/ folder side by side, earliest first; damaged ones are left out."""
+    pictures = [picture for picture in sorted(samples.glob("[0-9]*.png")) if _is_readable(picture)]
+    if not pictures:
+        return
     if len(pictures) > most:
         chosen = np.linspace(0, len(pictures) - 1, most).round().astype(int)
         pictures = [pictures[i] for i in chosen]
-    figure, axes = plt.subplots(1, len(pictures), figsize=(3.4 * len(pictures), 3.7), squeeze=False)
+    figure, axes = subplots(1, len(pictures), figsize=(3.4 * len(pictures), 3.7), squeeze=False)
     for axis, picture in zip(axes.flat, pictures, strict=True):
         axis.imshow(Image.open(picture).convert("RGB"))
         axis.set_title(f"round {int(picture.stem):,}", fontsize=10)
@@ -140,9 +165,19 @@ def over_time(samples: Path, path: Path, most: int = 6) -> None:
     save(figure, path)
 
 
+def _is_readable(picture: Path) -> bool:
+    try:
+        with Image.open(picture) as image:
+            image.load()
+    except Exception as error:  # whatever Pillow raises of damaged bytes
+        print(f"left out {picture}: it is damaged ({type(error).__name__})", file=sys.stderr)
+        return False
+    return picture.stem.isdecimal()
+
+
 def bars(values: dict[str, float], path: Path, title: str, y_label: str) -> None:
     """One bar for each name, on a logarithmic axis."""
-    figure, axis = plt.subplots(figsize=(6.2, 3.6))
+    figure, axis = subplots(figsize=(6.2, 3.6))
     axis.bar(list(values), list(values.values()), color=REAL)
     axis.set(title=title, ylabel=y_label, yscale="log")
     axis.tick_params(axis="x", rotation=30)

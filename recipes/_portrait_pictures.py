@@ -4,12 +4,12 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
 
 import gameopt as go
 from recipes._planar_games import PlanarGame, Verdict
-from recipes._plots import THEORY, save
+from recipes._plots import THEORY, save, subplots
 
 MARKERS = {
     "Nash equilibrium": ("*", "#2a9d3a", 260),
@@ -32,9 +32,9 @@ def draw_portrait(
     path: Path,
 ) -> None:
     """The flow in grey, one colour for each play, critical points by what they are."""
-    figure, axis = plt.subplots(figsize=(8.6, 6.4))
+    figure, axis = subplots(figsize=(8.6, 6.4))
     draw_flow(axis, game, planar)
-    colors = plt.get_cmap("viridis")(np.linspace(0.05, 0.9, len(paths)))
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.9, len(paths)))
     for index, (play, color) in enumerate(zip(paths, colors, strict=True)):
         label = "plays, from the open circles" if index == 0 else None
         axis.plot(*_seen(play, planar).T, "-", color=color, lw=1.1, marker=".", ms=2.5, label=label)
@@ -85,9 +85,9 @@ def draw_distances(
     paths: np.ndarray, points: list[tuple[np.ndarray, str, float | None]], path: Path
 ) -> None:
     """The distance to the nearest critical point in every round, and the slopes of the theory."""
-    figure, axis = plt.subplots(figsize=(7.4, 4.4))
+    figure, axis = subplots(figsize=(7.4, 4.4))
     rounds = np.arange(paths.shape[1])
-    colors = plt.get_cmap("viridis")(np.linspace(0.05, 0.9, len(paths)))
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.9, len(paths)))
     if not points:
         axis.text(0.5, 0.5, "no critical point is known", ha="center", transform=axis.transAxes)
     else:

@@ -1,7 +1,7 @@
 """The run folder that every recipe writes, and how a run begins, goes on and ends.
 
-RUN/config.json          every resolved flag, the versions, the data's checksum
-    metrics.jsonl        one line of JSON per record
+RUN/config.json          every resolved flag with a checksum, the versions, the data's checksum
+    metrics.jsonl        one line of JSON per record; see _metrics_file
     samples/, *.png      pictures
     checkpoints/         see _checkpoint
     summary.json         the last line of standard output, kept
@@ -10,8 +10,8 @@ RUN/config.json          every resolved flag, the versions, the data's checksum
 import dataclasses
 import datetime
 import importlib.metadata
+import itertools
 import json
-import os
 import platform
 import shutil
 from pathlib import Path
@@ -19,18 +19,25 @@ from typing import Any
 
 from recipes import _checkpoint
 from recipes._cli import OF_THE_CALL, args_to_json, finite
+from recipes._config import CHECKSUMS, flag_checksums, read_run_config
 from recipes._errors import UserError
-from recipes._flags import check_least
+from recipes._fields import Flags
+from recipes._files import digest, lock, write_atomically
+from recipes._flags import check_least, flag_of
+from recipes._metrics_file import MetricsFile
 
+GENERATED = "generated.npy"
+"""The samples that a run leaves."""
 PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FolderArgs:
+class FolderArgs(metaclass=Flags):
     """The flags that every recipe has."""
 
     seed: int = 0
-    """One number that decides the whole run: same seed, machine and versions, same bits."""
+    """One number that decides the whole run, from 0 to 2**64 - 1: same seed, machine and versions,
+    same bits."""
     out: Path | None = None
     """Folder to write to; it must not exist. Default: a new one below runs/."""
     overwrite: bool = False
@@ -69,6 +76,8 @@ class RunFolder:
         self.path = path
         self.resumed = resumed
         self.checkpoints = path / "checkpoints"
+        self._metrics = MetricsFile(path)
+        self._lock = lock(path)
 
     def part(self, name: str) -> "RunFolder":
         """A folder within, with metrics and checkpoints of its own, for one training of several.
@@ -77,7 +86,8 @@ class RunFolder:
         """
         path = self.path / name
         path.mkdir(exist_ok=True)
-        part = RunFolder(path, self.resumed and any((path / "checkpoints").glob("[0-9]*")))
+        begun = _checkpoint.newest_round(path / "checkpoints") is not None
+        part = RunFolder(path, self.resumed and begun)
         if not part.resumed:
             part.cut_metrics(-1)
         return part
@@ -86,9 +96,11 @@ class RunFolder:
         """Writes config.json: what `--config` and `--resume` read."""
         import jax
 
+        flags = finite(args_to_json(args))
         config = {
             "recipe": recipe,
-            "args": args_to_json(args),
+            "args": flags,
+            CHECKSUMS: flag_checksums(flags),
             "data": data,
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
             "python": platform.python_version(),
@@ -100,7 +112,7 @@ class RunFolder:
         """Raises a `UserError` if this run goes on, and its data are others than when it began."""
         if not self.resumed:
             return
-        saved = json.loads((self.path / "config.json").read_text()).get("data", {})
+        saved = read_run_config(self.path)["data"]
         # Exact densities have no checksum: their name is a flag, which cannot have changed.
         if _checksums(saved) != _checksums(data):
             raise UserError(
@@ -110,25 +122,15 @@ class RunFolder:
 
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Appends lines to metrics.jsonl; numbers that are not finite become null."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.writelines(json.dumps(finite(line)) + "\n" for line in lines)
+        self._metrics.append(lines)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines so far; a line that was cut off is left out."""
-        path = self.path / "metrics.jsonl"
-        lines = []
-        for line in path.read_text().splitlines() if path.is_file() else []:
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return lines
+        return self._metrics.read()
 
     def cut_metrics(self, round: int) -> None:
         """Forgets the lines after `round`, which a resumed run is about to write again."""
-        kept = [line for line in self.read_metrics() if line.get("round", 0) <= round]
-        text = "".join(json.dumps(line) + "\n" for line in kept)
-        _write_atomically(self.path / "metrics.jsonl", text)
+        self._metrics.cut(round)
 
     def save_checkpoint(self, round: int, tree: Any) -> None:
         """Writes the checkpoint of `round`."""
@@ -167,63 +169,109 @@ def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) 
             f"--resume: recipes.{recipe} runs in one piece, which leaves nothing to go on with; "
             f"repeat it with --config {args.resume / 'config.json'} and another --out."
         )
+    if args.overwrite and (args.out is None or args.resume is not None):
+        raise UserError("--overwrite replaces the folder of --out; add --out, or leave it out.")
     if args.resume is not None and may_change is not None:
+        hold = lock(args.resume) if args.resume.is_dir() else None
         _check_resume(recipe, args, may_change)
-        return RunFolder(args.resume, resumed=True)
-    path = args.out if args.out is not None else _new_path(recipe)
-    if path.exists() and args.overwrite:
-        if not path.is_dir() or (any(path.iterdir()) and not (path / "config.json").is_file()):
-            raise UserError(
-                f"--overwrite: {path} is no earlier run's folder; choose another --out."
-            )
-    elif path.exists() or path.is_symlink():
-        cure = "choose another folder, or add --overwrite to replace it"
-        or_go_on = f", or go on with --resume {path}" if may_change is not None else ""
-        raise UserError(f"--out {path} exists already; {cure}{or_go_on}.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir()
-        if may_change is not None:
-            (path / "samples").mkdir()
-    except OSError as error:
-        raise UserError(
-            f"--out {path} cannot be written: {error.strerror}; choose another folder."
-        ) from error
+        folder = RunFolder(args.resume, resumed=True)
+        del hold  # the folder has it now
+        return folder
+    path = _new_path(recipe) if args.out is None else _make_path(args, may_change is not None)
+    if may_change is not None:
+        (path / "samples").mkdir()
     return RunFolder(path, resumed=False)
 
 
 def _new_path(recipe: str) -> Path:
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    candidates = (Path("runs") / recipe / f"{stamp}{suffix}" for suffix in ("", "-b", "-c", "-d"))
-    return next(path for path in candidates if not path.exists())
+    """A new folder below runs/; of several that begin in one second, each its own."""
+    parent, stamp = Path("runs") / recipe, datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        path = parent / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
+        except FileExistsError:
+            if not parent.is_dir():
+                raise UserError(f"{parent} is no folder; choose one by --out.") from None
+            continue
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}; add --out.") from error
+        return path
+    raise AssertionError("numbers do not end")
+
+
+def _make_path(args: FolderArgs, can_resume: bool) -> Path:
+    """The folder of `--out`, new or emptied."""
+    path = args.out
+    assert path is not None
+    cure = "choose another folder, or add --overwrite to replace it"
+    or_go_on = f", or go on with --resume {path}" if can_resume else ""
+    exists = UserError(f"--out {path} exists already; {cure}{or_go_on}.")
+    try:
+        if path.exists() and args.overwrite:
+            if not path.is_dir() or (any(path.iterdir()) and not (path / "config.json").is_file()):
+                raise UserError(
+                    f"--overwrite: {path} is no earlier run's folder; choose another --out."
+                )
+            hold = lock(path)
+            shutil.rmtree(path)
+            del hold
+        elif path.exists() or path.is_symlink():
+            raise exists
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+    except FileExistsError as error:
+        # By another process since then; or a file stands where a folder above it should.
+        if path.is_dir():
+            raise exists from error
+        raise UserError(
+            f"--out {path} cannot be written: {error.strerror}; choose another folder."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"--out {path} cannot be written: {error.strerror}; choose another folder."
+        ) from error
+    return path
 
 
 def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) -> None:
-    assert args.resume is not None
-    config = args.resume / "config.json"
-    if not config.is_file():
-        raise UserError(f"--resume {args.resume}: no config.json there, so no run to go on with.")
-    try:
-        saved = json.loads(config.read_text())
-        saved_args = dict(saved["args"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--resume: {config} is no configuration of a run: {error}") from error
-    if saved.get("recipe") != recipe:
-        raise UserError(f"--resume {args.resume} is a run of recipes.{saved.get('recipe')}.")
+    """Raises a `UserError` unless the run can go on as these arguments say; changes nothing."""
+    run = args.resume
+    assert run is not None
+    if not (run / "config.json").is_file():
+        raise UserError(f"--resume {run}: no config.json there, so no run to go on with.")
+    saved = read_run_config(run)
+    if saved["recipe"] != recipe:
+        raise UserError(f"--resume {run} is a run of recipes.{saved['recipe']}.")
     ignored = {*OF_THE_CALL, *may_change}
-    for name, value in args_to_json(args).items():
+    for name, value in finite(args_to_json(args)).items():
         # A flag that the run's version did not have yet is at its default, if it is not given.
-        saved_value = saved_args.get(name, value)
+        saved_value = saved["args"].get(name, value)
         if name not in ignored and value != saved_value:
-            flag = "--" + name.replace("_", "-")
+            flag = flag_of(name)
             raise UserError(
                 f"--resume goes on with the same run, where {flag} is {saved_value!r} and "
                 f"not {value!r}; leave {flag} out, or start a new run."
             )
-    if args.out is not None and args.out != args.resume:
+    if args.out is not None and args.out != run:
         raise UserError("--resume writes to the folder it resumes; leave --out out.")
+    trained = [run]
+    if "steps" in may_change:
+        check_not_trained_further(args, _checkpoint.newest_round(run / "checkpoints"))
+        trained += [folder.parent for folder in sorted(run.glob("*/checkpoints"))]
+    for folder in trained:
+        _checkpoint.check_sound(folder / "checkpoints")
+        MetricsFile(folder).read()
+
+
+def check_not_trained_further(args: Any, done: int | None) -> None:
+    """Raises a `UserError` if a resumed run has `done` more than the `--steps` that it is given."""
+    if done is not None and args.steps is not None and args.steps < done:
+        raise UserError(
+            f"--resume {args.resume} has come to {done} already: --steps must be at least that, "
+            f"got {args.steps}."
+        )
 
 
 def write_summary(
@@ -240,19 +288,12 @@ def write_summary(
         "seconds": round(seconds, 1),
         "folder": str(folder.path),
     }
+    if (folder.path / GENERATED).is_file():
+        summary["generated_sha256"] = digest(folder.path / GENERATED)
     write_json(folder.path / "summary.json", summary)
     return summary
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file whole or not at all; numbers that are not finite become null."""
-    _write_atomically(path, json.dumps(finite(value), indent=1) + "\n")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.writing")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_atomically(path, (json.dumps(finite(value), indent=1) + "\n").encode())

@@ -38,7 +38,9 @@ class Pictures:
     def samples(self, fake: np.ndarray, critic: Any, round: int, numbers: dict[str, Any]) -> None:
         """Draws samples/ROUND.png from generated points of shape `(n, *shape)`."""
         path = self.folder.path / "samples" / f"{round:08d}.png"
-        title = f"round {round:,}: W1 {numbers['w1_exact']:.3f} (floor {numbers['w1_floor']:.3f})"
+        title = (
+            f"round {round:,}: W1 {numbers['w1_exact']:.3f} (other data {numbers['w1_floor']:.3f})"
+        )
         if self.kind == "image":
             _plots.image_grid(fake[:64], path, columns=8)
         elif self.kind == "plane":

@@ -7,9 +7,11 @@ What else a solver has is at its published or default value; what differs is sai
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import optax
+from jax.tree_util import Partial
 
 import gameopt as go
 from gameopt import Players
@@ -22,26 +24,49 @@ TIMESCALE = 4.0
 """How much faster y moves than x where a solver is made for a leader and a faster follower."""
 
 
+def with_leaves(
+    make: Callable[..., optax.GradientTransformation], *numbers: Rate
+) -> optax.GradientTransformation:
+    """`make(*numbers)`, whose numbers are its leaves instead of hidden in functions.
+
+    So they may be traced, and a compiled function takes them as arguments; a tracer in a function
+    that JAX's caches keep would outlive its trace.
+    """
+    return optax.GradientTransformation(
+        Partial(_init, make, numbers), Partial(_update, make, numbers)
+    )
+
+
+def _init(make: Callable, numbers: tuple[Rate, ...], params: Any) -> Any:
+    return make(*numbers).init(params)
+
+
+def _update(
+    make: Callable, numbers: tuple[Rate, ...], updates: Any, state: Any, params: Any = None
+) -> Any:
+    return make(*numbers).update(updates, state, params)
+
+
 def sgd(rate: Rate) -> Players:
     """Plain gradient steps of both players."""
-    return Players(optax.sgd(rate), optax.sgd(rate))
+    return Players(with_leaves(optax.sgd, rate), with_leaves(optax.sgd, rate))
 
 
 def faster_follower(rate: Rate) -> Players:
     """Plain gradient steps, of which y's have the step size `rate` and x's a fraction of it."""
-    return Players(optax.sgd(rate / TIMESCALE), optax.sgd(rate))
+    return Players(with_leaves(optax.sgd, rate / TIMESCALE), with_leaves(optax.sgd, rate))
 
 
 def adam(rate: Rate) -> Players:
     """Adam as it is used for games: beta of 0.5 and 0.9."""
-    make = lambda: optax.adam(rate, b1=0.5, b2=0.9)
-    return Players(make(), make())
+    make = lambda rate: optax.adam(rate, b1=0.5, b2=0.9)
+    return Players(with_leaves(make, rate), with_leaves(make, rate))
 
 
 def negative_momentum(rate: Rate) -> Players:
     """Heavy ball with a momentum of -1/2, as Gidel et al. (2019), arXiv:1807.04740."""
-    make = lambda: optax.sgd(rate, momentum=-0.5)
-    return Players(make(), make())
+    make = lambda rate: optax.sgd(rate, momentum=-0.5)
+    return Players(with_leaves(make, rate), with_leaves(make, rate))
 
 
 FIRST_ORDER: dict[str, Make] = {

@@ -3,6 +3,7 @@
 import numpy as np
 
 from recipes._data import Encoding, Table
+from recipes._seeds import random_state
 
 CLASSIFIERS = ("logistic regression", "random forest")
 
@@ -18,7 +19,7 @@ def held_out_accuracy(
     from sklearn.linear_model import LogisticRegression
 
     if classifier == "random forest":
-        model = RandomForestClassifier(100, random_state=seed)
+        model = RandomForestClassifier(100, random_state=random_state(seed))
     else:
         model = LogisticRegression(max_iter=2000)
     model.fit(features.encode(learned_from), learned_from.labels)

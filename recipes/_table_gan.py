@@ -14,10 +14,11 @@ from recipes._critics import generated
 from recipes._data import Scale, Table, fit_encoding, hold_out_rows, rows_like
 from recipes._gan_data import exact_w1
 from recipes._run import RunFolder
+from recipes._seeds import key_of
 from recipes._table_pictures import ClassPictures
 
-FLOORS = 5
-"""Batches of training rows over which the floor is averaged."""
+DATA_BATCHES = 5
+"""Batches of training rows over which `w1_floor` is averaged."""
 
 
 class TrainingTable:
@@ -83,7 +84,8 @@ class TableJudge:
     """Compares rows from fixed latents with held-out rows of the same labels, and draws them.
 
     Distances are in the units of training: deviations or normal scores, one-hot categories, and
-    the weighted label. The floor is the mean distance from as many training rows to the held-out.
+    the weighted label. `w1_floor` is the mean distance from as many training rows, of the same
+    labels, to the held-out: what a perfect generator measures with so few rows.
 
     - `numbers`: `(players, real, fake) -> numbers`, what the players say of the same points.
     """
@@ -99,19 +101,19 @@ class TableJudge:
     ):
         rng = np.random.default_rng(seed)
         held_out = data.held_out.rows(rng.permutation(len(data.held_out.labels))[:eval_size])
-        batches = [rows_like(data.train, held_out.counts(), rng) for _ in range(FLOORS)]
+        batches = [rows_like(data.train, held_out.counts(), rng) for _ in range(DATA_BATCHES)]
         self.held_out, self.numbers = data.points(held_out), numbers
         self.train = list(map(data.points, batches))
         self.w1_floor = float(np.mean([exact_w1(batch, self.held_out) for batch in self.train]))
-        self.latents = latent.given(jax.random.key(seed), jnp.asarray(held_out.labels))
+        self.latents = latent.given(key_of(seed), jnp.asarray(held_out.labels))
         self.pictures = ClassPictures(folder, data.points(data.train), held_out, data.train)
 
     def __call__(self, players: go.Players, round: int) -> dict[str, Any]:
         """The players' own numbers, and by exact optimal transport:
 
         - `w1_exact`, `w1_floor`: from the generated, and from training rows, to the held-out ones.
-          In many dimensions rows with too little spread pass the floor, so that below it is not
-          better: precision and recall tell.
+          In many dimensions rows with too little spread measure less, so that below `w1_floor` is
+          not better: precision and recall tell.
         - `w1_train`: from the generated to training rows; below `w1_exact` where those are learned
           by heart.
         """

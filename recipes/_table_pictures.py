@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
 
 from recipes import _plots
 from recipes._data import Column, Table
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
+from recipes._plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel, subplots
 from recipes._run import RunFolder
 from recipes._table_reports import Report
 from recipes._wgan_pictures import ROUNDS, Columns, columns, gradients_panel, slopes_panel
 
-COLOURS = plt.get_cmap("tab10").colors  # pyright: ignore[reportAttributeAccessIssue]
+COLOURS = matplotlib.colormaps["tab10"].colors  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class ClassPictures:
@@ -34,7 +34,7 @@ class ClassPictures:
         """Draws samples/ROUND.png."""
         drawn, label = (fake - self.centre) @ self.axes, self.train.label
         assert label.categories is not None
-        figure, axis = plt.subplots(figsize=(5.6, 5.8), layout="constrained")
+        figure, axis = subplots(figsize=(5.6, 5.8), layout="constrained")
         for place, text in enumerate(label.categories[: len(COLOURS)]):
             real, made = self.real[self.train.labels == place], drawn[self.labels == place]
             colour = COLOURS[place]
@@ -43,7 +43,9 @@ class ClassPictures:
         (left, bottom), (right, top) = self.limits
         axis.set(xlim=(left, right), ylim=(bottom, top))
         axis.set(xlabel="first principal axis", ylabel="second principal axis")
-        title = f"round {round:,}: W1 {numbers['w1_exact']:.3f} (floor {numbers['w1_floor']:.3f})"
+        title = (
+            f"round {round:,}: W1 {numbers['w1_exact']:.3f} (other data {numbers['w1_floor']:.3f})"
+        )
         axis.set_title(f"{title}\ncrosses generated, dots real training rows", fontsize=10)
         figure.legend(title=label.name, fontsize=8, loc="outside lower center", ncols=4)
         _plots.save(figure, self.folder.path / "samples" / f"{round:08d}.png")
@@ -62,7 +64,7 @@ def draw_marginals(report: Report, path: Path) -> None:
     count = min(6, len(order))
     rows = -(-len(order) // count)
     size = (2.7 * count, 2 * rows + 0.7)
-    figure, axes = plt.subplots(rows, count, figsize=size, squeeze=False, layout="constrained")
+    figure, axes = subplots(rows, count, figsize=size, squeeze=False, layout="constrained")
     for axis, place in zip(axes.flat, np.sort(order), strict=False):
         column = report.train.columns[place]
         pair = [t.values[:, place] for t in (report.train, report.generated[0])]
@@ -119,7 +121,7 @@ def draw_correlations(report: Report, path: Path) -> None:
         f"(training rows minus held-out: {gap.real[0]:.3f})",
     ]
     side = max(4.6, 0.16 * len(names))
-    figure, axes = plt.subplots(1, 3, figsize=(3 * side + 2.5, side + 1.5), layout="constrained")
+    figure, axes = subplots(1, 3, figsize=(3 * side + 2.5, side + 1.5), layout="constrained")
     shown: Any = None
     for axis, matrix, title in zip(axes, (real, fake, fake - real), titles, strict=True):
         shown = axis.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
@@ -154,7 +156,7 @@ def _distances(judged: Columns) -> Panel:
     curves = [
         Curve("generated to held-out rows", rounds, judged["w1_exact"], "o-", FAKE),
         Curve("generated to training rows", rounds, judged["w1_train"], "^--", "#937860"),
-        Curve("floor: training to held-out rows", rounds, judged["w1_floor"], ":", THEORY),
+        Curve(PERFECT, rounds, judged["w1_floor"], ":", THEORY),
     ]
     return Panel("Exact W1 (optimal transport)", ROUNDS, "in the units of training", curves)
 

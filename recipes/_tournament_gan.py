@@ -15,9 +15,12 @@ import numpy as np
 import gameopt as go
 import theory
 from models import MLP
+from recipes._fields import Typed
+from recipes._files import load_array
 from recipes._flags import check_increasing, check_least
 from recipes._means import means_with_errors
 from recipes._run import RunFolder
+from recipes._seeds import key_of
 from recipes._solver_registry import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._tournament_games import Contest, Measure
 from recipes._tournament_gan_pictures import draw_gan_curves, draw_samples
@@ -31,7 +34,7 @@ SCORES = ("overlap", "modes", "high_quality", "reverse_kl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanArgs:
+class GanArgs(metaclass=Typed):
     """The tournament on a GAN."""
 
     budget: int = 6000
@@ -99,7 +102,7 @@ def make_scores(law: theory.GaussianMixture, key: jax.Array) -> Scores:
 def make_gan_contest(args: GanArgs, seed: int) -> Contest:
     """The GAN, with networks and keys for each seed."""
     law = ring()
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 8), 3)
+    keys = jax.random.split(jax.random.fold_in(key_of(seed), 8), 3)
     network = functools.partial(MLP, width=args.width, depth=2)
 
     @eqx.filter_vmap
@@ -150,10 +153,10 @@ def gan_line(make: Make, contest: Contest, args: GanArgs) -> tuple[dict[str, Any
 
 
 def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any], np.ndarray]:
-    """The scores of as many real points, which no generator can be expected to pass."""
+    """The scores of as many real points: what a perfect generator has, but for chance."""
     assert isinstance(contest.measure, Scores)
     law, scores = ring(), contest.measure
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 9), args.seeds)
+    keys = jax.random.split(jax.random.fold_in(key_of(seed), 9), args.seeds)
     points = jax.vmap(lambda key: law.sample(key, SAMPLES))(keys)
     values = jax.vmap(scores.of)(points)
     line = means_with_errors({name: np.asarray(values[name]) for name in SCORES})
@@ -180,14 +183,15 @@ def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) 
         print(f"gan: {', '.join(missing)} solve a linear system a round, or need a finite sum")
     for name, make in playing.items():
         path = folder.path / "samples" / f"gan_{name}.npy"
-        if name not in done or not path.is_file():
+        points = load_array(path) if name in done and path.is_file() else None
+        if points is None:
             numbers, points = gan_line(make, contest, args)
             np.save(path, points)
             done[name] = {"kind": "gan", "solver": name, **numbers}
             folder.append_metrics([done[name]])
             shown = (f"{score} {numbers[score]:.3f}" for score in SCORES)
             print(f"gan {name}: {', '.join(shown)}", flush=True)
-        lines[name], samples[name] = done[name], np.load(path)
+        lines[name], samples[name] = done[name], points
     write_gan_table(lines, args.budget, args.seeds, folder.path / "gan_table.md")
     draw_samples(lines, samples, folder.path / "gan_samples.png")
     draw_gan_curves(lines, args.budget, folder.path / "gan_curves.png")

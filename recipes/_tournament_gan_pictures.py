@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
-from recipes._plots import FAKE, REAL, THEORY
+from recipes._plots import FAKE, REAL, THEORY, subplots
 from recipes._tournament_tables import Line
 
 SHOWN = 1000
@@ -19,9 +18,7 @@ def draw_samples(lines: dict[str, Line], samples: dict[str, np.ndarray], path: P
     columns = min(6, len(names))
     rows = -(-len(names) // columns)
     size = (2.3 * columns, 2.55 * rows + 0.4)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True
-    )
+    figure, axes = subplots(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True)
     for axis, name in zip(axes.flat, names, strict=False):
         line, colour = lines[name], REAL if name == "real data" else FAKE
         axis.scatter(*samples[name][0, :SHOWN].T, s=2, color=colour, alpha=0.5, linewidths=0)
@@ -48,7 +45,7 @@ def draw_gan_curves(lines: dict[str, Line], budget: int, path: Path) -> None:
     """The overlap over gradients: the six best in colour, the others grey."""
     played = {name: line for name, line in lines.items() if "curve" in line}
     best = sorted(played, key=lambda name: -played[name]["overlap"])[:6]
-    figure, axis = plt.subplots(figsize=(8.2, 3.8))
+    figure, axis = subplots(figsize=(8.2, 3.8))
     for name in sorted(played, key=lambda name: name in best):
         ys = played[name]["curve"]
         colour = f"C{best.index(name)}" if name in best else "#cccccc"

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from recipes import _plots
-from recipes._plots import Curve, Panel
+from recipes._plots import Curve, Panel, subplots
 from recipes._tournament_tables import LEGEND, MARKS, Line, budgets_of, number
 
 FLOOR = 1e-16
@@ -21,7 +20,7 @@ def draw_map(lines: Sequence[Line], path: Path) -> None:
     games = list(dict.fromkeys(line["game"] for line in lines))
     solvers = list(dict.fromkeys(line["solver"] for line in lines))
     values = np.full((len(solvers), len(games)), np.nan)
-    figure, axis = plt.subplots(figsize=(3.4 + 0.75 * len(games), 2.6 + 0.27 * len(solvers)))
+    figure, axis = subplots(figsize=(3.4 + 0.75 * len(games), 2.6 + 0.27 * len(solvers)))
     for line in lines:
         row, column = solvers.index(line["solver"]), games.index(line["game"])
         power = np.log10(np.clip(number(line["stationarity"]), FLOOR, 1e2))

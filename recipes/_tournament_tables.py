@@ -38,7 +38,7 @@ def budgets_of(lines: Sequence[Line]) -> str:
 
 def write_csv(lines: Sequence[Line], path: Path) -> None:
     """One row for each solver on each game; starts by verdict in columns of their own."""
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*COLUMNS, *(f"starts_{verdict}" for verdict in VERDICTS)])
         for line in lines:
@@ -75,7 +75,8 @@ def write_markdown(lines: Sequence[Line], path: Path) -> None:
         + "\nFactor by which one gradient multiplies stationarity\n\n"
         + markdown(lines, rate)
         + "\nMilliseconds a round, all plays at once\n\n"
-        + markdown(lines, lambda line: f"{line['seconds_per_1000_rounds']:.3f}")
+        + markdown(lines, lambda line: f"{line['seconds_per_1000_rounds']:.3f}"),
+        encoding="utf-8",
     )
 
 
@@ -97,5 +98,6 @@ def write_gan_table(lines: dict[str, Line], budget: int, seeds: int, path: Path)
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     path.write_text(
         f"After {budget} gradients; mean ± standard error over {seeds} seeds; * an end of the grid "
-        f"of step sizes\n\n{table}"
+        f"of step sizes\n\n{table}",
+        encoding="utf-8",
     )

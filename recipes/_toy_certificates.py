@@ -5,15 +5,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 
 import gameopt as go
 from recipes import _plots
 from recipes._certificates import VERDICTS, word
 from recipes._planar_games import PlanarGame, judge
-from recipes._plots import THEORY
+from recipes._plots import THEORY, subplots
 from recipes._portrait_pictures import MARKERS, draw_flow
+from recipes._seeds import key_of
 
 NEAR = 1e-6
 MOST = 32
@@ -30,8 +30,8 @@ def certify_toy(
     **Returns:** a line of JSON for each, its report, and how many were found in all.
     """
     game, low = planar.make(), jnp.asarray(planar.centre) - planar.half_width
-    draw = jax.random.uniform(jax.random.key(seed), (starts, 2))
-    x, y = (low + 2 * planar.half_width * draw).T
+    draw = jax.random.uniform(key_of(seed), (starts, 2))
+    x, y = (low[None] + 2 * planar.half_width * draw).T
     reach = planar.half_width + max(abs(c) for c in planar.centre)
     found = go.find_critical_points(game, go.Players(x, y), reach=reach)
     places = np.stack([np.asarray(found.players.x), np.asarray(found.players.y)], axis=1)
@@ -98,7 +98,7 @@ def toy_table(lines: list[dict[str, Any]]) -> str:
 
 def draw_toy(planar: PlanarGame, lines: list[dict[str, Any]], title: str, path: Path) -> None:
     """Left the flow with the points by what they are; right the eigenvalues of each."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12.6, 5.2), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(12.6, 5.2), layout="constrained")
     draw_flow(left, planar.make(), planar)
     right.axvline(0, color=THEORY, lw=1, ls="--", label="imaginary axis: left of it repels")
     told = set()

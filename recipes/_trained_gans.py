@@ -1,15 +1,14 @@
 """A trained GAN from its run folder: the game, the players, and what they began as."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
 import gameopt as go
 from recipes import _checkpoint, _cli, gan, wgan
+from recipes._config import read_run_config
 from recipes._errors import UserError
+from recipes._seeds import key_of
 
 RECIPES: dict[str, Any] = {"wgan": wgan, "gan": gan}
 
@@ -46,31 +45,24 @@ def load_trained(run: Path, round: int | None, batch_size: int) -> Trained:
     if not (run / "checkpoints").is_dir():
         raise UserError(f"{run} has no checkpoints yet, so no players to certify.")
     game, first = module.set_up(args, data)
-    state = module.make_solver(args).init(game, first, jax.random.key(args.seed))
+    state = module.make_solver(args).init(game, first, key_of(args.seed))
     (players, _), at, skipped = _checkpoint.load(run / "checkpoints", (first, state), round)
     return Trained(recipe, args.data, game, players, first, at, skipped)
 
 
 def _read_config(run: Path) -> dict[str, Any]:
-    path = run / "config.json"
-    if not run.is_dir():
-        raise UserError(f"{run}: there is no such folder; give the folder of a run.")
-    if not path.is_file():
-        raise UserError(f"{run} has no config.json, so it is no run.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        recipe, args = config["recipe"], config["args"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no configuration of a run: {error}") from error
-    if recipe not in RECIPES or not isinstance(args, dict):
+    config = read_run_config(run)
+    if config["recipe"] not in RECIPES:
         known = " and ".join(f"recipes.{name}" for name in RECIPES)
-        raise UserError(f"{run} is a run of recipes.{recipe}; only runs of {known} have GANs.")
+        raise UserError(
+            f"{run} is a run of recipes.{config['recipe']}; only those of {known} can be certified."
+        )
     return config
 
 
 def _check_data(run: Path, config: dict[str, Any], now: dict[str, Any]) -> None:
     """Exact densities have no checksum: there the name is all."""
-    before = config.get("data", {}).get("sha256")
+    before = config["data"].get("sha256")
     if before != now.get("sha256"):
         raise UserError(
             f"{run} was trained on other data: {now['name']} has the checksum "

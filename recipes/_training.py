@@ -14,6 +14,7 @@ from tqdm import tqdm
 import gameopt as go
 from recipes._errors import UserError
 from recipes._run import RunFolder
+from recipes._signals import stop_if_asked
 
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
 Record = Callable[[go.Moment], dict[str, jax.Array]]
@@ -64,16 +65,20 @@ def train(
     **Returns:** the players at the end, as the solver evaluates them, and rounds per second without
     compilation and evaluation.
 
-    **Raises:** `UserError` if the players stop being finite, unless they may; the checkpoints
-    before that are kept.
+    **Raises:** `UserError` if the players, or what the solver remembers, stop being finite, unless
+    they may; the checkpoints before that are kept.
     """
     state, start = solver.init(game, players, key), 0
+    at_first, said = set(_not_finite(state)), False
     if folder.resumed:
         (players, state), start, skipped = folder.load_checkpoint((players, state))
         for line in skipped:
             print(line, file=sys.stderr)
         folder.cut_metrics(start)
         print(f"resumed at round {start}", file=sys.stderr)
+        evaluated = (line for line in folder.read_metrics() if line["kind"] == "eval")
+        if not any(line.get("round") == start for line in evaluated):
+            _look(folder, evaluate, probe, solver.evaluate(players, state), start)
     else:
         _look(folder, evaluate, probe, solver.evaluate(players, state), 0)
     speeds: list[tuple[int, float]] = []
@@ -99,11 +104,16 @@ def train(
             folder.append_metrics(_lines(last.records))
             if not may_diverge:
                 _check_finite(players, start)
+                _check_state(state, at_first, start)
+            elif not said and [*_not_finite(players), *(set(_not_finite(state)) - at_first)]:
+                said = True
+                print(f"before round {start} some of the plays became inf or nan", file=sys.stderr)
             measured = _look(folder, evaluate, probe, solver.evaluate(players, state), start)
             folder.save_checkpoint(start, (players, state))
             numbers = {label: f"{np.mean(measured[name]):.4g}" for name, label in shown.items()}
             bar.set_postfix(numbers, refresh=False)
             bar.update(length)
+            stop_if_asked()
     # The first chunk compiled; where there is no other, it has to do.
     timed = speeds[1:] or speeds
     rate = sum(n for n, _ in timed) / sum(s for _, s in timed) if timed else float("nan")
@@ -125,10 +135,27 @@ def _lines(records: dict[str, jax.Array]) -> list[dict[str, Any]]:
     return [{"kind": "train", **dict(zip(columns, row, strict=True))} for row in rows]
 
 
+def _not_finite(tree: Any) -> list[str]:
+    """The paths of the arrays with entries that are inf or nan."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_inexact_array))
+    found = [path for path, leaf in leaves if not np.isfinite(np.asarray(leaf)).all()]
+    return [jax.tree_util.keystr(path) for path in found]
+
+
 def _check_finite(players: go.Players, round: int) -> None:
-    leaves = jax.tree.leaves(go.playable(players))
-    if not all(bool(np.isfinite(np.asarray(leaf)).all()) for leaf in leaves):
+    if _not_finite(go.playable(players)):
         raise UserError(
             f"training became inf or nan before round {round}; lower the learning rates. "
             "The checkpoints before it are kept."
+        )
+
+
+def _check_state(state: Any, at_first: set[str], round: int) -> None:
+    """Steps of an optimizer whose moments overflow are 0 or nan, though the players are finite."""
+    wrong = [path for path in _not_finite(state) if path not in at_first]
+    if wrong:
+        raise UserError(
+            f"what the solver remembers became inf or nan before round {round} ({len(wrong)} "
+            f"arrays, such as state{wrong[0]}), which stops players that are finite; lower the "
+            "learning rates or the weights of penalties. The checkpoints before it are kept."
         )

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import scipy.spatial
 from matplotlib.collections import LineCollection
 
 import theory
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel, panels, plane_grid, save
+from recipes._plots import FAKE, REAL, THEORY, Curve, Panel, panels, plane_grid, save, subplots
 from recipes._transport_numbers import Clouds, Piles
 
 SIDE = 120
@@ -20,7 +19,7 @@ SIDE = 120
 def draw_piles(found: Piles, path: Path) -> None:
     """The piles above, the holes below, and an arrow as thick as its mass for each move."""
     count = len(found.piles)
-    figure, (above, between, below) = plt.subplots(
+    figure, (above, between, below) = subplots(
         3, 1, figsize=(max(5.6, 0.9 * count), 7.0), height_ratios=(1, 1.3, 1), sharex=True
     )
     places, tallest = np.arange(count), max(found.piles.max(), found.holes.max())
@@ -73,7 +72,7 @@ def principal_axes(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def draw_clouds(found: Clouds, names: tuple[str, str], path: Path) -> None:
     """The plan as lines, and the potentials as colours; in the plane they cover all of it."""
     x, y, label = principal_axes(found.x, found.y)
-    figure, axes = plt.subplots(1, 2, figsize=(12.4, 5.4))
+    figure, axes = subplots(1, 2, figsize=(12.4, 5.4))
     _draw_plan(axes[0], found, x, y, names)
     _draw_potential(figure, axes[1], found, x, y)
     for axis in axes:

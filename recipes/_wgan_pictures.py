@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recipes import _plots
-from recipes._plots import FAKE, REAL, THEORY, Curve, Panel
+from recipes._plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel
 
 Columns = dict[str, list[Any]]
 
@@ -42,7 +42,7 @@ def draw_curves(lines: list[dict[str, Any]], lipschitz: str, clip: float, folder
 def _distances(train: Columns, held: Columns, judged: Columns, lipschitz: str) -> Panel:
     curves = [
         Curve("exact W1 (optimal transport)", held["round"], held["w1_exact"], "o-", FAKE),
-        Curve("floor: exact W1 of two real batches", held["round"], held["w1_floor"], ":", THEORY),
+        Curve(PERFECT, held["round"], held["w1_floor"], ":", THEORY),
         Curve(
             "critic's estimate / steepest slope seen",
             judged["round"],

@@ -33,12 +33,23 @@ from recipes import _cli
 from recipes._adversarial_pictures import draw_examples, draw_robustness, draw_training
 from recipes._adversary import PLANS, AdversarialGame, Plan, Windows, steepest_steps
 from recipes._balls import Ball, Norm
+from recipes._checkpoint import newest_round
 from recipes._data import Dataset, load_labelled
 from recipes._errors import UserError
-from recipes._flags import check_above_zero
+from recipes._flags import FEWEST, check_above_zero, check_least
+from recipes._gan_data import check_varies
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._robustness import Judge, numbers_of
-from recipes._run import CommonArgs, Result, RunFolder, check_positive, open_run, write_json
+from recipes._run import (
+    CommonArgs,
+    Result,
+    RunFolder,
+    check_not_trained_further,
+    check_positive,
+    open_run,
+    write_json,
+)
+from recipes._seeds import key_of
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
@@ -101,8 +112,8 @@ def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     check_positive(
         args, "inner_steps", "batch_size", "width", "depth", "attack_steps", "attack_restarts",
-        "eval_size",
     )  # fmt: skip
+    check_least(args, FEWEST, "eval_size")
     check_above_zero(args, "linf_radius", "l2_radius", "adversary_step")
     if args.restart and args.solver not in ("all", "inner_steps"):
         raise UserError(f"--restart is for --solver inner_steps, and not for {args.solver}.")
@@ -115,6 +126,11 @@ def make_plan(args: Args, name: str) -> Plan:
     x = make_optimizer(args.classifier_optimizer, "classifier-optimizer")
     optimizers = go.Players(x, steepest_steps(args.norm, step))
     return PLANS[name](optimizers, args.inner_steps, args.restart)
+
+
+def solvers_of(args: Args) -> tuple[str, ...]:
+    """The names of the solvers that the flag asks for."""
+    return tuple(PLANS) if args.solver == "all" else (args.solver,)
 
 
 def pixels(data: Dataset) -> np.ndarray:
@@ -133,7 +149,7 @@ def play(
 ) -> tuple[go.Players, dict[str, Any], dict[str, Any]]:
     """Trains with one solver: the players, the numbers of its line, and curves over radii."""
     begin = time.perf_counter()
-    key_x, key_y, key_play = jax.random.split(jax.random.key(args.seed), 3)
+    key_x, key_y, key_play = jax.random.split(key_of(args.seed), 3)
     shape = game.points.shape[1:]
     x = MLP(shape, (classes,), width=args.width, depth=args.depth, key=key_x)
     y = jnp.zeros_like(game.points) if name == "none" else game.ball.sample(key_y, game.points)
@@ -180,31 +196,46 @@ def run(args: Args) -> Result:
         raise UserError(
             f"--batch-size {args.batch_size} is larger than the {len(data.points)} training images."
         )
+    check_varies(data.points, f"--data {args.data}")
+    check_not_trained_further(args, gradients_done(args))
     args = dataclasses.replace(args, eval_size=min(args.eval_size, len(held_out.points)))
     assert held_out.labels is not None
     folder = open_run("adversarial", args, MAY_CHANGE_ON_RESUME)
-    print(f"{data.name}: {len(data.points)} images to learn from, {len(held_out.points)} held out")
-    print(f"writing to {folder.path}", flush=True)
     described = {"held_out": len(held_out.points), "held_out_sha256": held_out.checksum()}
     described = data.describe() | described
     folder.check_data(described)
+    print(f"{data.name}: {len(data.points)} images to learn from, {len(held_out.points)} held out")
+    print(f"writing to {folder.path}", flush=True)
     folder.write_config("adversarial", args, described)
     game = make_game(args, data)
     judge = Judge(
         pixels(held_out)[: args.eval_size],
         held_out.labels[: args.eval_size],
         radii_of(args),
-        jax.random.fold_in(jax.random.key(args.seed), 1),
+        jax.random.fold_in(key_of(args.seed), 1),
         steps=args.attack_steps,
         restarts=args.attack_restarts,
     )
     players, table, curves = {}, {}, {}
-    for name in PLANS if args.solver == "all" else (args.solver,):
+    for name in solvers_of(args):
         print(f"training with {name}", flush=True)
         part = folder.part(name)
         players[name], table[name], curves[name] = play(args, name, part, game, judge, classes)
     summary = finish(args, folder, table, curves, time.perf_counter() - begin)
     return Result(players, folder.path, summary)
+
+
+def gradients_done(args: Args) -> int | None:
+    """Gradients of the solver that has come furthest in the run that goes on; `None` for none."""
+    if args.resume is None:
+        return None
+    rounds = {name: newest_round(args.resume / name / "checkpoints") for name in solvers_of(args)}
+    done = [
+        number * make_plan(args, name).gradients
+        for name, number in rounds.items()
+        if number is not None
+    ]
+    return max(done, default=None)
 
 
 def finish(

@@ -30,6 +30,7 @@ from recipes._errors import UserError
 from recipes._flags import check_above_zero, check_least
 from recipes._planar_games import PLANAR_GAMES
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 from recipes._solver_registry import check_names
 from recipes._toy_certificates import certify_toy, draw_toy, toy_table
 from recipes._trained_gans import Trained, load_trained
@@ -104,7 +105,7 @@ def _certify_run(args: Args, path: Path) -> Result:
     with jax.enable_x64(args.precision == "float64"):
         cast = lambda tree: _cast(tree, args.precision)
         players, first = cast(trained.players), cast(trained.first)
-        key = jax.random.key(args.seed)
+        key = key_of(args.seed)
         game = stated_game(cast(trained.game), args.samples, args.batch_size, key)
         certificate = certify(
             game,
@@ -186,7 +187,7 @@ def _certify_game(args: Args) -> Result:
 def _finish(
     folder: RunFolder, report: str, line: Any, summary: dict[str, Any], what: Any
 ) -> Result:
-    (folder.path / "report.txt").write_text(report)
+    (folder.path / "report.txt").write_text(report, encoding="utf-8")
     write_json(folder.path / "certificate.json", line)
     write_json(folder.path / "summary.json", summary)
     print(f"\n{report}\npictures: {', '.join(str(p) for p in sorted(folder.path.glob('*.png')))}")

@@ -31,7 +31,7 @@ from recipes._condition_reports import report_classes, report_images
 from recipes._conditioned_data import ConditionedData
 from recipes._errors import UserError
 from recipes._flags import check_least
-from recipes._gan_data import Judge
+from recipes._gan_data import Judge, check_varies, most_judged
 from recipes._image_gan import ImageGANArgs, Norm, filled_in, make_game
 from recipes._image_runs import STANDING, keys_of, run_game
 from recipes._run import Result, RunFolder
@@ -65,12 +65,19 @@ def resolve(args: Args) -> tuple[Args, ConditionedData]:
         args = dataclasses.replace(args, generator_norm=FROM_IMAGES)
     args = filled_in(args)
     check_least(args, 0, "auxiliary_weight", "reconstruction_weight")
+    if args.condition != "label" and args.label_by != "projection":
+        raise UserError(
+            f"--label-by is for --condition label, and not for {args.condition}; leave it out."
+        )
     if args.packing > 1:
         raise UserError("--packing: packs have no one condition; leave it out.")
     if args.architecture != "dcgan":
         raise UserError("--architecture: conditions are laid into dcgan's networks; leave it out.")
     data = ConditionedData(args, args.condition)
+    check_varies(data.loaded.points, f"--data {args.data}")
     size = min(args.eval_size, len(data.scaled.points) // 2, len(data.held_out.points))
+    if args.condition == "label":
+        size = min(size, most_judged(data.conditions))
     return dataclasses.replace(args, eval_size=size), data
 
 

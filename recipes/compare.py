@@ -33,8 +33,8 @@ from recipes._families import (
     samples_of,
     train_family,
 )
-from recipes._flags import check_least
-from recipes._gan_data import FEWEST
+from recipes._flags import FEWEST, check_least
+from recipes._gan_data import check_varies
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
 
 MAY_CHANGE_ON_RESUME = ("families",)
@@ -87,6 +87,7 @@ def resolve(args: Args) -> tuple[Dataset, Setting]:
         raise UserError(
             f"--data {args.data} has {count} images; a comparison needs {FEWEST_IMAGES}."
         )
+    check_varies(data.points, f"--data {args.data}")
     shared = {name: getattr(args, name) for name in SHARED}
     return data, Setting(shared, args.steps, count, max(data.points.shape[1:3]))
 
@@ -159,7 +160,7 @@ def write_panel(comparison: Comparison, plans: dict[str, Plan], folder: RunFolde
     write_markdown(comparison, says, folder.path / "compare.md")
     write_csv(comparison, folder.path / "compare.csv")
     draw_comparison(comparison, folder.path / "compare.png")
-    print((folder.path / "compare.md").read_text())
+    print((folder.path / "compare.md").read_text(encoding="utf-8"))
     print(f"panel: {folder.path / 'compare.png'}")
 
 

@@ -45,6 +45,7 @@ from recipes._errors import UserError
 from recipes._fixed_laws import FixedLaws
 from recipes._flags import check_above_zero, check_least
 from recipes._run import FolderArgs, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 
 MOST_POINTS = 300
 
@@ -109,8 +110,6 @@ def check(args: Args) -> None:
     check_above_zero(args, "learning_rate", "clip", "penalty_weight")
     if not 2 <= args.points <= MOST_POINTS:
         raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
-    if args.seed < 0:
-        raise UserError(f"--seed must be 0 or more, got {args.seed}.")
     if not 0 <= args.noise < 100 or not abs(args.shift) < 100:
         raise UserError("--noise must be from 0 to 100 and --shift from -100 to 100.")
     if args.noise == 0 and args.shift == 0:
@@ -132,7 +131,7 @@ def run(args: Args) -> Result:
     folder = open_run("critic", args, None)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("critic", args, laws.describe())
-    key_clouds, key_critics, key_deep, key_d = jax.random.split(jax.random.key(args.seed), 4)
+    key_clouds, key_critics, key_deep, key_d = jax.random.split(key_of(args.seed), 4)
     clouds = laws.clouds(key_clouds)
     exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
@@ -141,6 +140,11 @@ def run(args: Args) -> Result:
         # The same start and the same batches for every way.
         critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
+        if not np.isfinite(critics[way].numbers["estimate"]):
+            raise UserError(
+                f"--ways {way}: its critic became inf or nan; lower --learning-rate, --clip or "
+                "--penalty-weight."
+            )
     depths = None
     if args.deep_clips:
         depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)

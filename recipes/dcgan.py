@@ -30,7 +30,7 @@ from models import (
 )
 from recipes import _cli
 from recipes._critics import generated
-from recipes._gan_data import Judge, TrainingData
+from recipes._gan_data import Judge, TrainingData, check_varies
 from recipes._image_gan import ImageGANArgs, filled_in, images, make_game
 from recipes._image_report import report
 from recipes._image_runs import STANDING, keys_of, run_game
@@ -51,6 +51,7 @@ def resolve(args: Args) -> tuple[Args, TrainingData]:
     """
     args = filled_in(args)
     data = images(args)
+    check_varies(data.loaded.points, f"--data {args.data}")
     size = min(args.eval_size, len(data.loaded.points) // 2)
     return dataclasses.replace(args, eval_size=size), data
 

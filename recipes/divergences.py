@@ -34,6 +34,7 @@ from recipes._divergence_pictures import draw_divergences
 from recipes._errors import UserError
 from recipes._flags import check_above_zero, check_least
 from recipes._run import FolderArgs, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def run(args: Args) -> Result:
     }
     curves, errors = {}, {}
     for index, (name, (family, reach)) in enumerate(families.items()):
-        key = jax.random.fold_in(jax.random.key(args.seed), index)
+        key = jax.random.fold_in(key_of(args.seed), index)
         curves[name] = curves_of(args, family, reach, training, key)
         errors[name] = largest_errors(family, curves[name][1], training)
         write_metrics(folder, name, curves[name])
@@ -128,6 +129,11 @@ def largest_errors(family: Family, learned: Curves, training: Training) -> dict[
         where = learnable(family, name, learned.thetas, training)
         if where.any():
             gap = np.abs(learned.values[name] - exact.values[name])[where]
+            if not np.isfinite(gap).all():
+                raise UserError(
+                    f"critics of {name} became inf or nan; lower --learning-rate, now "
+                    f"{training.learning_rate:g}."
+                )
             errors[name] = float(gap.max())
     return errors
 

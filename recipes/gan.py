@@ -23,6 +23,7 @@ from recipes._certificates import Probe, check_probe
 from recipes._critics import discriminator_numbers
 from recipes._densities import DENSITIES
 from recipes._errors import UserError
+from recipes._flags import FEWEST, check_least, check_not_negative
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._gan_on_density import DensityJudge, TrainingDensity
 from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_data_curves
@@ -30,6 +31,7 @@ from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import Result, RunFolder, check_positive, open_run, write_summary
 from recipes._saturation import draw_saturation, measure_saturation
+from recipes._seeds import key_of
 from recipes._training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
@@ -77,11 +79,11 @@ class Args(DataArgs):
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
-    check_positive(args, "k", "latent_size", "batch_size", "width", "depth", "eval_size")
+    check_positive(args, "k", "latent_size", "batch_size", "width", "depth")
+    check_least(args, FEWEST, "eval_size")
     if args.solver == "simultaneous" and args.k not in (None, 1):
         raise UserError("--solver simultaneous moves both players once: add --k 1.")
-    if not 0 <= args.penalty_weight < float("inf"):
-        raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
+    check_not_negative(args, "penalty_weight")
     if args.data in DENSITIES and args.latent_size is not None:
         raise UserError(
             f"--latent-size: {args.data} is an exact density, and its generator's latents have "
@@ -133,7 +135,7 @@ def set_up(args: Args, data: TrainingData | TrainingDensity) -> tuple[go.Abstrac
 
 def _keys(args: Args) -> jax.Array:
     """For the players, the play, and what is drawn once: the saturation's, or fixed latents."""
-    return jax.random.split(jax.random.key(args.seed), 3)
+    return jax.random.split(key_of(args.seed), 3)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:
@@ -181,7 +183,7 @@ def run(args: Args) -> Result:
     if isinstance(judge, DensityJudge):
         shown |= {"value_at_optimum": "V(D*,G)", "js": "JS"}
     else:
-        shown |= {"w1_exact": "W1", "w1_floor": "floor"}
+        shown |= {"w1_exact": "W1", "w1_floor": "W1 of data"}
     players, rate = train(
         folder,
         game,

@@ -24,6 +24,7 @@ from recipes import _cli
 from recipes._classifier import CACHE, trained_classifier
 from recipes._data import Dataset, load_labelled
 from recipes._errors import UserError
+from recipes._fields import Typed
 from recipes._flags import check_above_zero, check_least
 from recipes._mode_data import DATA, LAWS, ModeData, mixture, stacked
 from recipes._mode_methods import METHODS
@@ -41,6 +42,7 @@ from recipes._mode_play import (
 from recipes._mode_solvers import MODE_SOLVERS
 from recipes._mode_tables import REAL_DATA, Line, line_of, write_csv, write_markdown
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 from recipes._solver_registry import check_names
 
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
@@ -103,7 +105,7 @@ PRESETS: dict[str, Preset] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkArgs:
+class NetworkArgs(metaclass=Typed):
     """The networks, which all methods share; what is left out is the preset's."""
 
     generator_width: int | None = None
@@ -233,7 +235,7 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
     images = digits_of(args) if "stacked" in (args.data or ()) else None
     for name in args.data or ():
         if name in LAWS:
-            key = jax.random.fold_in(jax.random.key(args.seed), DATA.index(name))
+            key = jax.random.fold_in(key_of(args.seed), DATA.index(name))
             found[name] = mixture(name, key)
         elif images is not None:
             train, held_out, classes = images
@@ -244,7 +246,7 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
 
 
 def real_line(data: ModeData, key: jax.Array, seeds: int) -> Line:
-    """What as many fresh real points score, which no generator can be expected to pass."""
+    """The scores of as many fresh real points: what a perfect generator has, but for chance."""
     keys = jax.random.split(key, max(seeds, 3))
     coverage = jax.lax.map(lambda key: data.judge(data.fresh(key, data.samples)), keys)
     last = {name: np.asarray(value) for name, value in coverage._asdict().items()}
@@ -270,7 +272,7 @@ def run(args: Args) -> Result:
     methods, varied = settings_of(args)
     plays = {name: play_of(args, name) for name in data}
     every = list(dict.fromkeys([*methods, *varied]))
-    key_play, key_real = jax.random.split(jax.random.key(args.seed))
+    key_play, key_real = jax.random.split(key_of(args.seed))
     lines: dict[Setting, Line] = {}
     for index, setting in enumerate(every):
         print(f"{index + 1} of {len(every)}: {setting}", flush=True)
@@ -284,7 +286,7 @@ def run(args: Args) -> Result:
     write_csv([*real, *lines.values()], folder.path / "table.csv")
     for kind, settings in (("methods", methods), ("solvers", varied)):
         draw(folder, kind, settings, data, budgets, key_real)
-    print((folder.path / "table.md").read_text())
+    print((folder.path / "table.md").read_text(encoding="utf-8"))
     summary: dict[str, Any] = {
         "recipe": "modes",
         "preset": args.preset,

@@ -29,6 +29,7 @@ from recipes._flags import check_above_zero, check_increasing, check_least
 from recipes._hyper_parameters import SECOND, Second
 from recipes._planar_games import PLANAR_GAMES, Verdict, critical_points
 from recipes._run import FolderArgs, Result, open_run, write_json
+from recipes._seeds import key_of
 from recipes._solver_registry import check_names
 
 
@@ -209,7 +210,7 @@ def _compute(args: Args, game, verdict: Verdict, second: Second):
     along = go.local_rates(
         game, second.make, verdict.players, jnp.asarray(etas), jnp.full(len(etas), value)
     )
-    directions = jax.random.normal(jax.random.key(args.seed), (args.plays, 2), jnp.float64)
+    directions = jax.random.normal(key_of(args.seed), (args.plays, 2), jnp.float64)
     starts = args.radius * directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
     begin = time.perf_counter()
     measured = np.asarray(

@@ -26,6 +26,7 @@ from recipes._flags import check_above_zero, check_least
 from recipes._planar_games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
 from recipes._portrait_pictures import draw_distances, draw_portrait
 from recipes._run import FolderArgs, Result, open_run, write_json
+from recipes._seeds import key_of
 from recipes._solver_registry import SOLVERS, check_names
 
 MODIFIED = ("simultaneous", "alternating")
@@ -77,10 +78,10 @@ def window(args: Args) -> PlanarGame:
 
 def starts_of(args: Args, planar: PlanarGame) -> go.Players:
     """Random points of the window's middle, with a first axis."""
-    draw = jax.random.uniform(
-        jax.random.key(args.seed), (args.starts, 2), minval=-0.8, maxval=0.8
-    ).astype(jnp.result_type(float))
-    points = jnp.asarray(planar.centre) + planar.half_width * draw
+    draw = jax.random.uniform(key_of(args.seed), (args.starts, 2), minval=-0.8, maxval=0.8).astype(
+        jnp.result_type(float)
+    )
+    points = jnp.asarray(planar.centre)[None] + planar.half_width * draw
     return go.Players(points[:, 0], points[:, 1])
 
 

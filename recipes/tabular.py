@@ -33,7 +33,8 @@ from recipes import _cli
 from recipes._critics import critic_numbers, estimate_numbers
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
 from recipes._errors import UserError
-from recipes._flags import check_least
+from recipes._flags import FEWEST, check_least, check_not_negative
+from recipes._gan_data import check_varies
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import (
@@ -44,6 +45,7 @@ from recipes._run import (
     open_run,
     write_summary,
 )
+from recipes._seeds import key_of
 from recipes._table_gan import TableJudge, TrainingTable
 from recipes._table_pictures import draw_correlations, draw_curves, draw_marginals
 from recipes._table_reports import Report, make_report, markdown, tables
@@ -110,12 +112,10 @@ class Args(CommonArgs):
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     sizes = ("batch_size", "n_critic", "latent_size", "generator_width", "critic_width", "depth")
-    check_positive(args, *sizes, "eval_size")
+    check_positive(args, *sizes)
+    check_least(args, FEWEST, "eval_size")
     check_least(args, 2, "label_bins", "draws")
-    for name in ("penalty_weight", "label_weight"):
-        if not 0 <= getattr(args, name) < float("inf"):
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} must be 0 or more, got {getattr(args, name)}.")
+    check_not_negative(args, "penalty_weight", "label_weight")
     if args.csv is None:
         for name in ("label", "categorical", "continuous", "drop"):
             if getattr(args, name):
@@ -150,7 +150,7 @@ def set_up(
 
 def _keys(args: Args) -> jax.Array:
     """For the players, the play, the draws of an evaluation, and the rows of the report."""
-    return jax.random.split(jax.random.key(args.seed), 4)
+    return jax.random.split(key_of(args.seed), 4)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:
@@ -171,6 +171,8 @@ def run(args: Args) -> Result:
     check(args)
     table = load(args)
     data = TrainingTable(table, args.seed, args.scale, args.label_weight)
+    rows = f"--csv {args.csv}" if args.csv is not None else f"--data {args.data}"
+    check_varies(data.encoding.encode(data.train), f"{rows}, without its label")
     folder = open_run("tabular", args, MAY_CHANGE_ON_RESUME)
     folder.check_data(table.describe())
     print(f"{table}\nwriting to {folder.path}", flush=True)
@@ -193,7 +195,7 @@ def run(args: Args) -> Result:
         steps=args.steps,
         eval_every=args.eval_every,
         log_every=args.log_every,
-        shown={"wasserstein_estimate": "critic", "w1_exact": "W1", "w1_floor": "floor"},
+        shown={"wasserstein_estimate": "critic", "w1_exact": "W1", "w1_floor": "W1 of data"},
     )
     report = write_report(args, folder, data, latent, players, key_report)
     head: dict[str, Any] = {"data": table.name, **report.numbers()}

@@ -24,6 +24,7 @@ from recipes import _cli
 from recipes._errors import UserError
 from recipes._flags import check_increasing, check_least
 from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 from recipes._solver_registry import (
     FINITE_SUM_SOLVERS,
     FIRST_ORDER,
@@ -119,7 +120,7 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
         if not solvers:
             continue
         print(f"{game}: {entry.about}", flush=True)
-        key = jax.random.fold_in(jax.random.key(args.seed), list(GAMES).index(game))
+        key = jax.random.fold_in(key_of(args.seed), list(GAMES).index(game))
         contest = make_contest(game, games_of(args), key, args.starts)
         budgets = jnp.linspace(0, args.budget * entry.patience, MOMENTS + 1)
         budgets = jnp.round(budgets).astype(jnp.int32)

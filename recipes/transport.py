@@ -23,6 +23,7 @@ from recipes import _cli
 from recipes._clouds import check_same_dimension, load_cloud
 from recipes._errors import UserError
 from recipes._run import FolderArgs, RunFolder, open_run, write_json
+from recipes._seeds import key_of
 from recipes._transport_numbers import (
     Clouds,
     Piles,
@@ -71,8 +72,6 @@ class Result:
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
     _check_piles(args)
-    if args.seed < 0:
-        raise UserError(f"--seed must be 0 or more, got {args.seed}.")
     if not 2 <= args.points <= MOST_POINTS:
         raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
     shares = args.regularisations
@@ -129,7 +128,7 @@ def run(args: Args) -> Result:
     with jax.enable_x64(True):
         piles = solve_piles(args.piles, args.holes)
         say_moves(piles)
-        key = jax.random.key(args.seed)
+        key = key_of(args.seed)
         clouds = solve_clouds(x, y, args.p, args.regularisations, key)
         say_clouds(clouds)
         draw_clouds(clouds, (args.cloud, args.other), folder.path / "clouds.png")

@@ -20,11 +20,12 @@ from recipes import _cli
 from recipes._certificates import Probe, check_probe
 from recipes._critics import critic_numbers, estimate_numbers, share_at_limit
 from recipes._errors import UserError
-from recipes._flags import check_above_zero
+from recipes._flags import FEWEST, check_above_zero, check_least, check_not_negative
 from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
 from recipes._optimizers import OptimizerArgs, make_optimizer
 from recipes._plots import over_time
 from recipes._run import Result, check_positive, open_run, write_summary
+from recipes._seeds import key_of
 from recipes._training import train
 from recipes._wgan_pictures import draw_curves
 
@@ -61,11 +62,11 @@ class Args(DataArgs):
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
     check_positive(args, "n_critic", "batch_size", "generator_width", "critic_width", "depth")
-    check_positive(args, "latent_size", "eval_size")
+    check_positive(args, "latent_size")
+    check_least(args, FEWEST, "eval_size")
     check_probe(args)
     check_above_zero(args, "clip")
-    if args.penalty_weight is not None and not 0 <= args.penalty_weight < float("inf"):
-        raise UserError(f"--penalty-weight must be 0 or more, got {args.penalty_weight}.")
+    check_not_negative(args, "penalty_weight")
     if args.solver == "simultaneous" and args.n_critic != 1:
         raise UserError("--solver simultaneous moves both players once: add --n-critic 1.")
     make_optimizer(args.generator_optimizer, "generator-optimizer")
@@ -104,7 +105,7 @@ def set_up(args: Args, data: TrainingData) -> tuple[go.AbstractGame, go.Players]
 
 def _keys(args: Args) -> jax.Array:
     """For the players, the play, the fixed latents, and the fixed draws of an evaluation."""
-    return jax.random.split(jax.random.key(args.seed), 4)
+    return jax.random.split(key_of(args.seed), 4)
 
 
 def make_solver(args: Args) -> go.AbstractSolver:
@@ -158,7 +159,7 @@ def run(args: Args) -> Result:
             "wasserstein_estimate": "critic",
             "penalty": "penalty",
             "w1_exact": "W1",
-            "w1_floor": "floor",
+            "w1_floor": "W1 of data",
         },
         probe=Probe(folder, game, players, args, args.batch_size),
     )

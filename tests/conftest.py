@@ -39,7 +39,7 @@ def float32():
     with (
         jax.enable_x64(False),
         jax.numpy_dtype_promotion("standard"),
-        jax.numpy_rank_promotion("allow"),
+        jax.numpy_rank_promotion("raise"),
     ):
         yield
 

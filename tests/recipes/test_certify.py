@@ -191,7 +191,10 @@ WRONG = {
     "round_game": (lambda run: ["--game", "polar", "--round", "5"], ["--round is a checkpoint"]),
     "itself": (lambda run: [str(run), "--out", str(run), "--overwrite"], ["holds the run itself"]),
     "above": (lambda run: [str(run), "--out", str(run.parent)], ["holds the run itself"]),
-    "resume": (lambda run: [str(run), "--resume", str(run)], ["there is no --"]),
+    "resume": (
+        lambda run: [str(run), "--resume", str(run)],
+        ["go on with it by python -m recipes.gan"],
+    ),
 }
 
 

@@ -21,7 +21,7 @@ def clouds(count, n=60, shape=(3, 2)):
 def test_a_shift_is_its_square_and_a_copy_has_no_distance():
     """Fréchet of a shifted copy is |s|^2 exactly; a training point's ratio is 0."""
     real, other, rest = clouds(3)
-    shift = jnp.full((3, 2), 0.5)
+    shift = jnp.full((1, 3, 2), 0.5)
     report = sample_report(real, other, real + shift, rest, {"raw": raw})
     np.testing.assert_allclose(report.generated["Fréchet distance, raw"], 6 * 0.25, rtol=1e-4)
     copied = sample_report(real, other, rest, rest, {"raw": raw})

@@ -5,7 +5,6 @@ import json
 
 import chex
 import jax
-import jax.monitoring
 import numpy as np
 import pytest
 from PIL import Image

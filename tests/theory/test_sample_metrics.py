@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
-import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 

@@ -1,0 +1,250 @@
+"""Wrong commands over all recipes: one line on standard error, status 2, and nothing written.
+
+A further case is one line of `COMMANDS`: a recipe, its flags, and a word of the answer. The files
+that they name are made once, by `folder`.
+"""
+
+import importlib
+import json
+import shlex
+import shutil
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from recipes import _run, gan, wgan
+
+LONG = "x" * 5000
+TINY: dict[str, Any] = {
+    "steps": 4,
+    "eval_every": 2,
+    "batch_size": 8,
+    "depth": 1,
+    "eval_size": 8,
+    "metrics": False,
+}
+RESUMED = "--resume run"
+
+COMMANDS = {
+    # flags that there are not, or that lack a value, or have one of another type
+    "unknown_flag": ("wgan", "--n-critics 3", "perhaps you meant --n-critic"),
+    "unknown_nested": ("wgan", "--critic-optimizer.rate 3", "--critic-optimizer.rate"),
+    "no_value": ("gan", "--steps", "--steps"),
+    "stray": ("divergences", "now", "now"),
+    "text": ("tournament", "--budget many", "--budget"),
+    "float": ("dcgan", "--steps 2.5", "--steps"),
+    "exponent": ("wgan", "--steps 1e20", "--steps"),
+    "switch": ("phase_portrait", "--modified yes", "yes"),
+    "choice": ("adversarial", "--solver newton", "newton"),
+    "choice_of_many": ("compare", "--families vae", "vae"),
+    "choice_of_tuple": ("critic", "--ways clip vae", "vae"),
+    "empty_text": ("gan", "--data ''", "--data"),
+    "long_text": ("wgan", f"--data {LONG}", "5000 characters"),
+    "long_name": ("cgan", f"--data a/{LONG[:300]}", "no file system"),
+    "long_out": ("transport", f"--out {LONG}", "--out has 5000 characters"),
+    "long_resume": ("tabular", f"--resume {LONG}", "name too long"),
+    "long_config": ("gan", f"--config {LONG}", "name too long"),
+    "null": ("gan", "--data 'a\0b'", "null character"),
+    # numbers out of range, in the recipes and in the groups of nested flags
+    "seed_below": ("wgan", "--seed -1", "--seed must be 0 or more"),
+    "seed_above": ("gan", "--seed 18446744073709551616", "--seed must be at most"),
+    "seed_1e20": ("phase_diagram", "--seed 1e20", "--seed"),
+    "seed_100000000000000000000": ("transport", "--seed 100000000000000000000", "--seed"),
+    "seed_of_tabular": ("tabular", "--seed -7", "--seed must be 0 or more"),
+    "seed_of_modes": ("modes", "--seed -1", "--seed must be 0 or more"),
+    "steps_none": ("wgan", "--steps 0", "--steps must be at least 1"),
+    "steps_below": ("adversarial", "--steps -5", "--steps must be at least 1"),
+    "steps_above": ("cgan", "--steps 100000000000000000000", "--steps must be at most"),
+    "rounds_above": ("divergences", "--rounds 100000000000", "--rounds must be at most"),
+    "eval_size_1": ("wgan", "--eval-size 1", "--eval-size must be at least 3"),
+    "eval_size_1_images": ("dcgan", "--eval-size 1", "--eval-size must be at least 3"),
+    "eval_size_1_tables": ("tabular", "--eval-size 1", "--eval-size must be at least 3"),
+    "eval_size_1_attacks": ("adversarial", "--eval-size 1", "--eval-size must be at least 3"),
+    "eval_size_1e6": ("gan", "--data ring --eval-size 1000000", "--eval-size must be at most"),
+    "eval_size_1e6_images": ("cgan", "--eval-size 1000000", "--eval-size must be at most"),
+    "eval_size_1e6_families": ("compare", "--eval-size 1000000", "--eval-size must be at most"),
+    "width_1e8": ("wgan", "--critic-width 100000000", "--critic-width must be at most"),
+    "width_1e8_gan": ("gan", "--width 100000000", "--width must be at most"),
+    "width_1e8_images": ("dcgan", "--width 100000000", "--width must be at most"),
+    "width_3000_images": ("cgan", "--width 3000", "--width must be at most 2048"),
+    "width_1e8_nested": ("modes", "--network.critic-width 100000000", "--network.critic-width"),
+    "width_1e8_of_gan": ("tournament", "--games gan --gan.width 100000000", "--gan.width must"),
+    "width_1e8_deep": ("critic", "--deep-width 100000000", "--deep-width must be at most"),
+    "depth_above": ("tabular", "--depth 100000", "--depth must be at most"),
+    "batch_above": ("gan", "--batch-size 100000000", "--batch-size must be at most"),
+    "starts_above": ("certify", "--game forsaken --starts 1000000000", "--starts must be at most"),
+    "plays_above": ("phase_diagram", "--plays 1000000000", "--plays must be at most"),
+    "sizes_above": ("tournament", "--step-sizes 1000000000", "--step-sizes must be at most"),
+    "thetas_above": ("divergences", "--thetas 1000000000", "--thetas must be at most"),
+    "points_above": ("transport", "--points 100000", "--points must be from 2 to 500"),
+    "rate_nan": ("wgan", "--critic-optimizer.learning-rate nan", "critic-optimizer.learning-rate"),
+    "rate_inf": ("dcgan", "--generator-rate inf", "--generator-rate must be positive"),
+    "rate_0": ("phase_portrait", "--learning-rate 0", "--learning-rate must be positive"),
+    "beta": ("gan", "--generator-optimizer.beta1 1", "beta1 must be in [0, 1)"),
+    "weight_nan": ("cgan", "--label-by auxiliary --auxiliary-weight nan", "--auxiliary-weight"),
+    "weight_inf": ("cgan", "--reconstruction-weight inf", "--reconstruction-weight must be finite"),
+    "weight_below": ("tabular", "--label-weight -1", "--label-weight must be 0 or more"),
+    "radius_nan": ("adversarial", "--l2-radius nan", "--l2-radius must be positive"),
+    "clip_0": ("wgan", "--lipschitz clip --clip 0", "--clip must be positive"),
+    "reach": ("divergences", "--reach 100", "--reach must be from 0.1 to 8"),
+    "noise": ("critic", "--noise inf", "--noise must be from 0"),
+    "increasing": ("tournament", "--smallest-step 3 --largest-step 1", "increasing"),
+    "certify_every": ("wgan", "--certify-every 300", "must be a multiple of --eval-every"),
+    "certify_every_below": ("dcgan", "--certify-every -500", "--certify-every must be 0 or more"),
+    "image_size": ("gan", "--data digits --image-size 1", "--image-size must be at least 2"),
+    # flags that do not go together
+    "both_at_once": ("wgan", "--solver simultaneous", "add --n-critic 1"),
+    "edges_of_labels": ("cgan", "--condition edges --label-by auxiliary", "--label-by is for"),
+    "restart": ("adversarial", "--solver none --restart", "--restart is for"),
+    "penalty_twice": ("dcgan", "--penalties r1 r1", "give each of them once"),
+    "latents_of_a_density": ("gan", "--latent-size 3", "leave it out"),
+    "no_methods": ("modes", "--methods --solvers", "both empty"),
+    "no_player": ("tournament", "--games bilinear --solvers svre", "none of --solvers"),
+    "unbalanced": ("transport", "--piles 1 2 --holes 1 1", "totals must be equal"),
+    "label_of_no_csv": ("tabular", "--label age", "--csv"),
+    "run_and_game": ("certify", "run --game forsaken", "not both"),
+    "no_game": ("phase_portrait", "--game chess", "there is no such name"),
+    "no_point": ("phase_diagram", "--point 7", "--point 7"),
+    "overwrite_what": ("wgan", "--overwrite", "--overwrite replaces the folder of --out"),
+    "overwrite_what_else": ("divergences", "--overwrite", "add --out"),
+    "overwrite_no_run": ("gan", "--out files --overwrite", "no earlier run's folder"),
+    "overwrite_a_file": ("critic", "--out same.npy --overwrite", "no earlier run's folder"),
+    "overwrite_resumed": ("wgan", f"{RESUMED} --overwrite", "--overwrite replaces"),
+    "out_exists": ("compare", "--out files", "exists already"),
+    "out_below_a_file": ("modes", "--out same.npy/run", "cannot be written"),
+    # data that cannot be learned from
+    "no_data": ("wgan", "--data nothing", "--data nothing is none of"),
+    "no_file": ("gan", "--data nothing.npy", "there is no such file"),
+    "no_folder": ("wgan", "--data mnist --data-dir nowhere", "--data-dir nowhere is no folder"),
+    "no_data_dir": ("dcgan", "--data mnist", "needs --data-dir"),
+    "constant": ("wgan", "--data same.npy --batch-size 8", "points are the same"),
+    "constant_gan": ("gan", "--data same.npy --batch-size 8", "points are the same"),
+    "constant_images": ("dcgan", "--data grey.npy --batch-size 8", "points are the same"),
+    "constant_families": ("compare", "--data grey.npy", "points are the same"),
+    "large_batch": ("wgan", "--data few.npy", "--batch-size 64 is larger than the data"),
+    "no_images": ("dcgan", "--data few.npy --batch-size 8", "images are needed"),
+    # runs to go on with
+    "resume_nothing": ("wgan", "--resume nowhere", "nowhere"),
+    "resume_no_run": ("wgan", "--resume files", "files"),
+    "resume_of_another": ("wgan", "--resume gan", "is a run of recipes.gan; go on with it by"),
+    "resume_in_one_piece": ("transport", "--resume nowhere", "nowhere"),
+    "resume_backwards": ("wgan", f"{RESUMED} --steps 2", "has come to 4 already"),
+    "resume_otherwise": ("wgan", f"{RESUMED} --batch-size 16", "--batch-size is 8 and not 16"),
+    "resume_another_seed": ("wgan", f"{RESUMED} --seed 1", "--seed is 0 and not 1"),
+    "resume_elsewhere": ("wgan", f"{RESUMED} --out other", "leave --out out"),
+    "resume_and_config": ("wgan", f"{RESUMED} --config run/config.json", "one configuration"),
+    "config_nothing": ("modes", "--config nowhere.json", "does not exist"),
+    "config_of_another": ("wgan", "--config gan/config.json", "a configuration of recipes.gan"),
+    "certify_nothing": ("certify", "nowhere", "no such folder"),
+    "certify_no_round": ("certify", "run --round 3", "no checkpoint of round 3"),
+}
+
+CONFIGS = {
+    "empty": (b"", "no JSON file"),
+    "cut": (b'{"recipe": "wgan", "args": {', "no JSON file"),
+    "utf_16": ('{"recipe": "wgan"}'.encode("utf-16"), "no JSON file"),
+    "bytes": (b"\xff\xfe\x00", "no JSON file"),
+    "deep": (b"[" * 100_000, "no JSON file"),
+    "list": (b"[1, 2]", "must hold an object"),
+    "number": (b"12", "must hold an object"),
+    "null": (b"null", "must hold an object"),
+    "args_null": ({"args": None}, "must hold an object of flags"),
+    "args_list": ({"args": [1]}, "must hold an object of flags"),
+    "data_null": ({"data": None}, "its 'data' must be an object"),
+    "data_list": ({"data": []}, "its 'data' must be an object"),
+    "recipe_null": ({"recipe": None}, "its 'recipe' must be a text"),
+    "recipe_other": ({"recipe": "vae"}, "is a run of recipes.vae"),
+    "checksums_null": ({"crc32": None}, "is not what the run wrote there"),
+    "flag_changed": ({"args.depth": 3}, "depth is not what the run wrote there"),
+    "seed_changed": ({"args.seed": 5}, "seed is not what the run wrote there"),
+    "steps_changed": ({"args.steps": 5}, "steps is not what the run wrote there"),
+    "flag_unknown": ({"args.deepth": 1}, "the key deepth"),
+    "flag_type": ({"args.depth": "1"}, 'depth must be int, not "1"'),
+    "flag_null": ({"args.depth": None}, "depth must be int, not null"),
+    "flag_seed": ({"args.seed": -1}, "--seed must be 0 or more"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two small runs, files of data, and a run with each of the wrong configurations."""
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "files").mkdir()
+    (folder / "files" / "notes.txt").write_text("no run", encoding="utf-8")
+    np.save(folder / "same.npy", np.ones((20, 2)))
+    np.save(folder / "grey.npy", np.full((20, 8, 8), 7, np.uint8))
+    np.save(folder / "few.npy", np.random.default_rng(0).normal(size=(20, 3)))
+    widths: dict[str, Any] = {"generator_width": 4, "critic_width": 4, "latent_size": 2}
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        wgan.run(wgan.Args(out=folder / "run", **TINY, **widths))
+        gan.run(gan.Args(out=folder / "gan", **TINY, data="digits", width=4, latent_size=2))
+    for name, (content, _) in CONFIGS.items():
+        path = folder / f"config_{name}" / "config.json"
+        shutil.copytree(folder / "run", path.parent)
+        if isinstance(content, dict):
+            config = json.loads(path.read_text(encoding="utf-8"))
+            for key, value in content.items():
+                *within, last = key.split(".")
+                (config[within[0]] if within else config)[last] = value
+            content = json.dumps(config).encode()
+        path.write_bytes(content)
+    return folder
+
+
+def contents(folder):
+    return {p: p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
+
+
+@pytest.fixture(scope="module")
+def before(folder):
+    return contents(folder)
+
+
+@pytest.fixture
+def refuse(folder, before, monkeypatch, capsys):
+    """Plays a command that must be refused with a word, within the folder."""
+
+    def start(*args, **kwargs):
+        pytest.fail("the command was started")
+
+    monkeypatch.setattr(_run.RunFolder, "write_config", start)
+    monkeypatch.chdir(folder)
+
+    def play(recipe, argv, word):
+        monkeypatch.setattr("sys.argv", [recipe, *argv])
+        with pytest.raises(SystemExit) as stop:
+            importlib.import_module(f"recipes.{recipe}").main()
+        out, err = capsys.readouterr()
+        assert stop.value.code == 2
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert word.lower() in err.lower()
+        assert contents(folder) == before
+
+    return play
+
+
+def test_there_are_enough_commands_and_every_recipe_has_some():
+    """Sixty at least, of fifteen recipes."""
+    assert len(COMMANDS) + len(CONFIGS) >= 60
+    recipes = {recipe for recipe, _, _ in COMMANDS.values()}
+    assert recipes == {
+        "adversarial", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
+        "modes", "phase_diagram", "phase_portrait", "tabular", "tournament", "transport", "wgan",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_wrong_command_is_one_line(name, refuse, float32):
+    """Status 2, before anything is written or compiled."""
+    recipe, flags, word = COMMANDS[name]
+    refuse(recipe, shlex.split(flags), word)
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_a_run_with_a_wrong_configuration_does_not_go_on(name, refuse, float32):
+    """It is left as it is."""
+    refuse("wgan", ["--resume", f"config_{name}"], CONFIGS[name][1])
