@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 import scipy.sparse
-import scipy.spatial
 from jaxtyping import Array, Float
 
 from theory._inputs import (
