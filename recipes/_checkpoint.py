@@ -25,6 +25,7 @@ import numpy as np
 
 from recipes._errors import UserError
 from recipes._files import digest
+from recipes._signals import signals_wait
 
 FORMAT = 1
 KEYS = {"format", "round", "leaves", "sha256"}
@@ -89,7 +90,7 @@ def save(folder: Path, round: int, tree: Any, keep: int = 3) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     if arrays:  # Orbax refuses a tree without any, and those without entries
-        with ocp.PyTreeCheckpointer() as checkpointer:
+        with signals_wait(), ocp.PyTreeCheckpointer() as checkpointer:
             checkpointer.save((temporary / "tree").absolute(), arrays)
     manifest = {
         "format": FORMAT,
@@ -219,7 +220,7 @@ def _restored(checkpoint: Path, expected: Mapping[str, jax.Array]) -> dict[str, 
     try:
         arrays = {}
         if manifest["sha256"]:
-            with ocp.PyTreeCheckpointer() as checkpointer:
+            with signals_wait(), ocp.PyTreeCheckpointer() as checkpointer:
                 arrays = checkpointer.restore((checkpoint / "tree").absolute())
         found = {k: _from_host(arrays[k] if v.size else None, v) for k, v in expected.items()}
         if _described(found) != wanted:

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 from recipes._config import read_config
 from recipes._errors import UserError
 from recipes._fields import of_type, type_hints, type_name
+from recipes._signals import Terminated, signals_raise
 
 A = TypeVar("A")
 
@@ -34,10 +34,6 @@ class HasSummary(Protocol):
 
     @property
     def summary(self) -> dict[str, Any]: ...
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, as a batch system sends it before it kills."""
 
 
 USERS = (
@@ -58,7 +54,7 @@ def main(
     """
     _print_everywhere()
     try:
-        with _sigterm_raises():
+        with signals_raise():
             summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
         print(json.dumps(finite(summary)), flush=True)
     except BrokenPipeError:
@@ -88,25 +84,6 @@ def _print_everywhere() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-@contextlib.contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Between two steps of Python, as SIGINT does; a second one ends the process."""
-
-    def stop(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise Terminated
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # only the main thread of a process can
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def program_of(args_type: type) -> str:

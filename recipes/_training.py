@@ -14,6 +14,7 @@ from tqdm import tqdm
 import gameopt as go
 from recipes._errors import UserError
 from recipes._run import RunFolder
+from recipes._signals import stop_if_asked
 
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
 Record = Callable[[go.Moment], dict[str, jax.Array]]
@@ -109,6 +110,7 @@ def train(
             numbers = {label: f"{np.mean(measured[name]):.4g}" for name, label in shown.items()}
             bar.set_postfix(numbers, refresh=False)
             bar.update(length)
+            stop_if_asked()
     # The first chunk compiled; where there is no other, it has to do.
     timed = speeds[1:] or speeds
     rate = sum(n for n, _ in timed) / sum(s for _, s in timed) if timed else float("nan")

@@ -137,3 +137,91 @@ def test_the_manifest_describes_every_leaf(tmp_path):
     assert leaf == {"shape": [4, 3], "dtype": "float32"}
     assert manifest["round"] == 100
     assert np.all([len(digest) == 64 for digest in manifest["sha256"].values()])
+
+
+def test_typed_keys_and_empty_arrays_are_kept(tmp_path, monkeypatch):
+    """Keys of every kind, one and several, and arrays without entries: bit for bit."""
+    state = {
+        "key": jax.random.key(3),
+        "keys": jax.random.split(jax.random.key(3), 4),
+        "other": jax.random.key(1, impl="rbg"),
+        "no_keys": jax.random.split(jax.random.key(3), 4)[:0],
+        "empty": jnp.zeros((0, 3), jnp.bfloat16),
+        "some": jnp.arange(3),
+    }
+    _checkpoint.save(tmp_path, 1, state)
+    like = jax.tree.map(lambda leaf: jnp.zeros_like(leaf), state)
+    loaded, _, skipped = _checkpoint.load(tmp_path, like)
+    assert skipped == []
+    bits = lambda leaf: (
+        jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+    )
+    for name, leaf in state.items():
+        assert (loaded[name].dtype, loaded[name].shape) == (leaf.dtype, leaf.shape)
+        np.testing.assert_array_equal(bits(loaded[name]), bits(leaf))
+    draw = jax.random.normal(loaded["key"], (3,))
+    np.testing.assert_array_equal(draw, jax.random.normal(jax.random.key(3), (3,)))
+    for number, tree in enumerate(({}, {"empty": state["empty"]}), start=2):
+        _checkpoint.save(tmp_path, number, tree)
+        assert _checkpoint.load(tmp_path, tree)[1:] == (number, [])
+    with pytest.raises(UserError, match="another shape or type"):
+        _checkpoint.load(tmp_path, {**state, "key": jnp.zeros(2, jnp.uint32)}, 1)
+
+
+LISTS = {
+    "no_files": ({"sha256": {}}, "is not in its manifest.json"),
+    "no_leaves": ({"leaves": []}, "lists no arrays or no files"),
+    "files_null": ({"sha256": None}, "lists no arrays or no files"),
+    "round_true": ({"round": True}, "of another round"),
+    "more": ({"note": 1}, "has other keys"),
+}
+
+
+@pytest.mark.parametrize("own", ["with", "without"])
+@pytest.mark.parametrize("name", sorted(LISTS))
+def test_a_manifest_that_was_changed_is_refused(name, own, tmp_path):
+    """By its own checksum; and without it, as older ones are, by what it lists."""
+    changes, word = LISTS[name]
+    path = saved(tmp_path, [100]) / "00000100" / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8")) | changes
+    if own == "without":
+        del manifest["checksum"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    if own == "with" and name == "no_files":
+        word = "does not match its checksum"
+    with pytest.raises(UserError, match=word):
+        _checkpoint.load(tmp_path, tree())
+    with pytest.raises(UserError, match=word):
+        _checkpoint.check_sound(tmp_path)
+
+
+def test_a_manifest_without_a_checksum_of_its_own_is_still_read(tmp_path):
+    """Of a run of an older version."""
+    path = saved(tmp_path, [100]) / "00000100" / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    del manifest["checksum"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    assert _checkpoint.load(tmp_path, tree())[1:] == (100, [])
+
+
+def test_a_file_that_the_manifest_does_not_list_is_a_fault(tmp_path):
+    """So that the arrays are of the files that have been looked at."""
+    (saved(tmp_path, [100]) / "00000100" / "tree" / "more").touch()
+    with pytest.raises(UserError, match=r"tree/more is not in its manifest\.json"):
+        _checkpoint.load(tmp_path, tree())
+
+
+def test_what_the_formats_raise_is_a_fault(tmp_path, monkeypatch):
+    """Arrays that cannot be restored though their files are as they were: the older is tried."""
+    saved(tmp_path, [100, 200])
+    real = _checkpoint._from_host
+
+    def break_newest(array, like):
+        if float(np.asarray(array).max()) == 14:  # the count of round 200
+            raise RuntimeError("no such codec")
+        return real(array, like)
+
+    monkeypatch.setattr(_checkpoint, "_from_host", break_newest)
+    loaded, round, skipped = _checkpoint.load(tmp_path, tree())
+    assert (int(loaded["count"]), round) == (7, 100)
+    assert "cannot be restored (RuntimeError)" in skipped[0]

@@ -1,0 +1,101 @@
+"""Trainings that leave the numbers of single precision: they end, and say so."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import gameopt as go
+from recipes import _checkpoint, critic, dcgan, divergences, tabular, wgan
+from recipes._errors import UserError
+from recipes._trained_critics import train_critic
+from tests.recipes.test_damaged_runs import Args, run
+
+SMALL = {"steps": 6, "eval_every": 2, "log_every": 1, "batch_size": 8, "eval_size": 8}
+MLP = {"generator_width": 4, "critic_width": 4, "latent_size": 2, "depth": 1}
+IMAGES = {"width": 2, "latent_size": 2, "metrics": False}
+OVERFLOWS = {
+    "wgan": lambda out: wgan.run(
+        wgan.Args(out=out, **SMALL, **MLP, metrics=False, penalty_weight=1e25)
+    ),
+    "tabular": lambda out: tabular.run(tabular.Args(out=out, **SMALL, **MLP, penalty_weight=1e25)),
+    "dcgan": lambda out: dcgan.run(
+        dcgan.Args(out=out, **SMALL, **IMAGES, penalties=("gp",), penalty_weights=(1e25,))
+    ),
+}
+
+
+@pytest.mark.parametrize("recipe", sorted(OVERFLOWS))
+def test_moments_that_overflow_end_a_training(recipe, tmp_path, float32):
+    """Adam's squares are inf at gradients of 1e25, and its steps 0: the weights stand still.
+
+    The players are finite all the while. Nothing that was sound before is lost.
+    """
+    with pytest.raises(UserError) as error:
+        OVERFLOWS[recipe](tmp_path / "run")
+    assert "what the solver remembers became inf or nan before round 2" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run/checkpoints").exists()
+    kinds = [json.loads(line)["kind"] for line in open_lines(tmp_path / "run/metrics.jsonl")]
+    assert kinds == ["eval", "train", "train"]
+
+
+def open_lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_run_that_overflows_later_keeps_its_checkpoints(tmp_path, float32, monkeypatch):
+    """The one before is sound, and the run can be gone on with from there."""
+    run(Args(out=tmp_path / "run"))
+
+    class Overflowing(go.Bilinear):
+        def losses(self, players, key):
+            return jax.tree.map(lambda loss: 1e25 * loss, super().losses(players, key))
+
+    monkeypatch.setattr("tests.recipes.test_damaged_runs.GAME", Overflowing(jnp.float32(1.0)))
+    with pytest.raises(UserError, match="before round 6 .* The checkpoints before it are kept"):
+        run(Args(resume=tmp_path / "run", steps=8))
+    assert _checkpoint.newest_round(tmp_path / "run/checkpoints") == 4
+    monkeypatch.undo()
+    assert run(Args(resume=tmp_path / "run", steps=8)).summary["rounds"] == 8
+
+
+def test_a_state_that_begins_infinite_may_stay_so(tmp_path, float32, monkeypatch):
+    """As the best value so far of a schedule: it is no overflow."""
+    best = optax.GradientTransformation(
+        lambda params: (jnp.inf, optax.adam(0.1).init(params)),
+        lambda updates, state, params=None: (updates, state),
+    )
+    monkeypatch.setattr(
+        "tests.recipes.test_damaged_runs.SOLVER", go.Simultaneous(go.Players(best, best))
+    )
+    assert run(Args(out=tmp_path / "run")).summary["rounds"] == 4
+
+
+def test_a_critic_that_stands_still_is_nan(float32):
+    """Trained with a penalty of 1e25 it is no number, and with one of 10 it is as before."""
+    points = jnp.asarray(np.random.default_rng(0).normal(size=(16, 2)), jnp.float32)
+    from models import mlp_critic
+
+    network = mlp_critic((2,), width=4, depth=1, key=jax.random.key(0))
+    start = go.Players(lambda point: point, network)
+    for weight, is_finite in ((10.0, True), (1e25, False)):
+        draws = go.Samples(points), go.Samples(points + 1)
+        game = go.WassersteinGAN(*draws, 8, go.GradientPenalty(weight))
+        found = train_critic(game, start, 5, 1e-2, jax.random.key(1)).y
+        leaves = jax.tree.leaves(go.playable(found))
+        assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves) == is_finite
+        assert is_finite or all(bool(jnp.isnan(leaf).all()) for leaf in leaves)
+
+
+def test_studies_of_critics_end_with_a_line(tmp_path, float32):
+    """Instead of a null in a summary."""
+    small = {"points": 6, "rounds": 4, "batch_size": 4, "width": 4, "depth": 1, "deep_clips": ()}
+    with pytest.raises(UserError, match="--ways gp: its critic became inf or nan"):
+        critic.run(critic.Args(out=tmp_path / "a", ways=("gp",), penalty_weight=1e25, **small))
+    small = {"thetas": 2, "rounds": 3, "batch_size": 4, "width": 4}
+    with pytest.raises(UserError, match="became inf or nan; lower --learning-rate"):
+        divergences.run(divergences.Args(out=tmp_path / "b", learning_rate=1e38, **small))
