@@ -1,6 +1,7 @@
 """recipes.cgan: labels and images as conditions, what is judged, wrong flags."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +11,11 @@ import pytest
 from models import BatchNorm, Conv2d, GroupNorm, SpectralConv2d
 from recipes import _classifier, _cli, cgan
 from recipes._errors import UserError
+from recipes._gan_data import Judge, judged_rows, most_judged
 from recipes._image_classes import Judging, class_numbers, nearest
 from recipes._image_conditions import CONDITIONS, edges, left_half, low_resolution
 from recipes._latent_search import between, nearest_latents
+from recipes._run import RunFolder
 
 TINY = cgan.Args(
     steps=2, eval_every=2, log_every=1, batch_size=4, width=2, latent_size=3, eval_size=10,
@@ -159,3 +162,47 @@ def test_nearest_is_by_distance():
     squares = np.sum((left[:, None] - right[None]) ** 2, axis=(2, 3))
     found = nearest(jnp.asarray(left), jnp.asarray(right))
     np.testing.assert_array_equal(found, np.argmin(squares, axis=1))
+
+
+@pytest.mark.parametrize(("count", "classes"), [(1438, 10), (11, 3), (40, 40), (9, 2), (200, 1)])
+def test_the_other_rows_have_the_labels_of_the_real_ones(count, classes):
+    """Place by place, and disjoint, at every size up to the largest; the real rows stay the same.
+
+    Where no class is short of rows they are those that are chosen without labels.
+    """
+    labels = np.random.default_rng(count).integers(0, classes, count)
+    most = most_judged(labels)
+    for size in {1, most // 2, most} - {0}:
+        rows = judged_rows(count, size, 3, labels)
+        if most == 0:
+            continue
+        np.testing.assert_array_equal(labels[rows.real], labels[rows.other])
+        assert len(rows.real) == len(rows.other) == size
+        assert len({*rows.real, *rows.other}) == 2 * size
+        assert not {*rows.rest} & {*rows.real, *rows.other}
+    if classes <= 10 and count > 1000:
+        plain = judged_rows(count, most // 2, 3)
+        np.testing.assert_array_equal(judged_rows(count, most // 2, 3, labels).real, plain.real)
+
+
+def test_what_is_shown_beside_the_samples_has_their_labels(tmp_path, float32):
+    """The judge's other data, of which `w1_floor` is, and the samples: the same labels."""
+    args, data = cgan.resolve(dataclasses.replace(TINY, eval_size=300))
+    (tmp_path / "samples").mkdir()
+    folder = RunFolder(tmp_path, resumed=False)
+    latents = jnp.zeros((args.eval_size, 3))
+    numbers = lambda players, real, fake: {}
+    judge = Judge(folder, data, latents, 0, numbers, conditions=data.conditions)
+    flat = data.scaled.points.reshape(len(data.scaled.points), -1)
+    place = {row.tobytes(): index for index, row in enumerate(flat)}
+    others = np.asarray(judge.other).reshape(args.eval_size, -1)
+    labels = data.conditions[[place[row.tobytes()] for row in others]]
+    np.testing.assert_array_equal(labels, judge.latents.condition)
+
+
+def test_no_text_calls_the_real_datas_distance_a_bound():
+    """Blurred or shrunk samples can be nearer to data than other data are."""
+    for path in sorted(Path(cgan.__file__).parent.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for claim in ("no generator passes", "expected to pass", '"floor', "pass the floor"):
+            assert claim not in text, path.name

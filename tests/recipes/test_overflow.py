@@ -9,6 +9,7 @@ import optax
 import pytest
 
 import gameopt as go
+from models import mlp_critic
 from recipes import _checkpoint, critic, dcgan, divergences, tabular, wgan
 from recipes._errors import UserError
 from recipes._trained_critics import train_critic
@@ -51,12 +52,9 @@ def test_a_run_that_overflows_later_keeps_its_checkpoints(tmp_path, float32, mon
     """The one before is sound, and the run can be gone on with from there."""
     run(Args(out=tmp_path / "run"))
 
-    class Overflowing(go.Bilinear):
-        def losses(self, players, key):
-            return jax.tree.map(lambda loss: 1e25 * loss, super().losses(players, key))
-
-    monkeypatch.setattr("tests.recipes.test_damaged_runs.GAME", Overflowing(jnp.float32(1.0)))
-    with pytest.raises(UserError, match="before round 6 .* The checkpoints before it are kept"):
+    steep = go.Bilinear(jnp.float32(1e25))
+    monkeypatch.setattr("tests.recipes.test_damaged_runs.GAME", steep)
+    with pytest.raises(UserError, match=r"before round 6 .* The checkpoints before it are kept"):
         run(Args(resume=tmp_path / "run", steps=8))
     assert _checkpoint.newest_round(tmp_path / "run/checkpoints") == 4
     monkeypatch.undo()
@@ -78,8 +76,6 @@ def test_a_state_that_begins_infinite_may_stay_so(tmp_path, float32, monkeypatch
 def test_a_critic_that_stands_still_is_nan(float32):
     """Trained with a penalty of 1e25 it is no number, and with one of 10 it is as before."""
     points = jnp.asarray(np.random.default_rng(0).normal(size=(16, 2)), jnp.float32)
-    from models import mlp_critic
-
     network = mlp_critic((2,), width=4, depth=1, key=jax.random.key(0))
     start = go.Players(lambda point: point, network)
     for weight, is_finite in ((10.0, True), (1e25, False)):
