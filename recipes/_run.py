@@ -239,6 +239,8 @@ def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) ->
     """Raises a `UserError` unless the run can go on as these arguments say; changes nothing."""
     run = args.resume
     assert run is not None
+    if not (run / "config.json").is_file():
+        raise UserError(f"--resume {run}: no config.json there, so no run to go on with.")
     saved = read_run_config(run)
     if saved["recipe"] != recipe:
         raise UserError(f"--resume {run} is a run of recipes.{saved['recipe']}.")
@@ -254,11 +256,13 @@ def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) ->
             )
     if args.out is not None and args.out != run:
         raise UserError("--resume writes to the folder it resumes; leave --out out.")
+    trained = [run]
     if "steps" in may_change:
         check_not_trained_further(args, _checkpoint.newest_round(run / "checkpoints"))
-    for folder in (run / "checkpoints", *sorted(run.glob("*/checkpoints"))):
-        _checkpoint.check_sound(folder)
-        MetricsFile(folder.parent).read()
+        trained += [folder.parent for folder in sorted(run.glob("*/checkpoints"))]
+    for folder in trained:
+        _checkpoint.check_sound(folder / "checkpoints")
+        MetricsFile(folder).read()
 
 
 def check_not_trained_further(args: Any, done: int | None) -> None:

@@ -69,7 +69,7 @@ def train(
     they may; the checkpoints before that are kept.
     """
     state, start = solver.init(game, players, key), 0
-    is_infinite_at_first = set(_not_finite(state))
+    at_first, said = set(_not_finite(state)), False
     if folder.resumed:
         (players, state), start, skipped = folder.load_checkpoint((players, state))
         for line in skipped:
@@ -104,7 +104,10 @@ def train(
             folder.append_metrics(_lines(last.records))
             if not may_diverge:
                 _check_finite(players, start)
-                _check_state(state, is_infinite_at_first, start)
+                _check_state(state, at_first, start)
+            elif not said and [*_not_finite(players), *(set(_not_finite(state)) - at_first)]:
+                said = True
+                print(f"before round {start} some of the plays became inf or nan", file=sys.stderr)
             measured = _look(folder, evaluate, probe, solver.evaluate(players, state), start)
             folder.save_checkpoint(start, (players, state))
             numbers = {label: f"{np.mean(measured[name]):.4g}" for name, label in shown.items()}

@@ -133,6 +133,10 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     pictures = ("curves.png", "robustness.png", "samples/none.png", "samples/inner_steps.png")
     for picture in pictures:
         assert np.asarray(Image.open(folder / picture).convert("L")).std() > 5, picture
+    before = (folder / "config.json").read_bytes()
+    with pytest.raises(UserError, match="has come to 24 already: --steps must be at least that"):
+        adversarial.run(_cli.parse(adversarial.Args, ["--resume", str(folder), "--steps", "12"]))
+    assert (folder / "config.json").read_bytes() == before
 
 
 @pytest.mark.slow

@@ -127,6 +127,23 @@ def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, c
     assert (run / name).read_bytes() == (whole.path / name).read_bytes()
 
 
+def test_samples_that_were_changed_are_drawn_again(whole, tmp_path, float32):
+    """A flipped bit, or a summary that cannot be read: the family goes on from its checkpoint."""
+    run = tmp_path / "run"
+    shutil.copytree(whole.path, run)
+    path = run / "wgan" / "generated.npy"
+    raw = bytearray(path.read_bytes())
+    raw[-3] ^= 4
+    path.write_bytes(bytes(raw))
+    (run / "gan" / "summary.json").write_text("[1]", encoding="utf-8")
+    assert not is_done(run / "wgan")
+    assert not is_done(run / "gan")
+    compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
+    for name in ("gan", "wgan"):
+        samples = f"{name}/generated.npy"
+        assert (run / samples).read_bytes() == (whole.path / samples).read_bytes()
+
+
 def test_all_are_judged_alike(pictures, float32, monkeypatch):
     """The judged real points themselves are at distance 0, and other ones are the real column.
 

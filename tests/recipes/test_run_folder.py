@@ -1,5 +1,6 @@
 """Run folders among other processes: names, locks, signals, pipes and disks."""
 
+import ast
 import concurrent.futures
 import contextlib
 import datetime
@@ -11,12 +12,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recipes import _checkpoint, _cli, _run, _signals, wgan
 from recipes._errors import UserError
+from recipes._files import load_array
 from recipes._metrics_file import MetricsFile
 from tests.recipes.test_args import RECIPES, module_of
 
@@ -200,3 +203,41 @@ def test_a_run_from_another_system_keeps_its_files(tmp_path):
     del manifest["checksum"]
     path.write_text(json.dumps(manifest), encoding="utf-8")
     assert _checkpoint.load(tmp_path, tree)[1:] == (7, [])
+
+
+def test_an_array_that_was_damaged_is_left_out(tmp_path, capsys):
+    """Each byte of the header flipped, and every length: an array, or `None` and a line."""
+    path = tmp_path / "points.npy"
+    np.save(path, np.arange(6.0))
+    whole = path.read_bytes()
+    lengths = [whole[:length] for length in range(0, len(whole), 7)]
+    flips = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(128)]
+    for content in lengths + flips:
+        path.write_bytes(content)
+        found = load_array(path)
+        err = capsys.readouterr().err
+        assert (found is None) == (err.count("\n") == 1)
+        assert found is None or isinstance(found, np.ndarray)
+
+
+def test_every_text_file_is_opened_with_its_encoding():
+    """Of the packages and the benchmarks: a locale decides of none. Bytes have no encoding."""
+    root = Path(_run.__file__).parents[1]
+    for folder in ("gameopt", "theory", "models", "recipes", "benchmarks"):
+        for path in (root / folder).rglob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and is_text(call):
+                    named = {keyword.arg for keyword in call.keywords}
+                    assert "encoding" in named, f"{path}, line {call.lineno}"
+
+
+def is_text(call):
+    """True for `read_text`, `write_text`, and an `open` without a `b`."""
+    method = isinstance(call.func, ast.Attribute)
+    name = call.func.attr if method else getattr(call.func, "id", "")
+    if name in ("read_text", "write_text"):
+        return True
+    if name != "open" or (method and getattr(call.func.value, "id", "") in ("os", "Image")):
+        return False
+    modes = [word.value for word in call.args[-1:] if isinstance(word, ast.Constant)]
+    return not any("b" in mode for mode in modes)
