@@ -132,7 +132,7 @@ def planned(name: str, setting: Setting) -> Plan:
 
 
 def is_done(path: Path) -> bool:
-    """Whether a family's folder is that of a run that came to its end, and as it was then."""
+    """True if a family's folder is that of a run that came to its end, and as it was then."""
     try:
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
         rounds, rate = summary["rounds"], summary["rounds_per_second"]

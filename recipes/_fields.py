@@ -20,7 +20,7 @@ from recipes._flags import flag_of
 
 LARGEST_SEED = 2**64 - 1
 LARGEST_INT = 2**31 - 1
-"""Of every whole number but a seed: rounds are counted in 32 bits."""
+"""The bound of every whole number but a seed: rounds are counted in 32 bits."""
 LARGEST = {
     "eval_size": 10_000,
     "width": 16_384,

@@ -164,7 +164,7 @@ def judged_rows(count: int, size: int, seed: int, labels: np.ndarray | None = No
 
 
 def _place_in_class(labels: np.ndarray) -> np.ndarray:
-    """How many earlier entries have the same label, shape `(n,)`."""
+    """The number of earlier entries with the same label, shape `(n,)`."""
     by_class = np.argsort(labels, kind="stable")
     sorted_labels = labels[by_class]
     begins = np.searchsorted(sorted_labels, sorted_labels, side="left")

@@ -23,7 +23,8 @@ Loss = Literal[
 PenaltyName = Literal["gp", "lp", "r1", "r2", "dragan", "bcr", "lecam", "orthogonal"]
 Policy = Literal["color", "translation", "cutout"]
 MOST_CHANNELS = 2048
-"""Of the hidden images next to the image; they double with each halving."""
+"""The bound of --width: channels of the hidden images next to the image, doubled with each
+halving."""
 
 LOSSES: dict[str, Callable[..., go.AbstractGAN]] = {
     "minimax": go.MinimaxGAN,

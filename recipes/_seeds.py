@@ -16,7 +16,7 @@ def key_of(seed: int) -> PRNGKeyArray:
 
 
 def random_state(seed: int) -> int | np.random.RandomState:
-    """What scikit-learn takes for a seed: itself below 2**32, which is all that it takes as one."""
+    """A seed as scikit-learn takes it: itself below 2**32, and a generator of its own above."""
     if seed < 2**32:
         return seed
     return np.random.RandomState([seed % 2**32, seed >> 32])

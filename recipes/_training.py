@@ -151,7 +151,7 @@ def _check_finite(players: go.Players, round: int) -> None:
 
 
 def _check_state(state: Any, at_first: set[str], round: int) -> None:
-    """Of an optimizer whose moments overflow the steps are 0 or nan, though players are finite."""
+    """Steps of an optimizer whose moments overflow are 0 or nan, though the players are finite."""
     wrong = [path for path in _not_finite(state) if path not in at_first]
     if wrong:
         raise UserError(

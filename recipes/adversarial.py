@@ -226,7 +226,7 @@ def run(args: Args) -> Result:
 
 
 def gradients_done(args: Args) -> int | None:
-    """What the solver that has come furthest has taken in the run that goes on; `None` of none."""
+    """Gradients of the solver that has come furthest in the run that goes on; `None` for none."""
     if args.resume is None:
         return None
     rounds = {name: newest_round(args.resume / name / "checkpoints") for name in solvers_of(args)}

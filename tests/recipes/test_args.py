@@ -6,6 +6,7 @@ import math
 import pkgutil
 import typing
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -41,7 +42,7 @@ def made(kind, within, name, value):
     ((outer, inner),) = within
     if not takes(type_hints(inner)[name], value):
         return inner(**{name: value})
-    default = next(f.default for f in dataclasses.fields(kind) if f.name == outer)
+    default: Any = next(f.default for f in dataclasses.fields(kind) if f.name == outer)
     changed = dataclasses.replace(default, **{name: value})
     return kind(**{outer: changed})
 
@@ -88,15 +89,21 @@ def test_every_field_takes_its_type_and_no_other(recipe, float32):
 
 def test_a_path_may_be_a_text(tmp_path, monkeypatch, float32):
     """`Args(out="x")` from Python, as on the command line; a run is written there."""
-    assert wgan.Args(out="x").out == Path("x")
-    assert certify.Args(run="x").run == Path("x")
+    text: Any = "x"
+    assert wgan.Args(out=text).out == Path("x")
+    assert certify.Args(run=text).run == Path("x")
     monkeypatch.chdir(tmp_path)
-    small = {"points": 6, "regularisations": [1], "piles": [1, 2], "holes": (2, np.float32(1))}
-    result = transport.run(transport.Args(out="x", **small))
+    small: dict[str, Any] = {
+        "points": 6,
+        "regularisations": [1],
+        "piles": [1, 2],
+        "holes": (2, np.float32(1)),
+    }
+    result = transport.run(transport.Args(out=text, **small))
     assert result.folder == Path("x")
     assert (tmp_path / "x" / "summary.json").is_file()
     with pytest.raises(UserError, match=r"--out must be Path \| None, got 3"):
-        transport.Args(out=3)
+        transport.Args(**{**small, "out": 3})
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
@@ -142,7 +149,12 @@ def test_distinct_seeds_have_distinct_keys_and_those_below_2_to_the_32_their_old
 def test_scikit_learn_gets_a_seed_that_it_takes():
     """Itself below 2**32, so that old reports are the same; a generator above."""
     assert random_state(2**32 - 1) == 2**32 - 1
-    draw = lambda seed: random_state(seed).randint(2**31)
+
+    def draw(seed):
+        state = random_state(seed)
+        assert isinstance(state, np.random.RandomState)
+        return state.randint(2**31)
+
     assert draw(2**32) == draw(2**32) != draw(2**33)
 
 
@@ -161,7 +173,7 @@ def test_a_seed_of_64_bits_is_another_run(recipe, float32):
     else:
         found = [phase_diagram.key_of(seed) for seed in seeds]
         found = [jax.random.normal(key, (2,)) for key in found]
-    assert not np.array_equal(*map(np.asarray, found))
+    assert not np.array_equal(np.asarray(found[0]), np.asarray(found[1]))
 
 
 def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import gameopt as go
 from models import BatchNorm, Conv2d, GroupNorm, SpectralConv2d
 from recipes import _classifier, _cli, cgan
 from recipes._errors import UserError
@@ -197,6 +198,7 @@ def test_what_is_shown_beside_the_samples_has_their_labels(tmp_path, float32):
     place = {row.tobytes(): index for index, row in enumerate(flat)}
     others = np.asarray(judge.other).reshape(args.eval_size, -1)
     labels = data.conditions[[place[row.tobytes()] for row in others]]
+    assert isinstance(judge.latents, go.Conditioned)
     np.testing.assert_array_equal(labels, judge.latents.condition)
 
 

@@ -196,7 +196,7 @@ def test_a_manifest_that_was_changed_is_refused(name, own, tmp_path):
 
 
 def test_a_manifest_without_a_checksum_of_its_own_is_still_read(tmp_path):
-    """Of a run of an older version."""
+    """As runs of older versions have them."""
     path = saved(tmp_path, [100]) / "00000100" / "manifest.json"
     manifest = json.loads(path.read_text("utf-8"))
     del manifest["checksum"]

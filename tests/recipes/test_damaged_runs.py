@@ -38,7 +38,7 @@ class Args(CommonArgs):
 
 
 def run(args):
-    """What every recipe does, without data and pictures."""
+    """The steps of every recipe, without data and pictures."""
     folder = open_run("toy", args, ("steps",))
     folder.check_data(DATA)
     folder.write_config("toy", args, DATA)

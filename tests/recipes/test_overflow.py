@@ -1,6 +1,7 @@
 """Trainings that leave the numbers of single precision: they end, and say so."""
 
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,15 @@ from recipes._errors import UserError
 from recipes._trained_critics import train_critic
 from tests.recipes.test_damaged_runs import Args, run
 
-SMALL = {"steps": 6, "eval_every": 2, "log_every": 1, "batch_size": 8, "eval_size": 8}
-MLP = {"generator_width": 4, "critic_width": 4, "latent_size": 2, "depth": 1}
-IMAGES = {"width": 2, "latent_size": 2, "metrics": False}
+SMALL: dict[str, Any] = {
+    "steps": 6,
+    "eval_every": 2,
+    "log_every": 1,
+    "batch_size": 8,
+    "eval_size": 8,
+}
+MLP: dict[str, Any] = {"generator_width": 4, "critic_width": 4, "latent_size": 2, "depth": 1}
+IMAGES: dict[str, Any] = {"width": 2, "latent_size": 2, "metrics": False}
 OVERFLOWS = {
     "wgan": lambda out: wgan.run(
         wgan.Args(out=out, **SMALL, **MLP, metrics=False, penalty_weight=1e25)
@@ -89,7 +96,14 @@ def test_a_critic_that_stands_still_is_nan(float32):
 
 def test_studies_of_critics_end_with_a_line(tmp_path, float32):
     """Instead of a null in a summary."""
-    small = {"points": 6, "rounds": 4, "batch_size": 4, "width": 4, "depth": 1, "deep_clips": ()}
+    small: dict[str, Any] = {
+        "points": 6,
+        "rounds": 4,
+        "batch_size": 4,
+        "width": 4,
+        "depth": 1,
+        "deep_clips": (),
+    }
     with pytest.raises(UserError, match="--ways gp: its critic became inf or nan"):
         critic.run(critic.Args(out=tmp_path / "a", ways=("gp",), penalty_weight=1e25, **small))
     small = {"thetas": 2, "rounds": 3, "batch_size": 4, "width": 4}

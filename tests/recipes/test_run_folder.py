@@ -127,7 +127,7 @@ def wait_for_a_checkpoint(run, process):
 
 
 def test_a_signal_that_python_drops_is_raised_again(monkeypatch):
-    """What is raised in a finalizer is dropped: the loop asks once a chunk."""
+    """Python drops exceptions of finalizers: the loop asks once a chunk."""
 
     class Finalised:
         def __del__(self):
@@ -163,7 +163,7 @@ def test_a_training_ends_well_without_utf_8(tmp_path):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1251", "utf-8"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_help_is_printed_into_any_pipe(recipe, encoding, monkeypatch):
-    """Of every recipe: status 0, and every flag is there."""
+    """In every recipe: status 0, and every flag is there."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr("sys.stdout", stream)
     monkeypatch.setattr("sys.argv", [recipe, "--help"])
@@ -221,7 +221,7 @@ def test_an_array_that_was_damaged_is_left_out(tmp_path, capsys):
 
 
 def test_every_text_file_is_opened_with_its_encoding():
-    """Of the packages and the benchmarks: a locale decides of none. Bytes have no encoding."""
+    """In the packages and the benchmarks: no locale decides. Bytes have no encoding."""
     root = Path(_run.__file__).parents[1]
     for folder in ("gameopt", "theory", "models", "recipes", "benchmarks"):
         for path in (root / folder).rglob("*.py"):
@@ -240,4 +240,4 @@ def is_text(call):
     if name != "open" or (method and getattr(call.func.value, "id", "") in ("os", "Image")):
         return False
     modes = [word.value for word in call.args[-1:] if isinstance(word, ast.Constant)]
-    return not any("b" in mode for mode in modes)
+    return not any("b" in str(mode) for mode in modes)

@@ -3,6 +3,8 @@
 Here are runs that no other quick test makes, and the search for leaked tracers.
 """
 
+from typing import Any
+
 import jax
 import pytest
 
@@ -29,21 +31,21 @@ def test_a_recipe_under_strict_ranks(name, tmp_path, monkeypatch, float32):
     """`jax_numpy_rank_promotion=raise`: every broadcast of ranks is written out."""
     recipe, flags = RUNS[name]
     monkeypatch.chdir(tmp_path)
-    assert jax.config.jax_numpy_rank_promotion == "raise"
+    assert getattr(jax.config, "jax_numpy_rank_promotion") == "raise"  # noqa: B009
     assert recipe.run(recipe.Args(out=tmp_path / "run", **flags)).summary["recipe"] == name
 
 
 @pytest.mark.parametrize("solver", ["extragradient", "alternating", "lookahead_simultaneous"])
 def test_a_phase_diagram_leaks_no_tracers(solver, tmp_path, float32):
     """Step sizes are mapped over, and no cache of JAX's keeps one after its trace."""
-    small = {"step_sizes": 3, "second_values": 2, "plays": 2, "rounds": 40}
+    small: dict[str, Any] = {"step_sizes": 3, "second_values": 2, "plays": 2, "rounds": 40}
     with jax.checking_leaks():
         result = phase_diagram.run(phase_diagram.Args(out=tmp_path / "run", solver=solver, **small))
     assert result.summary["solver"] == solver
 
 
 def test_a_tournament_leaks_no_tracers(tmp_path, float32):
-    """Of all first-order solvers on one game."""
+    """Six first-order solvers on one game."""
     args = tournament.Args(
         out=tmp_path / "run", games=("bilinear",), solvers=tuple(FIRST_ORDER)[:6], budget=100,
         step_sizes=2, starts=2,

@@ -8,6 +8,7 @@ import importlib
 import json
 import shlex
 import shutil
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,7 +17,14 @@ import pytest
 from recipes import _run, gan, wgan
 
 LONG = "x" * 5000
-TINY = {"steps": 4, "eval_every": 2, "batch_size": 8, "depth": 1, "eval_size": 8, "metrics": False}
+TINY: dict[str, Any] = {
+    "steps": 4,
+    "eval_every": 2,
+    "batch_size": 8,
+    "depth": 1,
+    "eval_size": 8,
+    "metrics": False,
+}
 RESUMED = "--resume run"
 
 COMMANDS = {
@@ -168,7 +176,7 @@ def folder(tmp_path_factory):
     np.save(folder / "same.npy", np.ones((20, 2)))
     np.save(folder / "grey.npy", np.full((20, 8, 8), 7, np.uint8))
     np.save(folder / "few.npy", np.random.default_rng(0).normal(size=(20, 3)))
-    widths = {"generator_width": 4, "critic_width": 4, "latent_size": 2}
+    widths: dict[str, Any] = {"generator_width": 4, "critic_width": 4, "latent_size": 2}
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
         wgan.run(wgan.Args(out=folder / "run", **TINY, **widths))
         gan.run(gan.Args(out=folder / "gan", **TINY, data="digits", width=4, latent_size=2))
