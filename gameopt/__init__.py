@@ -221,6 +221,6 @@ from gameopt._step_sizes import (
 )
 from gameopt._trees import playable as playable, tree_norm as tree_norm
 from gameopt._types import Key as Key, Players as Players
-from gameopt._verdicts import VERDICT as VERDICT
+from gameopt._verdicts import VERDICT as VERDICT, is_no as is_no, is_yes as is_yes
 
 __version__ = "0.1.0"

@@ -8,13 +8,13 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
 
+from gameopt._host import on_host
 from gameopt._krylov import ROUNDING
 from gameopt._ritz_analysis import (
     Kind,
     RitzAnalysis,
     analysis_shapes,
     no_analysis,
-    on_host,
 )
 
 

@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from gameopt._arithmetic import single_at_least
 from gameopt._dense_eigenvalues import conditioned_eigenvalues
 from gameopt._facts import Facts
 from gameopt._fields import field, jacobian
 from gameopt._games.base import AbstractGame
+from gameopt._host import on_host
 from gameopt._inertia import contraction, sides
 from gameopt._krylov import ROUNDING
 from gameopt._operators import played_sizes
 from gameopt._report import Curvature, Leftmost
-from gameopt._ritz_analysis import on_host
 from gameopt._timescales import timescale_threshold
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar
@@ -74,7 +75,9 @@ def dense_facts(
 def _drift(game, players, key, matrix) -> Scalar:
     """How much the Jacobian may differ at the critical point nearby, from Newton's step to it."""
     vector, unravel = ravel(players)
-    step = jnp.linalg.lstsq(matrix, -ravel(field(game, players, key))[0])[0]
+    wide = single_at_least(matrix.dtype)
+    residual = -ravel(field(game, players, key))[0]
+    step = jnp.linalg.lstsq(matrix.astype(wide), residual.astype(wide))[0].astype(matrix.dtype)
     there = jacobian(game, unravel(vector + step), key)
     return 2 * jnp.linalg.norm(there - matrix)
 
@@ -131,6 +134,7 @@ def _numbers(size_x: int, zero_sum: bool, eps: float, matrix, drift, rates) -> _
     turned = np.roll(np.roll(matrix, -size_x, axis=0), -size_x, axis=1)
     schur_y = _schur(turned, n - size_x, noise, hessian_x) if zero_sum else _absent(n - size_x)
     singular = float(np.linalg.svd(matrix, compute_uv=False)[-1])
+    where = sides(matrix, noise)
     simultaneous, alternating = _rounds(matrix, size_x, noise, np.asarray(rates, np.float64))
     leftmost, lower, condition, error = _leftmost(matrix, noise)
     return _Numbers(
@@ -142,12 +146,13 @@ def _numbers(size_x: int, zero_sum: bool, eps: float, matrix, drift, rates) -> _
         lower,
         condition,
         error,
-        np.array(sides(matrix, noise)),
+        np.array(where),
         np.array([singular <= noise, singular > noise]),
         np.array(simultaneous),
         np.array(alternating),
-        timescale_threshold(matrix, size_x),
-        _max_step(np.linalg.eigvals(matrix)),
+        timescale_threshold(matrix, size_x, noise),
+        # A real part that may be rounding decides nothing.
+        _max_step(np.linalg.eigvals(matrix)) if where[0] else 0.0,
         noise,
     )
 
@@ -212,15 +217,18 @@ def _rounds(matrix: np.ndarray, size_x: int, noise: float, rates: Float[np.ndarr
 
 
 def _max_step(values: np.ndarray) -> float:
-    r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$, 0 if an eigenvalue is not right of the axis."""
-    real = np.real(values)
-    if (real <= 0).any():
-        return 0.0
-    return float(np.min(2 * real / np.abs(values) ** 2))
+    r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$ of eigenvalues on the right of the axis."""
+    return float(np.min(2 * np.real(values) / np.abs(values) ** 2))
 
 
-def max_step(values: Complex[Array, " m"]) -> Scalar:
-    """The same of Ritz values, NaN among them left out."""
-    squares = jnp.maximum(jnp.square(jnp.abs(values)), jnp.finfo(values.real.dtype).tiny)
-    smallest = jnp.nanmin(2 * values.real / squares)
-    return jnp.maximum(smallest, 0)
+def max_step(values: Complex[Array, " m"], moved: Float[Array, " m"]) -> Scalar:
+    """As `_max_step`, for Ritz values; NaNs, at places that are left over, are ignored.
+
+    **Arguments:** `moved`: what rounding may do to each real part; 0 is the answer where one is no
+    larger than that.
+    """
+    real, there = values.real, ~jnp.isnan(values.real)
+    right = jnp.all((real > moved) | ~there)
+    squares = jnp.square(jnp.abs(jnp.where(right & there, values, 1)))
+    smallest = jnp.min(jnp.where(there, 2 * real / squares, jnp.inf))
+    return jnp.where(jnp.any(there), jnp.where(right, smallest, 0), jnp.nan)

@@ -1,22 +1,25 @@
-"""What a point of a game is: `classify`."""
+"""Second-order classification of critical points."""
 
 from typing import Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gameopt._checks import Integer, check_choice, check_count
 from gameopt._dense_facts import dense_facts
 from gameopt._facts import Facts
 from gameopt._fields import stationarity
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._keys import again
 from gameopt._krylov import random_start
 from gameopt._krylov_facts import Budget, krylov_facts
 from gameopt._operators import played_sizes
 from gameopt._report import Curvature, EquilibriumReport
 from gameopt._spectrum import DENSE
-from gameopt._trees import check_playable, per_player, tree_norm
-from gameopt._types import Key, Players, Real, Scalar, check_choice
+from gameopt._trees import any_nan, check_playable, float_array, per_player, tree_norm
+from gameopt._types import Key, Players, Real, Scalar
 from gameopt._verdicts import VERDICT, all_of, is_yes, negation, verdict
 
 
@@ -28,11 +31,11 @@ def classify(
     method: Literal["auto", "dense", "krylov"] = "auto",
     learning_rate: Players[Real, Real] | Real | None = 0.01,
     tol: float | None = None,
-    num_matvecs: int = 64,
-    schur_products: int = 1000,
+    num_matvecs: Integer = 64,
+    schur_products: Integer = 1000,
     failure_probability: float = 1e-6,
     vectors: bool = False,
-    seed: int = 0,
+    seed: Integer = 0,
 ) -> EquilibriumReport:
     r"""Whether a point is an equilibrium, of which kind, and of which dynamics it is an attractor.
 
@@ -76,17 +79,18 @@ def classify(
         (2021), arXiv:2009.14820. Error arguments: docs/derivations.md.
     """
     check_choice("method", method, ("auto", "dense", "krylov"))
+    check_game(game)
     check_playable(players)
-    if num_matvecs < 1:
-        raise ValueError(f"classify needs num_matvecs >= 1, got {num_matvecs}.")
+    num_matvecs = check_count("num_matvecs", num_matvecs, 1)
+    schur_products = check_count("schur_products", schur_products, 1)
     size = sum(played_sizes(players))
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
     rates = None if learning_rate is None else per_player(learning_rate)
     equal_rates = not isinstance(learning_rate, Players)
-    start = random_start(size, seed, float)
+    start = random_start(size, seed, jnp.result_type(float))
     budget = Budget(num_matvecs, schur_products, failure_probability)
-    tolerance = None if tol is None else jnp.asarray(tol, jnp.result_type(float))
+    tolerance = None if tol is None else float_array(tol)
     return _classify(
         game, players, key, rates, tolerance, start, method, equal_rates, budget, vectors
     )
@@ -105,7 +109,7 @@ def _classify(
     budget: Budget,
     vectors: bool,
 ) -> EquilibriumReport:
-    losses, gradient = game.losses_and_field(players, key)
+    losses, gradient = game.losses_and_field(players, again(key))
     off = stationarity(game, players, key)
     precision = jnp.sqrt(jnp.finfo(off.dtype).eps)
     tol = precision if tol is None else tol.astype(off.dtype)
@@ -118,10 +122,13 @@ def _classify(
         facts = dense_facts(game, players, key, rates, drifts, vectors)
     else:
         facts = krylov_facts(game, players, key, rates, equal_rates, start, budget, vectors)
-    stationary = verdict(is_near, ~is_near)
-    finite = facts.finite & jnp.isfinite(losses.x) & jnp.isfinite(losses.y) & jnp.isfinite(off)
+    # Of a quadratic game even nan has derivatives that are finite.
+    finite = facts.finite & ~any_nan(players)
+    finite = finite & jnp.isfinite(losses.x) & jnp.isfinite(losses.y) & jnp.isfinite(off)
+    # Where the losses are not finite nothing is an equilibrium, whatever their derivatives say.
+    stationary = verdict(is_near & finite, ~(is_near & finite))
     return _report(
-        facts,
+        _if_finite(finite, facts),
         stationary,
         interior,
         losses=losses,
@@ -136,8 +143,15 @@ def _classify(
     )
 
 
+def _if_finite(finite, facts: Facts) -> Facts:
+    """The same facts, or inconclusive ones where the point is not finite."""
+    is_verdict = lambda node: isinstance(node, VERDICT)
+    blank = lambda node: _unless(~finite, node) if is_verdict(node) else node
+    return jax.tree.map(blank, facts, is_leaf=is_verdict)
+
+
 def _report(facts: Facts, stationary: VERDICT, interior, **numbers) -> EquilibriumReport:
-    """Definitions, applied to facts."""
+    """Combine evidence into verdicts."""
     inside = lambda value: _unless(~interior, value)
     # On the edge of a convex set curvature still proves a strict local minimum, and refutes none.
     positive_x, positive_y = (
@@ -181,5 +195,5 @@ def _unless(condition, value: VERDICT) -> VERDICT:
 
 
 def _unless_no(interior, value: VERDICT) -> VERDICT:
-    """A no stays only in the interior."""
+    """Keep "no" only at interior points."""
     return VERDICT.where(~interior & ~is_yes(value), VERDICT.inconclusive, value)

@@ -5,19 +5,24 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from gameopt._checks import Integer, check_count
 from gameopt._trees import float_array, playable
 
 
-def ergodic_averages(path: Any, weights: Float[Array, " t"] | None = None, burn_in: int = 0) -> Any:
+def ergodic_averages(
+    path: Any, weights: Float[Array, " t"] | None = None, burn_in: Integer = 0
+) -> Any:
     r"""$\bar z_t = \sum_{b < i \le t} w_i z_i \,/ \sum_{b < i \le t} w_i$, for every $t > b$.
 
     Each average is moved toward the newest entry by its share of the weight, $\bar z \mathrel{+}=
     \frac{w_t}{W_t} (z_t - \bar z)$: no sum grows with the path. With equal weights these are the
-    averages of `Averaged`; on convex-concave games those of extragradient, and on bilinear games
-    those of alternating play, tend to the equilibria as $1/t$.
+    averages of `Averaged`. They tend to the equilibria as $1/t$: those of extragradient on smooth
+    convex-concave games, with steps below $1/R$ of the field's Lipschitz constant $R$, and those of
+    alternating play on bilinear games, with $\sqrt{\eta_x\eta_y}\,s < 2$.
 
     **Arguments:**
 
@@ -37,24 +42,28 @@ def ergodic_averages(path: Any, weights: Float[Array, " t"] | None = None, burn_
     if not leaves or any(leaf.ndim < 1 or len(leaf) != len(leaves[0]) for leaf in leaves):
         raise ValueError("ergodic_averages needs a path: arrays with one first axis of rounds.")
     rounds = len(leaves[0])
+    burn_in = check_count("burn_in", burn_in, least=-rounds)
     if not 0 <= burn_in < rounds:
         raise ValueError(f"burn_in must be >= 0 and below the path's {rounds}, got {burn_in}.")
-    weights = jnp.ones(rounds, leaves[0].dtype) if weights is None else float_array(weights)
-    _check_weights(weights, rounds)
-    return _averages(jax.tree.map(lambda leaf: leaf[burn_in:], path), weights[burn_in:])
+    given = float_array(np.ones(rounds, leaves[0].dtype) if weights is None else weights)
+    _check_weights(given, rounds)
+    return _averages(path, given, burn_in)
 
 
 def _check_weights(weights: Array, rounds: int) -> None:
     if weights.shape != (rounds,):
         raise ValueError(f"weights must be of shape ({rounds},), got {weights.shape}.")
-    if not isinstance(weights, Tracer) and not bool(
-        jnp.all(jnp.isfinite(weights) & (weights >= 0))
-    ):
+    if isinstance(weights, Tracer):
+        return
+    given = np.asarray(jax.device_get(weights), np.float64)
+    if not (np.isfinite(given) & (given >= 0)).all():
         raise ValueError("weights must be finite, and not negative.")
 
 
 @eqx.filter_jit
-def _averages(path: Any, weights: Float[Array, " t"]) -> Any:
+def _averages(path: Any, weights: Float[Array, " t"], burn_in: int) -> Any:
+    path, weights = jax.tree.map(lambda leaf: leaf[burn_in:], (path, weights))
+
     def add(carry, entry):
         average, total = carry
         now, weight = entry

@@ -4,10 +4,18 @@ from typing import Literal
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
-from gameopt._trees import playable, ravel, tree_norm, tree_subtract
+from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
+from gameopt._keys import again
+from gameopt._trees import (
+    check_numbers,
+    playable,
+    ravel,
+    tree_norm,
+    tree_subtract,
+)
 from gameopt._types import Key, Players, Scalar
 
 
@@ -15,20 +23,25 @@ def field(game: AbstractGame, players: Players, key: Key = None) -> Players:
     r"""$\xi(z) = (\nabla_x L_x, \nabla_y L_y)$: a vector field, in general no gradient of anything.
 
     **Returns:** the structure of `players`, with `None` in place of leaves that are not played.
+
+    **Raises:** `ValueError` for a player with nothing to play, here and in all functions of fields
+    and derivatives.
     """
-    return game.losses_and_field(players, key)[1]
+    return losses_and_field(game, players, key)[1]
 
 
 def losses_and_field(
     game: AbstractGame, players: Players, key: Key = None
 ) -> tuple[Players[Scalar, Scalar], Players]:
     """Both losses and the field of the same sample; a zero-sum game pays one backward pass."""
-    return game.losses_and_field(players, key)
+    check_game(game)
+    check_numbers(players)
+    return game.losses_and_field(players, again(key))
 
 
 def _field_of_played(game: AbstractGame, players: Players, key: Key):
     played, rest = eqx.partition(players, eqx.is_inexact_array)
-    return (lambda p: field(game, eqx.combine(p, rest), key)), played
+    return (lambda p: game.losses_and_field(eqx.combine(p, rest), again(key))[1]), played
 
 
 def jvp(game: AbstractGame, players: Players, tangents: Players, key: Key = None) -> Players:
@@ -38,12 +51,30 @@ def jvp(game: AbstractGame, players: Players, tangents: Players, key: Key = None
 
     - `tangents`: $v$, the structure of `players`; leaves that are not played are ignored.
     """
+    check_game(game)
+    check_numbers(players)
+    return jvp_of_played(game, players, tangents, key)
+
+
+def jvp_of_played(
+    game: AbstractGame, players: Players, tangents: Players, key: Key = None
+) -> Players:
+    """`jvp`, also where a frozen player has nothing to play."""
     function, played = _field_of_played(game, players, key)
     return jax.jvp(function, (played,), (playable(tangents),))[1]
 
 
 def vjp(game: AbstractGame, players: Players, cotangents: Players, key: Key = None) -> Players:
     """$J^\\top w$ with $J = D\\xi(z)$, without building $J$. The arguments are those of `jvp`."""
+    check_game(game)
+    check_numbers(players)
+    return vjp_of_played(game, players, cotangents, key)
+
+
+def vjp_of_played(
+    game: AbstractGame, players: Players, cotangents: Players, key: Key = None
+) -> Players:
+    """`vjp`, also where a frozen player has nothing to play."""
     function, played = _field_of_played(game, players, key)
     return jax.vjp(function, played)[1](playable(cotangents))[0]
 
@@ -53,16 +84,20 @@ def jacobian(game: AbstractGame, players: Players, key: Key = None) -> Float[Arr
 
     **Returns:** shape `(n, n)`, `n` the number of played entries, leaf by leaf in tree order.
     """
+    check_game(game)
+    check_numbers(players)
     vector, unravel = ravel(players)
     return jax.jacfwd(lambda v: ravel(field(game, unravel(v), key))[0])(vector)
 
 
 def _own_hessian(game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key):
+    check_game(game)
+    check_numbers(players)
     vector, unravel = ravel(getattr(players, player))
 
     def gradient(v):
         joint = replace(players, player, unravel(v))
-        return ravel(player_loss_and_gradient(game, joint, player, key)[1])[0]
+        return ravel(player_loss_and_gradient(game, joint, player, again(key))[1])[0]
 
     return jax.jacfwd(gradient)(vector)
 
@@ -82,5 +117,13 @@ def stationarity(game: AbstractGame, players: Players, key: Key = None) -> Scala
 
     Zero exactly at the points that no player can leave to first order without leaving its set.
     """
-    step = eqx.apply_updates(players, jax.tree.map(lambda g: -g, field(game, players, key)))
+    check_game(game)
+    check_numbers(players)
+    return stationarity_of_played(game, players, key)
+
+
+def stationarity_of_played(game: AbstractGame, players: Players, key: Key = None) -> Scalar:
+    """`stationarity`, also where a frozen player has nothing to play."""
+    gradient = game.losses_and_field(players, again(key))[1]
+    step = eqx.apply_updates(players, jax.tree.map(jnp.negative, gradient))
     return tree_norm(tree_subtract(players, game.project(step)))

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import optimistix
 from jaxtyping import Array, Bool, Float
 
-from gameopt._games.base import AbstractGame
-from gameopt._trees import check_playable, per_player, strong, tree_scale
+from gameopt._checks import count_field
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._keys import again, as_data, as_keys
+from gameopt._trees import check_playable, float_array, per_player, strong, tree_scale
 from gameopt._types import Key, Players, Real
 
 
@@ -41,7 +43,7 @@ class Integrator(eqx.Module):
     solver: diffrax.AbstractSolver = diffrax.Dopri8()
     rtol: float = 1e-8
     atol: float = 1e-8
-    max_steps: int = 100_000
+    max_steps: int = count_field("max_steps", default=100_000)
 
 
 def flow(
@@ -67,6 +69,7 @@ def flow(
     - `event`: a real function of the players; the flow stops where it changes sign.
     - `integrator`: tolerances and method.
     """
+    check_game(game)
     velocity = _Descent(game, key, per_player(rates))
     return integrate(velocity, players, duration, save_at, event, integrator)
 
@@ -78,7 +81,7 @@ class _Descent(eqx.Module):
 
     def __call__(self, t: Any, played: Players, rest: Players) -> Players:
         del t
-        field = self.game.losses_and_field(eqx.combine(played, rest), self.key)[1]
+        field = self.game.losses_and_field(eqx.combine(played, rest), again(self.key))[1]
         return Players(tree_scale(-self.rates.x, field.x), tree_scale(-self.rates.y, field.y))
 
 
@@ -91,7 +94,16 @@ class _Crossing(eqx.Module):
     # diffrax calls it by these names.
     def __call__(self, t: Any, y: Any, args: Players, **kwargs: Any) -> Array:
         del t, kwargs
-        return self.event(eqx.combine(y[0] if self.with_speed else y, args))
+        return self.event(eqx.combine(y[0] if self.with_speed else y, as_keys(args)))
+
+
+class _Velocity(eqx.Module):
+    """A velocity whose keys are plain numbers, as diffrax knows no typed keys."""
+
+    plain: Any
+
+    def __call__(self, t: Any, state: Any, args: Players) -> Any:
+        return as_keys(self.plain)(t, state, as_keys(args))
 
 
 def integrate(
@@ -112,27 +124,34 @@ def integrate(
     - `speed`: the initial one of a second-order equation: the state is then (players, speed).
     """
     check_playable(players)
+    end = float_array(duration)
+    times = None if save_at is None else float_array(save_at)
+    return _integrate(velocity, players, end, times, event, integrator or Integrator(), speed)
+
+
+@eqx.filter_jit
+def _integrate(velocity, players, end, times, event, integrator: Integrator, speed) -> Flow:
     played, rest = eqx.partition(strong(players), eqx.is_inexact_array)
-    integrator = integrator or Integrator()
     state = played if speed is None else (played, speed)
     position = lambda state: state if speed is None else state[0]
     dtype = jax.tree.leaves(played)[0].dtype
-    end = jnp.asarray(duration, dtype)
-    times = jnp.linspace(0, 1, 100, dtype=dtype) * end if save_at is None else save_at
+    end = end.astype(dtype)
+    times = jnp.linspace(0, 1, 100, dtype=dtype) * end if times is None else times.astype(dtype)
     stop = None
     if event is not None:
         crossing = _Crossing(event, speed is not None)
         stop = diffrax.Event(crossing, optimistix.Newton(integrator.rtol, integrator.atol))
-    # diffrax mixes integers with floats, which strict promotion forbids.
-    with jax.numpy_dtype_promotion("standard"):
+    # diffrax mixes integers with floats, which strict promotion forbids, and puts constants on the
+    # device while it is traced.
+    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(velocity),
+            diffrax.ODETerm(_Velocity(as_data(velocity))),
             integrator.solver,
             t0=jnp.zeros((), dtype),
             t1=end,
             dt0=None,
             y0=state,
-            args=rest,
+            args=as_data(rest),
             saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True)]),
             stepsize_controller=diffrax.PIDController(integrator.rtol, integrator.atol),
             max_steps=integrator.max_steps,

@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool
 
-from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
+from gameopt._checks import Integer, check_choice, check_count
+from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
+from gameopt._keys import again
 from gameopt._second_derivatives import Player
-from gameopt._solvers.base import descend
-from gameopt._trees import all_finite, check_playable, playable, strong
-from gameopt._types import Key, Players, Scalar, Strategy, check_choice
+from gameopt._solvers.base import Known, as_optimizers, descend
+from gameopt._trees import all_finite, any_nan, check_playable, playable, strong
+from gameopt._types import Key, Players, Scalar, Strategy
 
 Optimizer = optax.GradientTransformation
 Method = Literal["auto", "exact", "ascent"]
@@ -21,13 +23,14 @@ _ADAM = optax.adam(1e-2)
 
 
 class Gap(eqx.Module):
-    """What the players would gain by answering each other: zero at Nash equilibria.
+    """What the players would gain by answering each other.
 
-    If exact, only there.
+    Zero at a Nash equilibrium, and only there if `exact`.
 
     - `total`: the sum of `gains`; never below zero, and never nan.
     - `gains`: each player's loss, less the least that it can make of it alone. Infinite where that
-      is unbounded, and where the loss is not finite to begin with.
+      is unbounded, and where the loss is not finite to begin with, or a
+      strategy is nan.
     - `exact`: whether the gains are those of best answers; else they are of the best answers that
       were found, and each is a lower bound.
     - `nonfinite`: whether a player's search met a loss, gradient or strategy that is inf or nan,
@@ -49,7 +52,7 @@ def exploitability(
     key: Key = None,
     *,
     optimizer: Players[Optimizer, Optimizer] | Optimizer = _ADAM,
-    steps: int = 1000,
+    steps: Integer = 1000,
     method: Method = "auto",
 ) -> Gap:
     r"""$\sum_p L_p(z) - \min_{z_p'} L_p(z_p', z_{-p})$: what the best answers gain, in sum.
@@ -70,16 +73,21 @@ def exploitability(
 
     **Returns:** a `Gap`, in units of the losses.
 
-    **Raises:** `ValueError` if `steps` is negative, or if `exact` is asked of a game that is not.
+    **Raises:** `ValueError` if `steps` is no integer or negative, for a player with nothing to
+    play, or if `exact` is asked of a game that is not; `TypeError` for what is no game, or no
+    optimizer.
 
     !!! cite "Source"
 
         Nikaido & Isoda (1955), Note on non-cooperative convex games.
     """
     check_choice("method", method, ("auto", "exact", "ascent"))
-    if steps < 0:
-        raise ValueError(f"steps must be >= 0, got {steps}.")
+    steps = check_count("steps", steps)
     optimizers = optimizer if isinstance(optimizer, Players) else Players(optimizer, optimizer)
+    as_optimizers(optimizers, "optimizer")
+    if optimizers.x is None or optimizers.y is None:
+        raise ValueError("exploitability needs an optimizer for each player: both search.")
+    check_game(game)
     check_playable(players)
     return _gap(game, players, key, optimizers, steps, method)
 
@@ -90,7 +98,7 @@ def duality_gap(
     key: Key = None,
     *,
     optimizer: Players[Optimizer, Optimizer] | Optimizer = _ADAM,
-    steps: int = 1000,
+    steps: Integer = 1000,
     method: Method = "auto",
 ) -> Gap:
     r"""$\max_{y'} V(x, y') - \min_{x'} V(x', y)$ of a zero-sum game: its `exploitability`.
@@ -100,6 +108,7 @@ def duality_gap(
 
     **Raises:** as `exploitability`; and `ValueError` if the game is not zero-sum.
     """
+    check_game(game)
     if not game.is_zero_sum:
         raise ValueError(
             f"duality_gap needs a zero-sum game, and {type(game).__name__} does not say that it is "
@@ -113,8 +122,10 @@ def _gap(game, players, key, optimizers, steps: int, method: Method) -> Gap:
     players = game.project(players)
     known = None if method == "ascent" else game.best_answer_gains(players)
     if known is not None:
-        fine = Players(jnp.asarray(False), jnp.asarray(False))
-        return _report(known, fine, None, exact=True)
+        broken = any_nan(players)
+        # Of a strategy that is nan, a best answer may still look like nothing gained.
+        known = jax.tree.map(lambda gain: jnp.where(broken, jnp.inf, gain), known)
+        return _report(known, Players(broken, broken), None, exact=True)
     if method == "exact":
         raise ValueError(
             f"{type(game).__name__} has no best_answer_gains in closed form. Use method='ascent'."
@@ -152,12 +163,13 @@ def _search(game, players: Players, player: Player, key, optimizer, steps: int) 
     """Descends one player's loss, the other waiting, and keeps the best point of all."""
     played, rest = eqx.partition(getattr(players, player), eqx.is_inexact_array)
     joint = lambda strategy: replace(players, player, eqx.combine(strategy, rest))
-    evaluate = lambda strategy: player_loss_and_gradient(game, joint(strategy), player, key)
+    evaluate = lambda strategy: player_loss_and_gradient(game, joint(strategy), player, again(key))
 
     def one_step(now: _Search, _):
         loss, gradient = evaluate(now.strategy)
         now = _keep_better(now, loss)
-        moved, state = descend(optimizer, playable(gradient), now.state, now.strategy)
+        known = Known(loss, lambda own: evaluate(own)[0])
+        moved, state = descend(optimizer, playable(gradient), now.state, now.strategy, known)
         moved = playable(getattr(game.project(joint(moved)), player))
         going = now.going & all_finite(gradient) & all_finite(moved)
         take = lambda new, old: jnp.where(going, new, old) if eqx.is_array(new) else new
@@ -166,6 +178,7 @@ def _search(game, players: Players, player: Player, key, optimizer, steps: int) 
 
     played = strong(played)
     first = evaluate(played)[0]
+    first = jnp.where(any_nan(players), jnp.nan, first)
     state = strong(optimizer.init(played))
     start = _Search(played, state, played, first, jnp.isfinite(first))
     end, _ = jax.lax.scan(one_step, start, length=steps)

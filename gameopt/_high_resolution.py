@@ -3,14 +3,15 @@
 from typing import Any, Literal
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gameopt._checks import Integer, check_choice, check_count
 from gameopt._fields import jvp
 from gameopt._flows import Flow, Integrator, integrate
-from gameopt._games.base import AbstractGame
-from gameopt._trees import playable, tree_scale, tree_weighted
-from gameopt._types import Key, Players, Real, Scalar, check_choice
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._keys import again
+from gameopt._trees import check_playable, float_array, playable, tree_scale, tree_weighted
+from gameopt._types import Key, Players, Real, Scalar
 
 Kind = Literal["gda", "extragradient", "optimistic", "lookahead"]
 
@@ -22,8 +23,8 @@ def high_resolution_flow(
     key: Key = None,
     *,
     solver: Kind,
-    learning_rate: float,
-    steps: int = 2,
+    learning_rate: Real,
+    steps: Integer = 2,
     alpha: float = 0.5,
     save_at: Float[Array, " t"] | None = None,
     integrator: Integrator | None = None,
@@ -46,10 +47,18 @@ def high_resolution_flow(
         Chavdarova, Jordan & Zampetakis (2021), arXiv:2112.13826, equations 3.1-3.4.
     """
     check_choice("solver", solver, ("gda", "extragradient", "optimistic", "lookahead"))
-    velocity = _HighResolution(game, key, jnp.asarray(learning_rate), solver, steps, alpha)
-    start = playable(game.losses_and_field(players, key)[1])
-    speed = tree_scale(-velocity.pull, start)
+    check_game(game)
+    check_playable(players)
+    steps = check_count("steps", steps, 1)
+    velocity = _HighResolution(game, key, float_array(learning_rate), solver, steps, alpha)
+    speed = _begin(velocity, players)
     return integrate(velocity, players, rounds, save_at, None, integrator, speed)
+
+
+@eqx.filter_jit
+def _begin(velocity: "_HighResolution", players: Players) -> Players:
+    field = playable(velocity.game.losses_and_field(players, again(velocity.key))[1])
+    return tree_scale(-velocity.pull, field)
 
 
 class _HighResolution(eqx.Module):
@@ -74,7 +83,7 @@ class _HighResolution(eqx.Module):
         return tree_scale(rate, speed), tree_scale(rate, acceleration)
 
     def _acceleration(self, point: Players, speed: Players) -> Players:
-        field = playable(self.game.losses_and_field(point, self.key)[1])
+        field = playable(self.game.losses_and_field(point, again(self.key))[1])
         beta = 2 / self.learning_rate
         terms = [(-beta, speed), (-self.pull * beta, field)]
         if self.solver == "extragradient":

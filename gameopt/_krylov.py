@@ -9,8 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from gameopt._checks import Integer, check_count
+
 BLOCK = 8
 """How many vectors of the basis are read together when a new one is made orthogonal to them."""
+
+_SALT = tuple(b"gameopt.random_start")
 
 ROUNDING = 32.0
 """Products are trusted to this many units in the last place of the operator's norm."""
@@ -64,7 +68,7 @@ def krylov_space(
     n, dtype = start.size, start.dtype
     size = min(num_matvecs, n)
     num_blocks = -(-size // BLOCK)
-    eps = jnp.finfo(dtype).eps
+    eps = float(jnp.finfo(dtype).eps)
     zero = jnp.zeros((), dtype)
 
     def step(j, carry: _Carry) -> _Carry:
@@ -96,7 +100,11 @@ def krylov_space(
     end = jax.lax.fori_loop(0, size, step, carry)
     basis = end.blocks.reshape(-1, n)[:size]
     return KrylovSpace(
-        basis, end.small[:size], end.length, ROUNDING * eps * end.scale, end.inner_residual
+        basis,
+        end.small[:size],
+        end.length,
+        (ROUNDING * eps * end.scale).astype(dtype),
+        end.inner_residual,
     )
 
 
@@ -115,12 +123,15 @@ def _remove(
     return jax.lax.fori_loop(first, last + 1, one, (vector, none))
 
 
-def random_start(size: int, seed: int, dtype: Any) -> Float[Array, " n"]:
+def random_start(size: int, seed: Integer, dtype: Any) -> Float[Array, " n"]:
     """A vector of normal numbers, hence of uniformly distributed direction.
 
-    Drawn on the host, so that it is a number like any other and not a sample of the game.
+    Drawn on the host, so that it is a number like any other and not a sample of the game. The
+    stream has a salt: `default_rng(seed)` itself may well have drawn the user's data, to which the
+    start would then be parallel or orthogonal, and no bound would hold.
     """
-    return jnp.asarray(np.random.default_rng(seed).normal(size=size), dtype)
+    stream = np.random.default_rng([check_count("seed", seed, most=2**63), *_SALT])
+    return jax.device_put(stream.normal(size=size).astype(dtype))
 
 
 class RitzPairs(NamedTuple):
@@ -152,7 +163,8 @@ def arnoldi(
     - `start`: not zero.
     """
     space = _space_of(matvec, start, num_matvecs, *arguments)
-    values, residuals, _, _ = ritz_pairs(np.asarray(space.small), float(space.last))
+    small, last = jax.device_get((space.small, space.last))
+    values, residuals, _, _ = ritz_pairs(np.asarray(small), float(last))
     order = np.argsort(-np.abs(values), kind="stable")
     return RitzPairs(values[order], residuals[order])
 

@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from gameopt._arithmetic import single_at_least
 from gameopt._dense_facts import max_step
 from gameopt._facts import Facts
 from gameopt._games.base import AbstractGame
+from gameopt._host import on_host
 from gameopt._krylov import KrylovSpace, krylov_space, ritz_pairs
 from gameopt._operators import Operator, operator, round_operator, schur_operator
 from gameopt._report import Curvature, Leftmost
-from gameopt._ritz_analysis import RitzAnalysis, analyse, conditions_of, on_host
+from gameopt._ritz_analysis import RitzAnalysis, analyse, conditions_of
 from gameopt._ritz_bounds import disc_bound, smallest_projection
 from gameopt._second_derivatives import Player
 from gameopt._types import Key, Players, Scalar
@@ -58,7 +60,8 @@ def krylov_facts(
     own_x, own_y = curvature_x[0], curvature_y[0]
     nash = is_yes(own_x.positive) & is_yes(own_y.positive) & game.is_zero_sum
     if game.is_zero_sum:
-        largest = 2 * jnp.linalg.norm(right.small, 2)
+        small = right.small.astype(single_at_least(right.small.dtype))
+        largest = (2 * jnp.linalg.norm(small, 2)).astype(right.small.dtype)
         args = (game, players, key, start, budget, vectors, largest)
         schur_x = _schur_curvature("x", own_y, *args)
         schur_y = _schur_curvature("y", own_x, *args)
@@ -86,7 +89,7 @@ def krylov_facts(
         simultaneous=simultaneous,
         alternating=alternating,
         tau_star=jnp.full_like(noise, jnp.nan),
-        max_step=max_step(ritz.values),
+        max_step=max_step(ritz.values, _moved(ritz, noise)),
         noise=noise,
         finite=jnp.all(jnp.isfinite(right.small)),
     )
@@ -169,9 +172,14 @@ class _Sides(NamedTuple):
     all_left: Bool[Array, ""]
 
 
+def _moved(ritz: RitzAnalysis, noise: Scalar) -> Float[Array, " m"]:
+    """What the noise of products does to each Ritz value, to first order."""
+    return noise * jnp.where(jnp.isnan(ritz.conditions), 1, ritz.conditions)
+
+
 def _sides(ritz: RitzAnalysis, noise: Scalar) -> _Sides:
     real = ritz.values.real
-    moved = noise * jnp.where(jnp.isnan(ritz.conditions), 1, ritz.conditions)
+    moved = _moved(ritz, noise)
     last = jnp.sum(~jnp.isnan(real), dtype=jnp.int32) - 1
     reach = SAFETY * (ritz.errors + moved)
     return _Sides(

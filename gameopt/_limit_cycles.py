@@ -1,35 +1,44 @@
 """Whether a recorded path comes to rest, circles, or leaves."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from gameopt._enumerations import Enumeration
+from gameopt._measured_rate import rounding_floor
 from gameopt._recurrence import Recurrence, recurrence, turn_sizes
-from gameopt._trees import playable
+from gameopt._trees import float_array, playable
 from gameopt._types import Real, Scalar
 
 _SHORTEST = 32
 """Rounds that are left to judge, at least."""
 
 
-class MOTIONS(eqx.Enumeration):
-    """What a path does in the end."""
+class MOTIONS(Enumeration):
+    """The motion that a path ends in. The text of each, `MOTIONS[motion]`, says what it is."""
 
-    settled = "It has come to rest, to the tolerance."
-    cycle = "It repeats one closed orbit, neither nearing it any more nor leaving it."
-    diverging = (
+    settled: ClassVar["MOTIONS"]
+    diverging: ClassVar["MOTIONS"]
+    undecided: ClassVar["MOTIONS"]
+    cycle: ClassVar["MOTIONS"]
+
+
+MOTIONS.define(
+    settled="It has come to rest, to the tolerance.",
+    diverging=(
         "It leaves: it is inf or nan, passed `max_norm`, or grows by the same factor all along."
-    )
-    undecided = (
+    ),
+    undecided=(
         "It moves, and repeats nothing to the tolerance. If `drift` is below zero it is still "
         "nearing, above zero still growing: record more rounds. If `period` is infinite, or the "
         "drift small, it may have several periods or none, be noisy, or the record may be too "
         "coarse: an orbit needs about six records, and the path at least three turns."
-    )
+    ),
+    cycle="It repeats one closed orbit, neither nearing it any more nor leaving it.",
+)
 
 
 class LimitCycle(eqx.Module):
@@ -102,7 +111,7 @@ def limit_cycle(
     if not np.isfinite(vectors).all() or np.linalg.norm(vectors, axis=1).max() > max_norm:
         found = _Found("diverging", None, tail[-1], np.inf)
         return _report(found, unravel)
-    rounding = 1e-12 if jax.tree.leaves(path)[0].dtype == jnp.float64 else 1e-5
+    rounding = rounding_floor(jax.tree.leaves(path)[0].dtype)
     return _report(_judge(vectors, tail, float(tol), float(closure), rounding), unravel)
 
 
@@ -115,7 +124,7 @@ class _Found(NamedTuple):
 
 
 def _as_array(leaf: Any) -> Any:
-    return jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf
+    return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _vectors(path: Any) -> tuple[Float[np.ndarray, "t n"], Any]:
@@ -130,7 +139,7 @@ def _vectors(path: Any) -> tuple[Float[np.ndarray, "t n"], Any]:
     def unravel(row: np.ndarray) -> Any:
         pieces = np.split(row, ends[:-1])
         shaped = [
-            jnp.asarray(piece.reshape(shape), leaf.dtype)
+            jax.device_put(np.asarray(piece.reshape(shape), leaf.dtype))
             for piece, shape, leaf in zip(pieces, shapes, leaves, strict=True)
         ]
         return jax.tree.unflatten(structure, shaped)
@@ -181,7 +190,7 @@ def _grows(extents: Float[np.ndarray, " 8"]) -> bool:
 
 def _report(found: _Found, unravel: Any) -> LimitCycle:
     motion: Any = getattr(MOTIONS, found.motion)
-    number = lambda value: jnp.asarray(value, jnp.result_type(float))
+    number = lambda value: float_array(float(value))
     orbit = Recurrence(np.inf, np.inf, np.inf) if found.orbit is None else found.orbit
     return LimitCycle(
         motion,

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gameopt._arithmetic import single_at_least
 from gameopt._types import Scalar
 
 # Equinox's own default for "no activation" has no public name.
@@ -69,7 +70,7 @@ def lipschitz_upper_bound(network: Any) -> Scalar:
 
 @lipschitz_upper_bound.register
 def _(network: eqx.nn.Linear) -> Scalar:
-    return jnp.linalg.norm(network.weight, ord=2)
+    return _spectral_norm(network.weight)
 
 
 @lipschitz_upper_bound.register
@@ -93,6 +94,11 @@ def _(network: eqx.nn.MLP) -> Scalar:
     # The MLP stores one activation with an axis of its own per unit; they are all the same.
     hidden = [_unwrapped(network.activation)] * (len(network.layers) - 1)
     return product_of_bounds([*network.layers, *hidden, _unwrapped(network.final_activation)])
+
+
+def _spectral_norm(matrix: Float[Array, "n m"]) -> Scalar:
+    wide = matrix.astype(single_at_least(matrix.dtype))
+    return jnp.linalg.norm(wide, ord=2).astype(matrix.dtype)
 
 
 def product_of_bounds(layers: Any) -> Scalar:
@@ -123,6 +129,6 @@ def lipschitz_lower_bound(
         output = jax.eval_shape(network, point)
         reverse = output.size <= point.size
         jacobian = (jax.jacrev if reverse else jax.jacfwd)(network)(point)
-        return jnp.linalg.norm(jacobian.reshape(output.size, point.size), ord=2)
+        return _spectral_norm(jacobian.reshape(output.size, point.size))
 
     return jnp.max(jax.vmap(slope)(points))

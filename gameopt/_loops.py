@@ -6,14 +6,23 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from gameopt._fields import stationarity
-from gameopt._games.base import AbstractGame
+from gameopt._checks import Integer, check_count, count_array
+from gameopt._fields import stationarity_of_played
+from gameopt._games.base import AbstractGame, check_game
 from gameopt._keys import fold_in
 from gameopt._solution import RESULTS, Rollout, Solution, Stats
 from gameopt._solvers.base import AbstractSolver, RoundInfo
-from gameopt._trees import all_finite, float_array, strong, tree_norm
+from gameopt._trees import (
+    all_finite,
+    check_players,
+    float_array,
+    stayed_finite,
+    strong,
+    tree_norm,
+)
 from gameopt._types import Count, Key, Players, Real
 
 _NOT_A_ROUND = 2**32 - 1
@@ -58,13 +67,13 @@ def rollout(
     game: AbstractGame,
     solver: AbstractSolver,
     players: Players,
-    rounds: int,
+    rounds: Integer,
     *,
     key: Key = None,
     state: Any = None,
-    start: int | Count = 0,
+    start: Integer = 0,
     record: Record = record_info,
-    every: int = 1,
+    every: Integer = 1,
 ) -> Rollout:
     """Plays a fixed number of rounds by `lax.scan`: differentiable, vmappable, one compilation.
 
@@ -73,7 +82,7 @@ def rollout(
 
     **Arguments:**
 
-    - `rounds`: how many, a Python integer; the program is compiled once per number.
+    - `rounds`: how many, an integer of any kind; the program is compiled once per number.
     - `key`: for stochastic games; `None` otherwise.
     - `state`: the solver's, or `None` to begin with `solver.init`.
     - `start`: how many rounds were played before.
@@ -82,18 +91,19 @@ def rollout(
 
     **Returns:** a `Rollout`; its records have a first axis of `rounds // every`.
 
-    **Raises:** `ValueError` if `rounds` is negative or `every` is less than 1.
+    **Raises:** `ValueError` if `rounds` or `start` is negative or `every` is less than 1, or one of
+    them is no integer; `TypeError` for what is no game, no solver or no pair of players.
     """
-    if rounds < 0 or every < 1:
-        raise ValueError(f"rounds must be >= 0 and every >= 1, got {rounds} and {every}.")
-    if state is None:
-        state = solver.init(game, players, key)
-    start = jnp.asarray(start, jnp.int32)
+    check_play(game, solver, players)
+    rounds, every = check_count("rounds", rounds), check_count("every", every, 1)
+    start = count_array("start", start)
     return _rollout(game, solver, players, state, start, key, record, rounds, every)
 
 
 @eqx.filter_jit
 def _rollout(game, solver, players, state, start, key, record, rounds: int, every: int) -> Rollout:
+    if state is None:
+        state = solver.init(game, players, key)
     carried, rest = eqx.partition(strong((players, state)), eqx.is_array)
 
     def one_round(carry, _):
@@ -134,8 +144,8 @@ def solve(
     *,
     key: Key = None,
     tol: Real = 1e-6,
-    max_rounds: int = 100_000,
-    check_every: int = 1,
+    max_rounds: Integer = 100_000,
+    check_every: Integer = 1,
     max_norm: Real = 1e8,
     throw: bool = True,
 ) -> Solution:
@@ -148,31 +158,58 @@ def solve(
     - `max_rounds`, `check_every`: at most so many rounds; judged after every `check_every` of them
       (each judgement costs one field).
     - `max_norm`: a joint strategy whose norm passes it has diverged.
-    - `throw`: raise a `RuntimeError` with the remedy unless successful. With `False` the result is
-      data: `solution.result`.
+    - `throw`: raise a `RuntimeError` unless successful, the remedy its first line (under `jit` and
+      `vmap` that of the first failure, from Equinox). With `False` the result is data:
+      `solution.result`.
 
     **Returns:** a `Solution`. Rounds are those of `rollout` with the same key.
+
+    **Raises:** as `rollout`; and `RuntimeError` as above.
     """
-    state = solver.init(game, players, key)
+    check_play(game, solver, players)
     # Arrays, so that another limit is no other program.
     tol_, max_norm_ = float_array(tol), float_array(max_norm)
-    rounds_, every_ = jnp.asarray(max_rounds, jnp.int32), jnp.asarray(check_every, jnp.int32)
-    solution = _solve(game, solver, players, state, key, tol_, rounds_, every_, max_norm_)
-    if not throw:
-        return solution
-    failed = solution.result != RESULTS.successful
-    players = solution.result.error_if(solution.players, failed)
-    return eqx.tree_at(lambda s: s.players, solution, players)
+    rounds_, every_ = (
+        count_array("max_rounds", max_rounds),
+        count_array("check_every", check_every, 1),
+    )
+    solution = _solve(game, solver, players, key, tol_, rounds_, every_, max_norm_)
+    return _thrown(solution) if throw else solution
+
+
+def _thrown(solution: Solution) -> Solution:
+    """The solution; if there is none, an error whose first line is the remedy."""
+    result = solution.result
+    if isinstance(result.index, Tracer):
+        players = result.error_if(solution.players, result != RESULTS.successful)
+        return eqx.tree_at(lambda s: s.players, solution, players)
+    if str(result) != "successful":
+        raise RuntimeError(RESULTS[result])
+    return solution
+
+
+def check_play(game: Any, solver: Any, players: Any) -> None:
+    """Raises a `TypeError` unless these are a game, a solver and a pair of players."""
+    check_game(game)
+    if not isinstance(solver, AbstractSolver):
+        raise TypeError(
+            f"solver must be a go.AbstractSolver, got {type(solver).__name__}: for instance "
+            "go.Alternating(go.Players(optax.sgd(0.1), optax.sgd(0.1)))."
+        )
+    check_players(players)
 
 
 @eqx.filter_jit
-def _solve(game, solver, players, state, key, tol, max_rounds, check_every, max_norm) -> Solution:
+def _solve(game, solver, players, key, tol, max_rounds, check_every, max_norm) -> Solution:
+    state = solver.init(game, players, key)
+    begun = state
     carried, rest = eqx.partition(strong((players, state)), eqx.is_array)
     judge_key = fold_in(key, _NOT_A_ROUND)
 
     def judge(carried) -> Float[Array, ""]:
         players, state = eqx.combine(carried, rest)
-        return stationarity(game, solver.evaluate(players, state), judge_key)
+        off = stationarity_of_played(game, solver.evaluate(players, state), judge_key)
+        return off.astype(tol.dtype)
 
     def one_round(t: Int[Array, ""], carried):
         players, state = eqx.combine(carried, rest)
@@ -181,8 +218,10 @@ def _solve(game, solver, players, state, key, tol, max_rounds, check_every, max_
 
     def going(carry) -> Bool[Array, ""]:
         carried, t, distance = carry
-        norm = tree_norm(eqx.combine(carried, rest)[0])
-        return (t < max_rounds) & (distance > tol) & jnp.isfinite(distance) & (norm <= max_norm)
+        players, state = eqx.combine(carried, rest)
+        near = tree_norm(players).astype(max_norm.dtype) <= max_norm
+        fine = jnp.isfinite(distance) & stayed_finite(state, begun)
+        return (t < max_rounds) & (distance > tol) & fine & near
 
     def some_rounds(carry):
         carried, t, _ = carry
@@ -194,9 +233,10 @@ def _solve(game, solver, players, state, key, tol, max_rounds, check_every, max_
     carried, t, distance = jax.lax.while_loop(going, some_rounds, start)
     iterate, state = eqx.combine(carried, rest)
     result = RESULTS.max_rounds_reached
-    result = RESULTS.where(tree_norm(iterate) > max_norm, RESULTS.diverged, result)
+    far = tree_norm(iterate).astype(max_norm.dtype) > max_norm
+    result = RESULTS.where(far, RESULTS.diverged, result)
     result = RESULTS.where(distance <= tol, RESULTS.successful, result)
-    finite = jnp.isfinite(distance) & all_finite(iterate)
+    finite = jnp.isfinite(distance) & all_finite(iterate) & stayed_finite(state, begun)
     result = RESULTS.where(finite, result, RESULTS.nonfinite)
     evaluated = solver.evaluate(iterate, state)
     stats = Stats(t, distance, game.losses(evaluated, judge_key))

@@ -1,12 +1,15 @@
 """The rate that a trajectory shows."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
-from gameopt._trees import playable
+from gameopt._arithmetic import square_root
+from gameopt._trees import check_players, float_array, playable
 from gameopt._types import Players, Real, Scalar
 
 
@@ -25,17 +28,27 @@ class MeasuredRate(eqx.Module):
 
 def distances(path: Players, target: Players) -> Float[Array, " t"]:
     """$\\|z_t - z^\\star\\|$ along a trajectory with a first axis of rounds: shape `(t,)`."""
+    check_players(path, "path")
+    check_players(target, "target")
     squares = jax.tree.map(
         lambda p, z: jnp.sum(jnp.square(p - z[None]).reshape(p.shape[0], -1), axis=1),
         playable(path),
         playable(target),
     )
     leaves = jax.tree.leaves(squares)
-    return jnp.sqrt(sum(leaves[1:], start=leaves[0]))
+    if not leaves:
+        raise ValueError(
+            "distances needs a path and a target of floating-point JAX arrays: wrap the target's "
+            "numbers, jnp.asarray(1.0) instead of 1.0."
+        )
+    total = leaves[0]
+    for leaf in leaves[1:]:
+        total = total + leaf.astype(total.dtype)
+    return square_root(total)
 
 
 def measured_rate(
-    path: Players | Float[Array, " t"],
+    path: Players | Float[ArrayLike, " t"],
     target: Players | None = None,
     *,
     angle: Real | None = None,
@@ -55,8 +68,10 @@ def measured_rate(
     - `angle`: $\theta$, radians a round, as `local_rate(...).angle`.
     - `skip`: the share of rounds left out at the beginning, where faster modes still show.
 
-    Rounds after the distance first falls below 1e-12 of its start (1e-5 in float32) are left out:
-    there it is rounding.
+    Rounds after the distance first falls below `rounding_floor` of its start (1.8e-12 in float64,
+    6.4e-6 in float32) are left out: there it is rounding. Those after it stopped being finite are
+    left out if it grew before; a path that stops being finite while it nears the point has no
+    rate: NaN.
 
     **Raises:** `ValueError` if fewer than ten rounds are left.
     """
@@ -64,7 +79,7 @@ def measured_rate(
         if target is None:
             raise ValueError("measured_rate of a trajectory needs its target: measured_rate(p, z).")
         path = distances(path, target)
-    floor = 1e-12 if path.dtype == jnp.float64 else 1e-5
+    floor = rounding_floor(np.asarray(path).dtype)
     values = np.asarray(path, np.float64)
     good = np.isfinite(values) & (values > floor * values[0]) & (values > 0)
     end = len(values) if good.all() else int(np.argmin(good))
@@ -88,4 +103,12 @@ def measured_rate(
     variance = scatter @ scatter / freedom * np.linalg.pinv(design.T @ design)[1, 1]
     rate = np.exp(solution[1])
     error = rate * np.sqrt(max(variance, 0.0))
-    return MeasuredRate(jnp.asarray(rate), jnp.asarray(error), begin, end)
+    if rate < 1 and end < len(values) and not np.isfinite(values[end]):
+        rate = error = np.nan
+    return MeasuredRate(float_array(rate), float_array(error), begin, end)
+
+
+def rounding_floor(dtype: Any) -> float:
+    """How small a change, relative to the whole, is rounding in a recorded path of this dtype."""
+    kind = dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.float64
+    return float(jnp.finfo(kind).eps) ** 0.75

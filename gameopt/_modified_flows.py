@@ -7,12 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_choice
 from gameopt._fields import jvp
 from gameopt._flows import Flow, Integrator, integrate
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._keys import again
 from gameopt._second_derivatives import Player
-from gameopt._trees import per_player, playable, tree_scale, tree_weighted
-from gameopt._types import Key, Players, Real, check_choice
+from gameopt._solvers.alternating import check_inner_steps
+from gameopt._trees import check_playable, per_player, playable, tree_scale, tree_weighted
+from gameopt._types import Key, Players, Real
 
 Play = Literal["simultaneous", "alternating"]
 ONE_EACH = Players(1, 1)
@@ -35,7 +38,8 @@ def modified_flow(
 
     See `modified_field` for the equation; the arguments are those of it and of `flow`.
     """
-
+    check_game(game)
+    inner_steps = check_inner_steps(inner_steps)
     velocity = _Modified(game, key, per_player(learning_rate), play, order, inner_steps)
     return integrate(velocity, players, rounds, save_at, None, integrator)
 
@@ -95,8 +99,11 @@ def modified_field(
     check_choice("play", play, ("simultaneous", "alternating"))
     if play == "simultaneous" and (inner_steps.x, inner_steps.y) != (1, 1):
         raise ValueError("simultaneous play has no inner steps: leave inner_steps out.")
+    check_game(game)
+    check_playable(players)
+    inner_steps = check_inner_steps(inner_steps)
     rates = per_player(learning_rate)
-    field = playable(game.losses_and_field(players, key)[1])
+    field = playable(game.losses_and_field(players, again(key))[1])
     zero = jax.tree.map(jnp.zeros_like, field)
     part = {
         "x": Players(tree_scale(-rates.x, field.x), zero.y),

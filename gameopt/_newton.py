@@ -6,8 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from gameopt._fields import field
-from gameopt._games.base import AbstractGame
+from gameopt._arithmetic import single_at_least
+from gameopt._checks import Integer, check_count
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._keys import again
 from gameopt._trees import check_playable, float_array, ravel
 from gameopt._types import Key, Players, Real
 
@@ -29,7 +31,7 @@ def find_critical_points(
     starts: Players,
     key: Key = None,
     *,
-    max_rounds: int = 100,
+    max_rounds: Integer = 100,
     max_move: Real = 0.5,
     tol: Real | None = None,
     apart: Real = 1e-5,
@@ -54,35 +56,40 @@ def find_critical_points(
 
     **Raises:** `ValueError` for players with nothing to play.
     """
+    check_game(game)
     check_playable(starts)
-    vectors = jax.vmap(lambda players: ravel(players)[0])(eqx.filter(starts, eqx.is_inexact_array))
-    like = jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, starts)
-    precision = float(jnp.finfo(vectors.dtype).eps) ** (2 / 3)
+    max_rounds = check_count("max_rounds", max_rounds)
+    ends, residuals = _newton(game, starts, key, float_array(max_move), max_rounds)
+    precision = float(jnp.finfo(ends.dtype).eps) ** (2 / 3)
     limit = precision if tol is None else float(tol)
-    ends, residuals = _newton(game, like, vectors, key, float_array(max_move), max_rounds)
-    points, norms = np.asarray(ends), np.asarray(residuals)
+    points, norms = (np.asarray(jax.device_get(a), np.float64) for a in (ends, residuals))
     near = np.abs(points).max(axis=1) <= reach
     kept, counts = _distinct(points, (norms <= limit) & near, norms, float(apart))
-    unravel = ravel(like)[1]
-    return FoundPoints(
-        jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_inexact_array))(ends[kept]),
-        residuals[kept],
-        jnp.asarray(counts, jnp.int32),
-    )
+    played = eqx.filter(starts, eqx.is_inexact_array)
+    players, residuals = _chosen(played, ends, residuals, jax.device_put(kept))
+    return FoundPoints(players, residuals, jax.device_put(counts.astype(np.int32)))
+
+
+def _one(starts: Players) -> Players:
+    return jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, starts)
+
+
+@eqx.filter_jit
+def _chosen(starts: Players, ends: Array, residuals: Array, kept: Int[Array, " k"]):
+    unravel = ravel(_one(starts))[1]
+    players = jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_inexact_array))(ends[kept])
+    return players, residuals[kept]
 
 
 @eqx.filter_jit
 def _newton(
-    game: AbstractGame,
-    like: Players,
-    starts: Float[Array, "s n"],
-    key: Key,
-    max_move: Float[Array, ""],
-    max_rounds: int,
+    game: AbstractGame, starts: Players, key: Key, max_move: Float[Array, ""], max_rounds: int
 ) -> tuple[Float[Array, "s n"], Float[Array, " s"]]:
-    _, unravel = ravel(like)
-    xi = lambda v: ravel(field(game, unravel(v), key))[0]
-    longest = max_move.astype(starts.dtype)
+    played = eqx.filter(starts, eqx.is_inexact_array)
+    vectors = jax.vmap(lambda players: ravel(players)[0])(played)
+    _, unravel = ravel(_one(starts))
+    xi = lambda v: ravel(game.losses_and_field(unravel(v), again(key))[1])[0]
+    longest = max_move.astype(vectors.dtype)
 
     def one_round(_, v):
         move = _shortest_solution(jax.jacfwd(xi)(v), xi(v))
@@ -91,17 +98,19 @@ def _newton(
         moved = v - move * jnp.minimum(1, longest / jnp.where(length > 0, length, 1))
         return jnp.where(jnp.isfinite(moved), moved, v)
 
-    ends = jax.vmap(lambda v: jax.lax.fori_loop(0, max_rounds, one_round, v))(starts)
+    ends = jax.vmap(lambda v: jax.lax.fori_loop(0, max_rounds, one_round, v))(vectors)
     return ends, jax.vmap(lambda v: jnp.linalg.norm(xi(v)))(ends)
 
 
 def _shortest_solution(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -> Array:
     """The pseudo-inverse times a vector; what is rounding beside the norm counts as singular."""
+    dtype, wide = matrix.dtype, single_at_least(matrix.dtype)
+    matrix, right = matrix.astype(wide), right.astype(wide)
     finite = jnp.isfinite(matrix).all() & jnp.isfinite(right).all()
     u, s, vt = jnp.linalg.svd(jnp.where(finite, matrix, 0))
-    floor = 100 * jnp.finfo(matrix.dtype).eps * s[0]
+    floor = 100 * float(jnp.finfo(dtype).eps) * s[0]
     inverse = jnp.where(s > floor, 1 / jnp.where(s > floor, s, 1), 0)
-    return vt.T @ (inverse * (u.T @ jnp.where(finite, right, 0)))
+    return (vt.T @ (inverse * (u.T @ jnp.where(finite, right, 0)))).astype(dtype)
 
 
 def _distinct(

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Float
 
-from gameopt._fields import field
 from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
+from gameopt._keys import again
 from gameopt._second_derivatives import Player, other
 from gameopt._solvers.linear_solves import solve_linear
 from gameopt._trees import ravel
@@ -55,7 +55,7 @@ def operator(game: AbstractGame, players: Players, key: Key, which: Which) -> Op
     if which in ("schur_x", "schur_y"):
         return schur_operator(game, players, key, "x" if which == "schur_x" else "y")
     vector, unravel = ravel(players)
-    function = lambda v: ravel(field(game, unravel(v), key))[0]
+    function = _field_of(game, unravel, key)
     _, forward = jax.linearize(function, vector)
     if which == "jacobian":
         return Operator(_exact(forward), _backward(function, vector), vector, unravel)
@@ -64,6 +64,11 @@ def operator(game: AbstractGame, players: Players, key: Key, which: Which) -> Op
     half = lambda v: 0.5 * (forward(v) + sign * pull(v)[0])
     # Minus itself is as good as its own transpose: the eigenvectors are the same.
     return Operator(_exact(half), None, vector, unravel)
+
+
+def _field_of(game: AbstractGame, unravel: Callable[[Vector], Any], key: Key):
+    """The field, from vectors to vectors."""
+    return lambda v: ravel(game.losses_and_field(unravel(v), again(key))[1])[0]
 
 
 def _exact(matvec: Callable[[Vector], Vector]) -> Matvec:
@@ -95,7 +100,7 @@ def round_operator(
 
     def moved(players, player, seen):
         own, put_back = ravel(getattr(players, player))
-        _, gradient = player_loss_and_gradient(game, seen, player, key)
+        _, gradient = player_loss_and_gradient(game, seen, player, again(key))
         step = getattr(rates, player).astype(own.dtype)
         return replace(players, player, put_back(own - step * ravel(gradient)[0]))
 
@@ -116,7 +121,7 @@ def own_hessian_operator(
 
     def gradient(v):
         joint = replace(players, player, unravel(v))
-        return ravel(player_loss_and_gradient(game, joint, player, key)[1])[0]
+        return ravel(player_loss_and_gradient(game, joint, player, again(key))[1])[0]
 
     _, forward = jax.linearize(gradient, own)
     return Operator(_exact(forward), None, own, unravel)
@@ -136,7 +141,7 @@ def schur_operator(
     size_x = ravel(players.x)[0].size
     split = lambda v: (v[:size_x], v[size_x:]) if player == "x" else (v[size_x:], v[:size_x])
     join = lambda a, b: jnp.concatenate([a, b] if player == "x" else [b, a])
-    _, forward = jax.linearize(lambda v: ravel(field(game, unravel(v), key))[0], vector)
+    _, forward = jax.linearize(_field_of(game, unravel, key), vector)
     inner = own_hessian_operator(game, players, key, other(player))
     double = vector.dtype == jnp.float64
     # Not zero, so that a right-hand side of zero is solved at once.

@@ -6,14 +6,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from gameopt._checks import Integer, check_count
 from gameopt._flows import Integrator, flow
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_game
 from gameopt._loops import record_players, rollout
 from gameopt._modified_flows import ONE_EACH, Play, modified_flow
 from gameopt._second_derivatives import Player
-from gameopt._solvers.alternating import Alternating
+from gameopt._solvers.alternating import Alternating, check_inner_steps
 from gameopt._solvers.simultaneous import Simultaneous
-from gameopt._trees import per_player, playable
+from gameopt._trees import check_playable, per_player, playable
 from gameopt._types import Key, Players, Real
 
 
@@ -33,7 +34,7 @@ class Overlay(eqx.Module):
 def overlay(
     game: AbstractGame,
     players: Players,
-    rounds: int,
+    rounds: Integer,
     key: Key = None,
     *,
     learning_rate: Players[Real, Real] | Real,
@@ -47,7 +48,17 @@ def overlay(
     **Arguments:** those of `modified_flow`. The game is deterministic, or held at one sample: `key`
     is used for every round.
     """
-    rates = per_player(learning_rate)
+    check_game(game)
+    check_playable(players)
+    rounds, inner_steps = check_count("rounds", rounds), check_inner_steps(inner_steps)
+    rates, settings = per_player(learning_rate), (play, order, inner_steps)
+    return _overlay(game, players, rounds, key, rates, *settings, integrator)
+
+
+@eqx.filter_jit
+def _overlay(
+    game, players, rounds: int, key, rates, play, order, inner_steps, integrator
+) -> Overlay:
     optimizers = Players(optax.sgd(rates.x), optax.sgd(rates.y))
     if play == "simultaneous":
         solver = Simultaneous(optimizers)

@@ -1,14 +1,25 @@
 """The path-angle: what the field looks like along the line to a point."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
-from gameopt._fields import field
-from gameopt._games.base import AbstractGame
-from gameopt._trees import float_array, tree_axpy, tree_dot, tree_norm, tree_subtract
+from gameopt._arithmetic import divisor
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._keys import again
+from gameopt._trees import (
+    check_playable,
+    float_array,
+    tree_axpy,
+    tree_dot,
+    tree_norm,
+    tree_subtract,
+)
 from gameopt._types import Key, Players, Real, Scalar
 
 
@@ -16,12 +27,14 @@ class PathAngle(eqx.Module):
     r"""The field along $z_\alpha = z_0 + \alpha (z_1 - z_0)$, at `alphas` of shape `(k,)`.
 
     - `cosine`: $c(\alpha) = \langle\xi(z_\alpha), z_1 - z_0\rangle / (\|\xi\| \|z_1 - z_0\|)$,
-      shape `(k,)`; 0 where the field is 0, or rounding beside its largest value on the line.
+      shape `(k,)`; 0 where the field is 0, or rounding beside its largest value on the line, NaN
+      where it is not finite.
     - `field_norm`: $\|\xi(z_\alpha)\|$, shape `(k,)`.
     - `own_cosine`, `own_field_norm`: the same of each player's own components alone.
     - `switch`: the $\alpha$ nearest 1 where $c$ goes from negative to positive; infinite if none.
     - `bump`: how far $c$, within the window around 1, leaves the interval between its values at
-      the window's two ends: from 0 to 2, negative if it leaves it downward.
+      the window's two ends: from 0 to 2, negative if it leaves it downward. Both are NaN if a
+      cosine is.
     """
 
     alphas: Float[Array, " k"]
@@ -39,7 +52,7 @@ def path_angle(
     end: Players,
     key: Key = None,
     *,
-    alphas: Float[Array, " k"] | None = None,
+    alphas: Float[ArrayLike, " k"] | Sequence[float] | None = None,
     window: Real = 0.2,
 ) -> PathAngle:
     r"""The angle between the field and the line from one point to another, and beyond it.
@@ -64,13 +77,17 @@ def path_angle(
       out. One field at a time is in memory.
     - `window`: the bump is sought for $|\alpha - 1|$ up to it.
 
-    **Raises:** `ValueError` for fewer than three alphas, or such that do not ascend.
+    **Raises:** `ValueError` for fewer than three alphas, such that do not ascend, or a player with
+    nothing to play.
 
     !!! cite "Source"
 
         Berard et al. (2020), arXiv:1906.04848, section 4: path-norm and path-angle.
     """
-    alphas = jnp.linspace(-0.25, 1.25, 151) if alphas is None else float_array(alphas)
+    check_game(game)
+    check_playable(start)
+    check_playable(end)
+    alphas = float_array(np.linspace(-0.25, 1.25, 151) if alphas is None else alphas)
     _check(alphas)
     return _path_angle(game, start, end, key, alphas, float_array(window))
 
@@ -78,7 +95,7 @@ def path_angle(
 def _check(alphas: Array) -> None:
     if alphas.ndim != 1 or alphas.size < 3:
         raise ValueError(f"alphas must be of shape (k,) with k >= 3, got {alphas.shape}.")
-    if not isinstance(alphas, Tracer) and not bool(jnp.all(jnp.diff(alphas) > 0)):
+    if not isinstance(alphas, Tracer) and not (np.diff(jax.device_get(alphas)) > 0).all():
         raise ValueError("alphas must ascend.")
 
 
@@ -87,7 +104,7 @@ def _path_angle(game, start, end, key, alphas, window) -> PathAngle:
     line = tree_subtract(end, start)
 
     def look(alpha):
-        xi = field(game, tree_axpy(alpha, line, start), key)
+        xi = game.losses_and_field(tree_axpy(alpha, line, start), again(key))[1]
         dots = tree_dot(xi.x, line.x), tree_dot(xi.y, line.y), tree_dot(xi, line)
         norms = tree_norm(xi.x), tree_norm(xi.y), tree_norm(xi)
         return dots, norms
@@ -99,17 +116,19 @@ def _path_angle(game, start, end, key, alphas, window) -> PathAngle:
     # The inner product, not the cosine, is linear in alpha on a quadratic game.
     switch = _switch(alphas, jnp.where(both == 0, 0, dots[2]))
     bump = _bump(both, jnp.abs(alphas - 1) <= window * (1 + 1e-6))
+    known = jnp.all(~jnp.isnan(both))
+    switch, bump = (jnp.where(known, number, jnp.nan) for number in (switch, bump))
     own_norms = Players(norms[0], norms[1])
     return PathAngle(alphas, both, norms[2], Players(x, y), own_norms, switch, bump)
 
 
 def _cosine(dots: Array, norms: Array, length: Array) -> Float[Array, " k"]:
     # Of a field that is rounding, and of an inner product that is, the sign means nothing.
-    rounding = 64 * jnp.finfo(norms.dtype).eps
-    seen = (norms > rounding * jnp.max(norms)) & (length > 0)
+    rounding = 64 * float(jnp.finfo(norms.dtype).eps)
+    blank = norms <= rounding * jnp.nanmax(jnp.where(jnp.isfinite(norms), norms, 0))
     # Divided one after the other: their product may overflow.
-    cosine = dots / jnp.where(seen, norms, 1) / jnp.where(length > 0, length, 1)
-    return jnp.where(seen & (jnp.abs(cosine) > rounding), cosine, 0)
+    cosine = dots / jnp.where(blank, 1, norms) / divisor(length)
+    return jnp.where(blank | (length == 0) | (jnp.abs(cosine) <= rounding), 0, cosine)
 
 
 def _switch(alphas: Float[Array, " k"], dots: Float[Array, " k"]) -> Scalar:

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from gameopt._arithmetic import square_root
 from gameopt._batched import Critic, score_at
+from gameopt._checks import check_choice
 from gameopt._conditioned import Batched, Points, value_of, with_value
 from gameopt._trees import float_array
-from gameopt._types import Real, Scalar, check_choice
+from gameopt._types import Real, Scalar
 
 
 def squared_gradient_norms(critic: Critic, points: Points) -> Float[Array, " n"]:
@@ -33,12 +35,7 @@ def gradient_norms(critic: Critic, points: Points) -> Float[Array, " n"]:
 
     Differentiable; where the gradient is 0, the derivative of the norm is taken to be 0.
     """
-    return _safe_sqrt(squared_gradient_norms(critic, points))
-
-
-def _safe_sqrt(squares: Float[Array, " n"]) -> Float[Array, " n"]:
-    positive = squares > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
+    return square_root(squared_gradient_norms(critic, points))
 
 
 def gradient_penalty(
@@ -67,7 +64,7 @@ def gradient_penalty(
     squares = squared_gradient_norms(critic, points)
     if isinstance(target, int | float) and target == 0:
         return jnp.mean(squares)
-    excess = _safe_sqrt(squares) - target
+    excess = square_root(squares) - target
     if one_sided:
         excess = jnp.maximum(excess, 0)
     return jnp.mean(jnp.square(excess))

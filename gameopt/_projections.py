@@ -11,8 +11,9 @@ import optax.projections
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_choice
 from gameopt._trees import float_array
-from gameopt._types import Real, Strategy, check_choice
+from gameopt._types import Real, Strategy
 
 
 class Box(eqx.Module):

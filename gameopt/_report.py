@@ -66,7 +66,8 @@ class EquilibriumReport(eqx.Module):
     complements (`Curvature`); `leftmost` (`Leftmost`); `tau_star`, the ratio of y's speed to x's
     from which on the point attracts, infinite if none, NaN if not computed; `max_step`, the step
     size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
-    values, if `krylov`: an estimate); `noise` of products with $J$; `interior`: false where a set
+    values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
+    `noise` of products with $J$; `interior`: false where a set
     holds the field in check, so that curvature refutes nothing.
     """
 
@@ -161,14 +162,8 @@ class EquilibriumReport(eqx.Module):
             ("spurious attractor", self.spurious, "attracts and is not Nash"),
             ("saddle of the flow", self.saddle, "real parts of both signs"),
         ]
-        word = lambda value: "-" if value is None else _word(value)
+        word = lambda value: "-" if value is None else str(value)
         return [f"  {name:<31} {word(value):<13} {why}" for name, value, why in rows]
-
-
-def _word(value: VERDICT) -> str:
-    return next(
-        name for name in ("yes", "no", "inconclusive") if bool(value == getattr(VERDICT, name))
-    )
 
 
 def _number(value: Any) -> str:
@@ -190,4 +185,4 @@ def _curvature(curvature: Curvature) -> str:
 
 def _sign(positive: VERDICT) -> str:
     words = {"yes": "positive", "no": "not positive", "inconclusive": "sign inconclusive"}
-    return words[_word(positive)]
+    return words[str(positive)]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gameopt._host import on_host
 from gameopt._krylov import KrylovSpace, ritz_pairs
 from gameopt._ritz_bounds import half_plane_bound, smallest_projection, symmetric_bounds
 
@@ -32,19 +33,6 @@ class RitzAnalysis(NamedTuple):
     lower: Any
     upper: Any
     noise: Any
-
-
-def on_host(function, shapes, *arguments):
-    """`function` of NumPy arrays, by the host, also under jit and vmap."""
-    wanted, structure = jax.tree.flatten(shapes)
-
-    def on_numpy(*arrays):
-        found = jax.tree.leaves(function(*map(np.asarray, arrays)))
-        # Not left to JAX: the host's thread does not know of a local `enable_x64`.
-        cast = [np.asarray(a, shape.dtype) for a, shape in zip(found, wanted, strict=True)]
-        return structure.unflatten(cast)
-
-    return jax.pure_callback(on_numpy, shapes, *arguments, vmap_method="sequential")
 
 
 def analysis_shapes(m: int) -> RitzAnalysis:

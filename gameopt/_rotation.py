@@ -8,14 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from gameopt._arithmetic import divisor
+from gameopt._checks import Integer, check_choice, check_count
 from gameopt._fields import field, jacobian, jvp, vjp
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._host import on_host
 from gameopt._krylov import krylov_space, random_start, ritz_pairs
 from gameopt._operators import operator
 from gameopt._rates import DENSE
-from gameopt._ritz_analysis import on_host
-from gameopt._trees import ravel, tree_norm, tree_scale, tree_weighted
-from gameopt._types import Key, Players, Scalar, check_choice
+from gameopt._trees import check_playable, ravel, tree_norm, tree_scale, tree_weighted
+from gameopt._types import Key, Players, Scalar
 
 
 class Rotation(eqx.Module):
@@ -49,7 +51,7 @@ def rotation(
     key: Key = None,
     *,
     method: Literal["auto", "dense", "krylov"] = "auto",
-    num_matvecs: int = 64,
+    num_matvecs: Integer = 64,
 ) -> Rotation:
     r"""How much of $J = S + A$, symmetric and antisymmetric, is felt along the field.
 
@@ -69,8 +71,9 @@ def rotation(
         Balduzzi et al. (2018), arXiv:1802.05642, section 2.2: potential and Hamiltonian parts.
     """
     check_choice("method", method, ("auto", "dense", "krylov"))
-    if num_matvecs < 1:
-        raise ValueError(f"num_matvecs must be >= 1, got {num_matvecs}.")
+    check_game(game)
+    check_playable(players)
+    num_matvecs = check_count("num_matvecs", num_matvecs, 1)
     vector = jax.eval_shape(lambda p: ravel(p)[0], eqx.filter(players, eqx.is_inexact_array))
     if method == "auto":
         method = "dense" if vector.size <= DENSE else "krylov"
@@ -94,15 +97,16 @@ def _along_the_field(game, players, key) -> tuple[Scalar, Scalar, Scalar, Scalar
     xi = field(game, players, key)
     norm = tree_norm(xi)
     # The unit vector of the field, so that squares neither overflow nor vanish; 0 for a zero one.
-    unit = tree_scale(1 / jnp.where(norm > 0, norm, 1), xi)
+    unit = tree_scale(1 / divisor(norm), xi)
     forward, backward = jvp(game, players, unit, key), vjp(game, players, unit, key)
     symmetric = tree_norm(tree_weighted((0.5, forward), (0.5, backward)))
     antisymmetric = tree_norm(tree_weighted((0.5, forward), (-0.5, backward)))
-    largest = jnp.maximum(symmetric, antisymmetric)
-    scale = jnp.where(largest > 0, largest, 1)
+    # Where the field is not finite, neither is what J makes of it, a J of zeros included.
+    known = jnp.where(jnp.isfinite(norm), 0, jnp.nan).astype(norm.dtype)
+    scale = divisor(jnp.maximum(symmetric, antisymmetric))
     squares = (symmetric / scale) ** 2, (antisymmetric / scale) ** 2
-    total = jnp.where(largest > 0, squares[0] + squares[1], 1)
-    return squares[0] / total, squares[1] / total, antisymmetric, norm
+    total = divisor(squares[0] + squares[1])
+    return known + squares[0] / total, known + squares[1] / total, known + antisymmetric, norm
 
 
 def _fastest_ritz(game, players, key, start, num_matvecs: int) -> Float[Array, " 3"]:

@@ -9,8 +9,9 @@ from typing import Literal
 import equinox as eqx
 import jax
 
-from gameopt._games.base import AbstractGame, replace
-from gameopt._trees import playable
+from gameopt._games.base import AbstractGame, check_game, replace
+from gameopt._keys import again
+from gameopt._trees import check_numbers, playable
 from gameopt._types import Key, Players, Strategy
 
 Player = Literal["x", "y"]
@@ -28,11 +29,13 @@ def loss_gradient(
 
     **Returns:** the structure of that strategy, `None` in place of leaves that are not played.
     """
+    check_game(game)
+    check_numbers(players)
     played, rest = eqx.partition(getattr(players, by), eqx.is_inexact_array)
 
     def value(strategy):
         joint = replace(players, by, eqx.combine(strategy, rest))
-        return getattr(game.losses(joint, key), loss)
+        return getattr(game.losses(joint, again(key)), loss)
 
     return jax.grad(value)(played)
 
@@ -56,6 +59,8 @@ def hessian_product(
 
     **Returns:** the structure of the strategy of `rows`.
     """
+    check_game(game)
+    check_numbers(players)
     played, rest = eqx.partition(getattr(players, columns), eqx.is_inexact_array)
 
     def gradient(strategy):

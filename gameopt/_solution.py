@@ -1,31 +1,40 @@
 """Where play ended, and why."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 
+from gameopt._enumerations import Enumeration
 from gameopt._types import Count, Players, Scalar
 
 
-class RESULTS(eqx.Enumeration):
-    """Why a solve ended. The text of each is the remedy; of a success it is empty."""
+class RESULTS(Enumeration):
+    """Why a solve ended. The text of each, `RESULTS[result]`, is the remedy; a success has none."""
 
-    successful = ""
-    max_rounds_reached = (
+    max_rounds_reached: ClassVar["RESULTS"]
+    diverged: ClassVar["RESULTS"]
+    nonfinite: ClassVar["RESULTS"]
+    successful: ClassVar["RESULTS"]
+
+
+RESULTS.define(
+    max_rounds_reached=(
         "The solve used all of `max_rounds` before the joint strategy was stationary to `tol`. If "
         "`stats.stationarity` was still falling, raise `max_rounds`; if the players circle, use an "
         "alternating solver or a smaller step; if it is a stochastic game, `tol` may lie below its "
         "noise."
-    )
-    diverged = (
+    ),
+    diverged=(
         "The joint strategy left the ball of radius `max_norm`. Simultaneous play spirals outward "
         "on rotational games for every step size: use an alternating solver, or lower the learning "
         "rates."
-    )
-    nonfinite = (
-        "The joint strategy or the field became inf or nan. Lower the learning rates, and check "
-        "that the losses are finite at the start."
-    )
+    ),
+    nonfinite=(
+        "The joint strategy, the field or what the solver remembers became inf or nan. Lower the "
+        "learning rates, and check that the losses are finite at the start."
+    ),
+    successful="",
+)
 
 
 class Stats(eqx.Module):

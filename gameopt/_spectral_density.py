@@ -5,13 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._games.base import AbstractGame
+from gameopt._checks import Integer, check_choice, check_count
+from gameopt._games.base import AbstractGame, check_game
 from gameopt._krylov import krylov_space, random_start
 from gameopt._operators import SYMMETRIC, Which, operator
 from gameopt._ritz_analysis import analyse
 from gameopt._spectrum import check_zero_sum, size_of
-from gameopt._trees import check_playable
-from gameopt._types import Key, Players, Scalar, check_choice
+from gameopt._trees import check_playable, float_array
+from gameopt._types import Key, Players, Scalar
 
 
 class SpectralDensity(eqx.Module):
@@ -37,11 +38,11 @@ def spectral_density(
     key: Key = None,
     *,
     which: Which = "hessian_x",
-    num_probes: int = 8,
-    num_matvecs: int = 64,
-    points: int = 512,
+    num_probes: Integer = 8,
+    num_matvecs: Integer = 64,
+    points: Integer = 512,
     width: float | None = None,
-    seed: int = 0,
+    seed: Integer = 0,
 ) -> SpectralDensity:
     r"""How many eigenvalues a symmetric operator of the game has where.
 
@@ -63,35 +64,43 @@ def spectral_density(
         Krishnan & Xiao (2019), arXiv:1901.10159.
     """
     check_choice("which", which, SYMMETRIC)
+    check_game(game)
     check_playable(players)
     check_zero_sum(game, which)
+    num_probes, points = check_count("num_probes", num_probes), check_count("points", points, 2)
+    num_matvecs = check_count("num_matvecs", num_matvecs, 1)
     if num_probes < 2:
         raise ValueError(f"spectral_density needs num_probes >= 2 for its error, got {num_probes}.")
-    starts = random_start(num_probes * size_of(players, which), seed, float)
-    starts = starts.reshape(num_probes, -1)
-    smoothing = None if width is None else jnp.asarray(width, starts.dtype)
-    return _density(game, players, key, starts, which, num_matvecs, points, smoothing)
+    size = num_probes * size_of(players, which)
+    starts = random_start(size, seed, jnp.result_type(float))
+    smoothing = None if width is None else float_array(width)
+    settings = (which, num_probes, num_matvecs, points)
+    return _density(game, players, key, starts, *settings, smoothing)
 
 
 @eqx.filter_jit
-def _density(game, players, key, starts, which, num_matvecs, points, width) -> SpectralDensity:
+def _density(
+    game, players, key, starts, which, num_probes, num_matvecs, points, width
+) -> SpectralDensity:
+    starts = starts.reshape(num_probes, -1)
     linear = operator(game, players, key, which)
 
     def quadrature(start):
         space = krylov_space(linear.matvec, start.astype(linear.like.dtype), num_matvecs, True)
         ritz = analyse("symmetric", space, None, start.size, 0.5)
-        there = ~jnp.isnan(ritz.values.real)
+        # No value at all is an operator that is not finite: its density is NaN.
+        there = ~jnp.isnan(ritz.values.real) | jnp.all(jnp.isnan(ritz.values.real))
         # The first basis vector is the start: what an eigenvector has of it is its weight.
-        weights = jnp.square(ritz.coefficients[:, 0].real)
+        weights = jnp.square(ritz.coefficients[:, 0].real) + 0 * ritz.noise
         return jnp.where(there, ritz.values.real, 0), jnp.where(there, weights, 0)
 
     nodes, weights = jax.lax.map(quadrature, starts)
-    counted = weights > 0
+    counted = ~(weights <= 0)
     low = jnp.min(jnp.where(counted, nodes, jnp.inf))
     high = jnp.max(jnp.where(counted, nodes, -jnp.inf))
     # A multiple of the identity has no range of its own.
     span = jnp.where(high > low, high - low, jnp.maximum(jnp.abs(high), 1))
-    sigma = span / num_matvecs if width is None else width
+    sigma = span / num_matvecs if width is None else width.astype(span.dtype)
     grid = jnp.linspace(low - 4 * sigma, high + 4 * sigma, points)
     bumps = lambda t: jnp.exp(-0.5 * jnp.square((t - nodes) / sigma))
     each = jax.vmap(lambda t: jnp.sum(weights * bumps(t), axis=1))(grid)

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from gameopt._checks import Integer, check_choice, check_count
 from gameopt._dense_eigenvalues import dense_eigenvalues
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_game
 from gameopt._krylov import KrylovSpace, krylov_space, random_start
 from gameopt._operators import SYMMETRIC, WHICH, Matvec, Operator, Which, operator, played_sizes
 from gameopt._ritz_analysis import Kind, RitzAnalysis, analyse
 from gameopt._trees import check_playable
-from gameopt._types import Key, Players, Scalar, check_choice
+from gameopt._types import Key, Players, Scalar
 
 DENSE = 256
 """Up to so many entries the matrix is built."""
@@ -58,14 +59,14 @@ def spectrum(
     key: Key = None,
     *,
     which: Which = "jacobian",
-    k: int | None = None,
+    k: Integer | None = None,
     method: Literal["auto", "dense", "krylov"] = "auto",
-    num_matvecs: int = 64,
-    restarts: int = 0,
+    num_matvecs: Integer = 64,
+    restarts: Integer = 0,
     tol: float = 1e-6,
     vectors: bool = False,
     failure_probability: float = 1e-6,
-    seed: int = 0,
+    seed: Integer = 0,
 ) -> Spectrum:
     r"""Eigenvalues of the game's Jacobian $J$, of a part of it, or of a Schur complement.
 
@@ -98,14 +99,18 @@ def spectrum(
     """
     check_choice("which", which, WHICH)
     check_choice("method", method, ("auto", "dense", "krylov"))
+    check_game(game)
     check_playable(players)
     check_zero_sum(game, which)
+    num_matvecs = check_count("num_matvecs", num_matvecs)
+    k = None if k is None else check_count("k", k)
+    restarts = check_count("restarts", restarts)
     if num_matvecs < 1 or (k is not None and k < 1):
         raise ValueError(f"spectrum needs num_matvecs and k >= 1, got {num_matvecs} and {k}.")
     size = size_of(players, which)
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
-    start = random_start(size, seed, float)
+    start = random_start(size, seed, jnp.result_type(float))
     settings = (which, k, num_matvecs, restarts, tol, vectors, failure_probability)
     compute = _dense_spectrum if method == "dense" else _krylov_spectrum
     return compute(game, players, key, start, *settings)

@@ -1,20 +1,26 @@
 """Strategies as vectors: which leaves are played, their norm, and flattening."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from gameopt._arithmetic import square_root
 from gameopt._types import Players, Real, Scalar, Strategy
 
 
-def float_array(value: ArrayLike) -> Float[Array, "..."]:
+def float_array(value: ArrayLike | Sequence[Any]) -> Float[Array, "..."]:
     """A number or array as a floating-point JAX array, of its own dtype if it has one."""
-    array = jnp.asarray(value)
+    if isinstance(value, list | tuple) and not any(map(eqx.is_array, jax.tree.leaves(value))):
+        value = np.asarray(value)
+    # Python's and NumPy's numbers are put there explicitly: no implicit transfer.
+    plain = isinstance(value, float | int | np.ndarray | np.generic)
+    array = jax.device_put(value) if plain else jnp.asarray(value)
     inexact = jnp.issubdtype(array.dtype, jnp.floating)
     return array if inexact else array.astype(jnp.result_type(float))
 
@@ -36,24 +42,54 @@ def playable(strategy: Strategy) -> Strategy:
     return eqx.filter(strategy, eqx.is_inexact_array)
 
 
+def check_players(players: Any, name: str = "players") -> None:
+    """Raises a `TypeError` unless this is a pair."""
+    if not isinstance(players, Players):
+        raise TypeError(
+            f"{name} must be a pair, go.Players(x, y), got {type(players).__name__}: give "
+            "go.Players(first, second)."
+        )
+
+
 def check_playable(players: Players, names: tuple[str, ...] = ("x", "y")) -> None:
-    """Raises a `ValueError` if one of the named players has no array to play."""
+    """Raises a `ValueError` if one of the named players has no number to play.
+
+    A `TypeError` if the players are no pair.
+    """
+    check_players(players)
     for name in names:
-        if not jax.tree.leaves(playable(getattr(players, name))):
+        leaves = jax.tree.leaves(playable(getattr(players, name)))
+        if not leaves:
             raise ValueError(
                 f"players.{name} has no floating-point JAX array to play. Wrap its numbers: "
-                "jnp.asarray(1.0) instead of 1.0 or a NumPy array."
+                "jnp.asarray(1.0) instead of 1.0 or of integers."
+            )
+        if not any(leaf.size for leaf in leaves):
+            raise ValueError(
+                f"players.{name} has no floating-point JAX array to play but such of size 0. Give "
+                "it an entry, or freeze it: None in place of its optimizer."
             )
 
 
+def check_numbers(players: Players) -> None:
+    """`check_playable`, but for a player without any number, such as a function: it is fixed."""
+    check_players(players)
+    numbers = lambda player: [a for a in jax.tree.leaves(player) if eqx.is_array_like(a)]
+    named = tuple(name for name in ("x", "y") if numbers(getattr(players, name)))
+    check_playable(players, named or ("x", "y"))
+
+
 def tree_norm(tree: PyTree) -> Scalar:
-    """Euclidean norm over the inexact array leaves of a tree: shape `()`."""
+    """Euclidean norm over the inexact array leaves of a tree: shape `()`.
+
+    Differentiable; at 0 the derivative is taken to be 0.
+    """
     leaves = jax.tree.leaves(playable(tree))
     # The dtype of the first leaf decides, so that strict promotion holds for mixed trees.
     dtype = leaves[0].dtype if leaves else jnp.result_type(float)
     dtype = jnp.finfo(dtype).dtype
     squares = [jnp.sum(jnp.square(jnp.abs(leaf))).astype(dtype) for leaf in leaves]
-    return jnp.sqrt(sum(squares, start=jnp.zeros((), dtype)))
+    return square_root(sum(squares, start=jnp.zeros((), dtype)))
 
 
 def tree_subtract(left: PyTree, right: PyTree) -> PyTree:
@@ -96,12 +132,31 @@ def tree_dot(left: PyTree, right: PyTree) -> Scalar:
 def all_finite(tree: PyTree) -> Array:
     """Whether every played leaf is finite: shape `()`, boolean."""
     leaves = jax.tree.leaves(playable(tree))
-    return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+    return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool))
+
+
+def any_nan(tree: PyTree) -> Array:
+    """Whether a played leaf has a NaN: shape `()`, boolean."""
+    leaves = jax.tree.leaves(playable(tree))
+    return jnp.any(jnp.array([jnp.any(jnp.isnan(leaf)) for leaf in leaves], bool))
+
+
+def stayed_finite(tree: PyTree, begun: PyTree) -> Array:
+    """Whether every entry that was finite in the beginning still is: shape `()`, boolean.
+
+    Of what solvers remember: some begin with a best value of infinity.
+    """
+    now, then = jax.tree.leaves(playable(tree)), jax.tree.leaves(playable(begun))
+    pairs = zip(now, then, strict=True)
+    fine = [jnp.all(jnp.isfinite(new) | ~jnp.isfinite(old)) for new, old in pairs]
+    return jnp.all(jnp.array(fine, bool))
 
 
 def strong(tree: PyTree) -> PyTree:
     """Drops weak types, so that the carry of a scan keeps its type from the first round on."""
-    return jax.tree.map(lambda a: jnp.asarray(a, a.dtype) if eqx.is_array(a) else a, tree)
+    # A typed key has no weak type, and is no number.
+    is_number = lambda a: eqx.is_array(a) and not jnp.issubdtype(a.dtype, jax.dtypes.prng_key)
+    return jax.tree.map(lambda a: jnp.asarray(a, a.dtype) if is_number(a) else a, tree)
 
 
 def ravel(players: PyTree) -> tuple[Float[Array, " n"], Callable[[Float[Array, " n"]], Any]]:

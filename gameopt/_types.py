@@ -1,4 +1,4 @@
-"""The words that every other file is written in."""
+"""Core type aliases and the `Players` pair."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -34,9 +34,3 @@ class Players(eqx.Module, Generic[X, Y]):
 
     x: X
     y: Y
-
-
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raises a `ValueError` that lists the choices, unless the value is one of them."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")

@@ -1,19 +1,26 @@
 """Answers in three values, and how they combine."""
 
-import equinox as eqx
+from typing import ClassVar
+
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool
 
+from gameopt._enumerations import Enumeration
 
-class VERDICT(eqx.Enumeration):
-    """What a certificate says of a statement. An array like any other, so that it can be mapped.
 
-    `verdict == VERDICT.yes` is an array of booleans.
+class VERDICT(Enumeration):
+    """The answer of a certificate: yes, no or inconclusive. An array, so that it can be mapped.
+
+    `verdict == VERDICT.yes`, or `is_yes(verdict)`, is an array of booleans; a verdict in an `if` is
+    an error. `str(verdict)` is the word.
     """
 
-    inconclusive = "inconclusive"
-    no = "no"
-    yes = "yes"
+    inconclusive: ClassVar["VERDICT"]
+    no: ClassVar["VERDICT"]
+    yes: ClassVar["VERDICT"]
+
+
+VERDICT.define(inconclusive="inconclusive", no="no", yes="yes")
 
 
 def verdict(yes: Bool[ArrayLike, ""], no: Bool[ArrayLike, ""]) -> VERDICT:
@@ -22,12 +29,12 @@ def verdict(yes: Bool[ArrayLike, ""], no: Bool[ArrayLike, ""]) -> VERDICT:
     return VERDICT.where(jnp.asarray(yes) & ~jnp.asarray(no), VERDICT.yes, if_not)
 
 
-def is_yes(value: VERDICT) -> Bool[Array, ""]:
+def is_yes(value: VERDICT) -> Bool[Array, "..."]:
     """Whether it is proved."""
     return value == VERDICT.yes
 
 
-def is_no(value: VERDICT) -> Bool[Array, ""]:
+def is_no(value: VERDICT) -> Bool[Array, "..."]:
     """Whether it is refuted."""
     return value == VERDICT.no
 

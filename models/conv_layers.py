@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
 from models.convolution import convolve, transposed_convolve
-from models.geometry import Geometry, Padding, geometry, pair
+from models.geometry import Geometry, Padding, Size, geometry, pair
 
 Image = Float[Array, "_ _ _"]
 
@@ -36,21 +36,21 @@ class Conv2d(eqx.Module):
 
     kernel: Float[Array, "kh kw in out"]
     bias: Float[Array, " out"] | None
-    stride: int | tuple[int, int] = eqx.field(static=True)
+    stride: Size = eqx.field(static=True)
     padding: Padding = eqx.field(static=True)
-    dilation: int | tuple[int, int] = eqx.field(static=True)
+    dilation: Size = eqx.field(static=True)
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
+        kernel_size: Size,
         init: Initializer,
         key: PRNGKeyArray,
         *,
-        stride: int | tuple[int, int] = 1,
+        stride: Size = 1,
         padding: Padding = "same",
-        dilation: int | tuple[int, int] = 1,
+        dilation: Size = 1,
         bias: bool = True,
     ):
         """`init` draws the kernel, such as `jax.nn.initializers.he_normal()`; the bias is 0."""
@@ -78,22 +78,22 @@ class ConvTranspose2d(eqx.Module):
 
     kernel: Float[Array, "kh kw out in"]
     bias: Float[Array, " out"] | None
-    stride: int | tuple[int, int] = eqx.field(static=True)
+    stride: Size = eqx.field(static=True)
     padding: Padding = eqx.field(static=True)
-    dilation: int | tuple[int, int] = eqx.field(static=True)
+    dilation: Size = eqx.field(static=True)
     out_shape: tuple[int, int] | None = eqx.field(static=True)
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
+        kernel_size: Size,
         init: Initializer,
         key: PRNGKeyArray,
         *,
-        stride: int | tuple[int, int] = 1,
+        stride: Size = 1,
         padding: Padding = "same",
-        dilation: int | tuple[int, int] = 1,
+        dilation: Size = 1,
         out_shape: tuple[int, int] | None = None,
         bias: bool = True,
     ):
@@ -180,8 +180,8 @@ def _(network: ConvTranspose2d) -> Float[Array, ""]:
 
 def kernel_bound(
     kernel: Float[Array, "kh kw in out"],
-    stride: int | tuple[int, int],
-    dilation: int | tuple[int, int] = 1,
+    stride: Size,
+    dilation: Size = 1,
 ) -> Float[Array, ""]:
     r"""$\sqrt{m}\,\|R\|_2$: bounds a convolution's norm on images of every size and padding.
 

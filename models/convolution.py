@@ -164,7 +164,13 @@ def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable
 
     bind = lambda left, right, geometry: primitive.bind(left, right, geometry=geometry)
     compiled = jax.jit(bind, static_argnames="geometry")
-    primitive.def_impl(lambda left, right, *, geometry: compiled(left, right, geometry=geometry))
+
+    @primitive.def_impl
+    def _(left, right, *, geometry):
+        # A primitive has no Python to run in place of its program.
+        with jax.disable_jit(False):
+            return compiled(left, right, geometry=geometry)
+
     return primitive
 
 

@@ -1,9 +1,16 @@
 """Where the kernel of a convolution is laid on an image."""
 
-from typing import Literal, NamedTuple
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 Pairs = tuple[tuple[int, int], tuple[int, int]]
-Padding = Literal["same", "valid"] | int | Pairs
+# At run time `geometry` says what is wrong, and takes integers of any kind.
+if TYPE_CHECKING:
+    Size = SupportsIndex | Sequence[SupportsIndex]
+    Padding = Literal["same", "valid"] | SupportsIndex | Sequence[Size]
+else:
+    Size = Padding = Any
 
 
 class Geometry(NamedTuple):
@@ -35,40 +42,37 @@ class Geometry(NamedTuple):
 
 
 def geometry(
-    in_shape: tuple[int, ...],
-    kernel_shape: tuple[int, ...],
-    stride: int | tuple[int, int] = 1,
+    in_shape: Size,
+    kernel_shape: Size,
+    stride: Size = 1,
     padding: Padding = "same",
-    dilation: int | tuple[int, int] = 1,
+    dilation: Size = 1,
 ) -> Geometry:
     """The geometry of a convolution.
 
     **Arguments:**
 
-    - `in_shape`, `kernel_shape`: height and width of image and kernel.
+    - `in_shape`, `kernel_shape`: height and width of image and kernel, their first two axes; one
+      number for a square. Integers of any kind, as all sizes here.
     - `padding`: `same`, which gives the image's shape divided by the stride and rounded up;
       `valid`, none; a number for all sides; or pairs.
 
     **Raises:** `ValueError` for a number below its least, or an image without room for the kernel.
     """
     stride, dilation = pair(stride), pair(dilation)
-    image, kernel = (in_shape[0], in_shape[1]), (kernel_shape[0], kernel_shape[1])
+    image, kernel = pair(in_shape), pair(kernel_shape)
     for name, value in (("stride", stride), ("dilation", dilation), ("kernel size", kernel)):
         if min(value) < 1:
             raise ValueError(f"A convolution needs a {name} of at least 1, got {value}.")
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         sizes = zip(image, kernel, stride, dilation, strict=True)
         missing = [max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n) for n, k, s, d in sizes]
         rows, columns = ((lost // 2, lost - lost // 2) for lost in missing)
         pairs = (rows, columns)
-    elif padding == "valid":
+    elif isinstance(padding, str) and padding == "valid":
         pairs = ((0, 0), (0, 0))
-    elif isinstance(padding, int):
-        pairs = ((padding, padding), (padding, padding))
-    elif isinstance(padding, tuple):
-        pairs = padding
     else:
-        raise ValueError(f'padding must be "same", "valid", a number or pairs, got {padding!r}.')
+        pairs = _margins(padding)
     found = Geometry(image, kernel, stride, dilation, pairs)
     if min(found.out_shape) < 1:
         raise ValueError(
@@ -78,6 +82,24 @@ def geometry(
     return found
 
 
-def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    """Down and across, from one number for both or from two."""
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+def pair(value: Size) -> tuple[int, int]:
+    """Down and across, from one integer for both or from two, of any kind."""
+    if isinstance(value, tuple | list):
+        return _integer(value[0]), _integer(value[1])
+    return _integer(value), _integer(value)
+
+
+def _integer(value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"A convolution's sizes are integers, got {value!r}.") from None
+
+
+def _margins(padding: Any) -> Pairs:
+    if isinstance(padding, str):
+        raise ValueError(f'padding must be "same", "valid", a number or pairs, got {padding!r}.')
+    if isinstance(padding, tuple | list):
+        rows, columns = padding
+        return pair(rows), pair(columns)
+    return pair(padding), pair(padding)

@@ -22,12 +22,12 @@ def operator_norm(weight: Float[Array, "in out"]) -> Float[Array, ""]:
     fixed = jax.lax.stop_gradient(weight)
     wide = fixed if fixed.shape[0] <= fixed.shape[1] else fixed.T
     scale = jnp.max(jnp.abs(wide))
-    scale = jnp.where(scale > 0, scale, 1)  # squares of small weights would underflow
+    scale = jnp.where(scale == 0, 1, scale)  # squares of small weights would underflow
     _, vectors = jnp.linalg.eigh((wide / scale) @ (wide / scale).T)
     left = vectors[:, -1]
     right = left @ wide
     length = jnp.sqrt(jnp.sum((right / scale) ** 2)) * scale
-    right = right / jnp.where(length > 0, length, 1)
+    right = right / jnp.where(length == 0, 1, length)
     rows, columns = (left, right) if wide is fixed else (right, left)
     return rows @ weight @ columns
 
@@ -58,7 +58,7 @@ class SpectralLinear(eqx.Module):
     def normalised_weight(self) -> Float[Array, "in out"]:
         r"""$W/\|W\|_2$; 0 for $W = 0$."""
         norm = operator_norm(self.weight)
-        return self.weight / jnp.where(norm > 0, norm, 1)
+        return self.weight / jnp.where(norm == 0, 1, norm)
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
         return x @ self.normalised_weight + self.bias

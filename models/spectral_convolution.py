@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from gameopt import lipschitz_upper_bound
 from models.conv_layers import Image, fresh_kernel, kernel_bound, with_bias
 from models.convolution import convolve, transposed_convolve
-from models.geometry import Geometry, Padding, geometry, pair
+from models.geometry import Geometry, Padding, Size, geometry, pair
 
 ITERATIONS = 1
 
@@ -42,7 +42,7 @@ class SpectralConv2d(eqx.Module):
     kernel: Float[Array, "kh kw in out"]
     bias: Float[Array, " out"] | None
     direction: Int[Array, "h w in"]
-    stride: int | tuple[int, int] = eqx.field(static=True)
+    stride: Size = eqx.field(static=True)
     padding: Padding = eqx.field(static=True)
     iterations: int = eqx.field(static=True)
 
@@ -50,12 +50,12 @@ class SpectralConv2d(eqx.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
+        kernel_size: Size,
         init: Initializer,
         key: PRNGKeyArray,
         *,
         in_shape: tuple[int, int],
-        stride: int | tuple[int, int] = 1,
+        stride: Size = 1,
         padding: Padding = "same",
         bias: bool = True,
         iterations: int = ITERATIONS,
@@ -81,7 +81,7 @@ class SpectralConv2d(eqx.Module):
     def normalised_kernel(self) -> Float[Array, "kh kw in out"]:
         r"""$w/\|w\|$; 0 for $w = 0$."""
         norm = self.operator_norm(self.iterations)
-        return self.kernel / jnp.where(norm > 0, norm, 1)
+        return self.kernel / jnp.where(norm == 0, 1, norm)
 
     def operator_norm(self, iterations: int) -> Float[Array, ""]:
         """The norm of the unnormalised operator after so many iterations, at most the true one.
@@ -133,7 +133,7 @@ def _from_bits(bits: Int[Array, "h w c"]) -> Image:
 
 def _unit(image: Image) -> Image:
     length = jnp.sqrt(jnp.sum(image**2))
-    return image / jnp.where(length > 0, length, 1)
+    return image / jnp.where(length == 0, 1, length)
 
 
 def refreshed(network: Any, iterations: int = 1) -> Any:

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from gameopt._checks import check_callable
 from gameopt._games.critical_points import CriticalPoint
-from gameopt._keys import require_key
+from gameopt._keys import again, require_key
 from gameopt._types import Key, Players, Projection, Scalar
 
 
@@ -31,7 +32,7 @@ class AbstractGame(eqx.Module):
     ) -> tuple[Players[Scalar, Scalar], Players]:
         """The losses, and each player's gradient of its own loss, both of the same sample."""
         loss_x, grad_x = player_loss_and_gradient(self, players, "x", key)
-        loss_y, grad_y = player_loss_and_gradient(self, players, "y", key)
+        loss_y, grad_y = player_loss_and_gradient(self, players, "y", again(key))
         return Players(loss_x, loss_y), Players(grad_x, grad_y)
 
     def project(self, players: Players) -> Players:
@@ -95,7 +96,8 @@ def zero_sum_losses_and_field(
     value: Callable[[Players], Scalar], players: Players
 ) -> tuple[Players[Scalar, Scalar], Players]:
     """Losses $(V, -V)$ and field $(\\nabla_x V, -\\nabla_y V)$ by one backward pass."""
-    v, gradient = eqx.filter_value_and_grad(_checked(value, "the value"))(players)
+    checked = lambda players: _checked(value(players), "the value")
+    v, gradient = eqx.filter_value_and_grad(checked)(players)
     negated = jax.tree.map(jnp.negative, gradient.y)
     return Players(v, -v), Players(gradient.x, negated)
 
@@ -104,12 +106,23 @@ def player_loss_and_gradient(
     game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key = None
 ) -> tuple[Scalar, Any]:
     """One player's loss, and the gradient of it with respect to that player's own strategy."""
-    own = getattr(players, player)
+    losses, gradient = losses_and_own_gradient(game, players, player, key)
+    return getattr(losses, player), gradient
+
+
+def losses_and_own_gradient(
+    game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key = None
+) -> tuple[Players[Scalar, Scalar], Any]:
+    """Both losses, and the gradient of one player's with respect to that player's own strategy."""
 
     def loss(strategy):
-        return getattr(game.losses(replace(players, player, strategy), key), player)
+        losses = game.losses(replace(players, player, strategy), key)
+        return _checked(getattr(losses, player), f"losses.{player}"), losses
 
-    return eqx.filter_value_and_grad(_checked(loss, f"losses.{player}"))(own)
+    (own, losses), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
+        getattr(players, player)
+    )
+    return replace(losses, player, own), gradient
 
 
 def replace(players: Players, player: Literal["x", "y"], entry: Any) -> Players:
@@ -117,17 +130,23 @@ def replace(players: Players, player: Literal["x", "y"], entry: Any) -> Players:
     return Players(entry, players.y) if player == "x" else Players(players.x, entry)
 
 
-def _checked(loss: Callable, name: str) -> Callable:
-    def checked(strategy):
-        out = jnp.asarray(loss(strategy))
-        if out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
-            raise ValueError(
-                f"{name} must be one real number, and is of shape {out.shape} and dtype "
-                f"{out.dtype}. Take the mean or the sum of a batch."
-            )
-        return out
+def _checked(loss: Any, name: str) -> Scalar:
+    out = jnp.asarray(loss)
+    if out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
+        raise ValueError(
+            f"{name} must be one real number, and is of shape {out.shape} and dtype "
+            f"{out.dtype}. Take the mean or the sum of a batch."
+        )
+    return out
 
-    return checked
+
+def check_game(game: Any) -> None:
+    """Raises a `TypeError` unless this is a game."""
+    if not isinstance(game, AbstractGame):
+        raise TypeError(
+            f"game must be a go.AbstractGame, got {type(game).__name__}: go.zero_sum_game and "
+            "go.game_from_losses make one of functions."
+        )
 
 
 class _LossesGame(AbstractGame):
@@ -136,10 +155,11 @@ class _LossesGame(AbstractGame):
     stochastic: bool = eqx.field(static=True)
 
     def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
-        rest = (require_key(key, self),) if self.stochastic else ()
-        return Players(
-            self.loss_x(players.x, players.y, *rest), self.loss_y(players.x, players.y, *rest)
-        )
+        x, y = players.x, players.y
+        if not self.stochastic:
+            return Players(self.loss_x(x, y), self.loss_y(x, y))
+        key = require_key(key, self)
+        return Players(self.loss_x(x, y, key), self.loss_y(x, y, again(key)))
 
 
 class _ValueGame(ZeroSumGame):
@@ -162,7 +182,11 @@ def game_from_losses(
       a function needs go in by `jax.tree_util.Partial(function, data)` with the data first: what
       a closure captures is a constant of the compiled program.
     - `stochastic`: whether the functions take a key.
+
+    **Raises:** `TypeError` for what cannot be called.
     """
+    check_callable("loss_x", loss_x)
+    check_callable("loss_y", loss_y)
     return _LossesGame(loss_x, loss_y, stochastic)
 
 
@@ -171,6 +195,7 @@ def zero_sum_game(value: Callable, *, stochastic: bool = False) -> ZeroSumGame:
 
     The arguments are those of `game_from_losses`.
     """
+    check_callable("value", value)
     return _ValueGame(value, stochastic)
 
 
@@ -215,5 +240,11 @@ def constrained(
 
     - `x`, `y`: maps a player's strategy to the nearest one of its set, or `None` for no set. For
       instance `Box(-0.01, 0.01)` (weight clipping), or a projection of `optax.projections`.
+
+    **Raises:** `TypeError` for what is no game, or cannot be called.
     """
+    check_game(game)
+    for name, projection in (("x", x), ("y", y)):
+        if projection is not None:
+            check_callable(name, projection)
     return _Constrained(game, Players(x, y))

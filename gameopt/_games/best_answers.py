@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gameopt._arithmetic import single_at_least
 from gameopt._types import Scalar
 
 
@@ -15,8 +16,9 @@ def linear_gain(gradient: Float[Array, "..."], magnitude: Scalar) -> Scalar:
       large its rounding is.
     """
     norm = jnp.sqrt(jnp.sum(jnp.square(gradient)))
-    rounding = 8 * gradient.size * jnp.finfo(gradient.dtype).eps * magnitude
-    return jnp.where(norm > rounding, jnp.inf, 0).astype(gradient.dtype)
+    rounding = 8 * gradient.size * float(jnp.finfo(gradient.dtype).eps) * magnitude
+    # Not the other way round, so that nan gains infinity.
+    return jnp.where(norm <= rounding, 0, jnp.inf).astype(gradient.dtype)
 
 
 def quadratic_gain(
@@ -32,12 +34,16 @@ def quadratic_gain(
     - `hessian`: $H$, of which the symmetric part counts. `gradient`, `magnitude`: see
       `linear_gain`.
     """
+    dtype = gradient.dtype
+    eps = float(jnp.finfo(dtype).eps)
+    wide = single_at_least(dtype)
+    hessian, gradient, magnitude = (a.astype(wide) for a in (hessian, gradient, magnitude))
     values, vectors = jnp.linalg.eigh((hessian + hessian.T) / 2)
     along = vectors.T @ gradient
-    eps = jnp.finfo(gradient.dtype).eps
     flat = 8 * gradient.size * eps * jnp.max(jnp.abs(values))
     slope = jnp.abs(along) > 8 * gradient.size * eps * magnitude
     curved = values > flat
     gains = jnp.where(curved, along**2 / (2 * jnp.where(curved, values, 1)), 0)
-    unbounded = jnp.any((values < -flat) | (~curved & slope))
-    return jnp.where(unbounded, jnp.inf, jnp.sum(gains)).astype(gradient.dtype)
+    finite = jnp.all(jnp.isfinite(values)) & jnp.all(jnp.isfinite(gradient))
+    unbounded = jnp.any((values < -flat) | (~curved & slope)) | ~finite
+    return jnp.where(unbounded, jnp.inf, jnp.sum(gains)).astype(dtype)

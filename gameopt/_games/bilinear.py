@@ -20,8 +20,9 @@ class Bilinear(ZeroSumGame):
     - `offset_x`, `offset_y`: $b$ of shape `(n,)` and $c$ of shape `(m,)`; zero if left out.
 
     $J$ is antisymmetric: the game is all rotation. Per singular value $s$ of $M$, a round of
-    simultaneous play multiplies the distance from equilibrium by $\sqrt{1 + \eta_x\eta_y s^2}$,
-    while alternating play circles iff $\eta_x \eta_y s^2 < 4$
+    simultaneous play multiplies the distance from equilibrium by $\sqrt{1 + \eta_x\eta_y s^2}$ (in
+    the norm $\sqrt{|x|^2/\eta_x + |y|^2/\eta_y}$, if the steps are not equal), while alternating
+    play circles iff $\eta_x \eta_y s^2 < 4$
     (Gidel et al. 2019, arXiv:1807.04740; Zhang & Yu 2020, arXiv:1908.05699).
     """
 

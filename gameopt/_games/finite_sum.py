@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key as KeyArray
 
-from gameopt._games.base import AbstractGame
+from gameopt._checks import Integer, check_count, count_field
+from gameopt._games.base import AbstractGame, check_game
 from gameopt._games.bilinear import Bilinear
-from gameopt._keys import require_key
+from gameopt._keys import again, require_key
 from gameopt._trees import float_array
 from gameopt._types import Key, Players, Scalar
 
@@ -113,7 +114,8 @@ class _OverKeys(_MeanOver):
     keys: KeyArray[Array, " m"]
 
     def parts(self):
-        return self.keys, lambda key: (self.game, key, 1 / len(self.keys)), None
+        # The same samples at every evaluation.
+        return again(self.keys), lambda key: (self.game, key, 1 / len(self.keys)), None
 
 
 class _OverAll(_MeanOver):
@@ -129,7 +131,7 @@ class _OverAll(_MeanOver):
 
 
 def over(
-    game: AbstractGame, samples: KeyArray[Array, "..."] | Literal["all"], *, chunk: int = 1024
+    game: AbstractGame, samples: KeyArray[Array, "..."] | Literal["all"], *, chunk: Integer = 1024
 ) -> AbstractGame:
     """The deterministic game that is the mean of a stochastic one over stated samples.
 
@@ -143,6 +145,8 @@ def over(
 
     **Raises:** `ValueError` for `"all"` if the game is no finite sum, or for no keys.
     """
+    check_game(game)
+    chunk = check_count("chunk", chunk, 1, at_least="at least")
     if isinstance(samples, str):
         if not isinstance(game, AbstractFiniteSumGame):
             raise ValueError(
@@ -172,7 +176,7 @@ class StochasticBilinear(AbstractFiniteSumGame):
     matrices: Float[Array, "n p q"] = eqx.field(converter=float_array)
     offsets_x: Float[Array, "n p"] = eqx.field(converter=float_array)
     offsets_y: Float[Array, "n q"] = eqx.field(converter=float_array)
-    batch_size: int = eqx.field(static=True, default=1)
+    batch_size: int = count_field("batch_size", static=True, default=1)
 
     def __check_init__(self):
         n, p, q = self.matrices.shape

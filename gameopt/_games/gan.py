@@ -11,11 +11,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt._augmentation import Augment, augmented
 from gameopt._batched import generated, loss_scores
+from gameopt._checks import count_field
 from gameopt._conditioned import Batched, Conditioned, Points, reshaped, value_of
 from gameopt._games.base import AbstractGame, replace, zero_sum_losses_and_field
 from gameopt._games.gan_draws import Batch, Sampler
 from gameopt._games.gan_terms import class_cross_entropy, reconstruction_error
-from gameopt._keys import require_key
+from gameopt._keys import again, require_key
 from gameopt._penalties import Penalty
 from gameopt._trees import optional_float_array
 from gameopt._types import Key, Players, Scalar, Strategy
@@ -70,9 +71,9 @@ class AbstractGAN(AbstractGame):
 
     data: Sampler
     latent: Sampler
-    batch_size: int = eqx.field(static=True)
+    batch_size: int = count_field("batch_size", static=True)
     penalty: Penalty | None = None
-    packing: int = eqx.field(static=True, default=1)
+    packing: int = count_field("packing", static=True, default=1)
     augment: Augment | None = eqx.field(default=None, kw_only=True)
     auxiliary_weight: Scalar | None = eqx.field(
         converter=optional_float_array, default=None, kw_only=True
@@ -84,12 +85,6 @@ class AbstractGAN(AbstractGame):
 
     zero_sum: ClassVar[bool] = True
     value_name: ClassVar[str] = "value"
-
-    def __check_init__(self):
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}.")
-        if self.packing < 1:
-            raise ValueError(f"packing must be at least 1, got {self.packing}.")
 
     @abc.abstractmethod
     def score_value(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
@@ -150,9 +145,11 @@ class AbstractGAN(AbstractGame):
 
     def _seen(self, players: Players, batch: Batch) -> _Seen:
         fake = self.generate(players, batch.latents)
+        # Both players' losses are of the same batch, whatever is drawn for it.
+        batch_key = again(batch.key)
         if self.augment is None:
-            return _Seen(batch.real, fake, batch.real, fake, batch.key)
-        key, *keys = jax.random.split(batch.key, 3)
+            return _Seen(batch.real, fake, batch.real, fake, batch_key)
+        key, *keys = jax.random.split(batch_key, 3)
         augment = self.augment
         real_seen, fake_seen = (
             self._packs(augmented(augment, self._unpacked(points), own_key))

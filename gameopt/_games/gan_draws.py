@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from gameopt._checks import Integer, check_count, count_array
 from gameopt._conditioned import Batched, Conditioned
 
 Sampler = Callable[[PRNGKeyArray, int], Array | Conditioned]
@@ -26,7 +27,7 @@ class Samples(eqx.Module, Generic[Batched]):
     points: Batched
     count: Int[Array, ""]
 
-    def __init__(self, points: Batched, count: int | Int[Array, ""] | None = None):
+    def __init__(self, points: Batched, count: Integer | None = None):
         """**Raises:** `ValueError` if values and conditions are not equally many."""
         self.points = jax.tree.map(jnp.asarray, points)
         sizes = [len(leaf) for leaf in jax.tree.leaves(self.points)]
@@ -35,17 +36,22 @@ class Samples(eqx.Module, Generic[Batched]):
                 f"Samples needs as many conditions as points, got leaves of lengths {sizes}. "
                 "Every leaf has the points' axis in front."
             )
-        self.count = jnp.asarray(sizes[0] if count is None else count, jnp.int32)
+        self.count = count_array("count", sizes[0] if count is None else count, 1)
 
     def __call__(self, key: PRNGKeyArray, n: int) -> Batched:
         rows = jax.random.randint(key, (n,), 0, self.count)
         return jax.tree.map(lambda leaf: leaf[rows], self.points)
 
 
+def _shape(value: Any) -> tuple[int, ...]:
+    axes = value if isinstance(value, tuple | list) else (value,)
+    return tuple(check_count("an axis of the latents' shape", axis, 1) for axis in axes)
+
+
 class NormalLatent(eqx.Module):
     """Standard normal latents of shape `shape`."""
 
-    shape: tuple[int, ...] = eqx.field(static=True)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=_shape)
 
     def __call__(self, key: PRNGKeyArray, n: int) -> Float[Array, "n ..."]:
         return jax.random.normal(key, (n, *self.shape))

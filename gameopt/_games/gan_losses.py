@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._types import Scalar, check_choice
+from gameopt._checks import check_choice
+from gameopt._types import Scalar
 
 
 def minimax_value(real: Float[Array, " n"], fake: Float[Array, " m"]) -> Scalar:

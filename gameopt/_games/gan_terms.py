@@ -18,7 +18,7 @@ def class_cross_entropy(critic: Critic, points: Points) -> Scalar:
 
     - `critic`: has a method `class_logits(x)`, of one point without its condition to shape
       `(classes,)`.
-    - `points`: `Conditioned`, each by an integer label of shape `()`. A label that is too large
+    - `points`: `Conditioned`, each by an integer label of shape `()`. A label that is no class
       makes the result NaN.
 
     **Raises:** `ValueError` if the critic has no class logits, or the points no labels.
@@ -40,6 +40,8 @@ def class_cross_entropy(critic: Critic, points: Points) -> Scalar:
         )
     logits = jax.vmap(classify, axis_name=BATCH_AXIS)(points.value)
     labels = points.condition[:, None]
+    # Counted from the end, a label below 0 would be another class.
+    labels = jnp.where(labels < 0, logits.shape[1], labels)
     rows = jnp.take_along_axis(jax.nn.log_softmax(logits), labels, axis=1)
     return -jnp.mean(rows)
 

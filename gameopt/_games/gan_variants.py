@@ -5,6 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_choice
 from gameopt._games.gan import AbstractGAN
 from gameopt._games.gan_losses import (
     RELATIVISTIC_AVERAGE_LOSSES,
@@ -17,7 +18,7 @@ from gameopt._games.gan_losses import (
     relativistic_value,
     wasserstein_value,
 )
-from gameopt._types import Scalar, check_choice
+from gameopt._types import Scalar
 
 
 class MinimaxGAN(AbstractGAN):

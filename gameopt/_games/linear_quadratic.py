@@ -1,15 +1,22 @@
 """Linear-quadratic dynamic games: two controllers of one linear system."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_count
 from gameopt._games.base import AbstractGame, ZeroSumGame
 from gameopt._games.quadratic import check_blocks
 from gameopt._trees import float_array
 from gameopt._types import Key, Players, Scalar
+
+
+def _horizon(value: Any) -> int | None:
+    return None if value is None else check_count("horizon", value, 1)
 
 
 class LinearQuadratic(AbstractGame):
@@ -38,7 +45,7 @@ class LinearQuadratic(AbstractGame):
     control_yx: Float[Array, "n n"] = eqx.field(converter=float_array)
     control_yy: Float[Array, "m m"] = eqx.field(converter=float_array)
     start: Float[Array, "d d"] = eqx.field(converter=float_array)
-    horizon: int | None = eqx.field(static=True, default=None)
+    horizon: int | None = eqx.field(static=True, converter=_horizon, default=None)
 
     def __check_init__(self):
         (d, n), m = self.input_x.shape, self.input_y.shape[1]
@@ -88,7 +95,7 @@ class ZeroSumLinearQuadratic(ZeroSumGame):
     control_x: Float[Array, "n n"] = eqx.field(converter=float_array)
     control_y: Float[Array, "m m"] = eqx.field(converter=float_array)
     start: Float[Array, "d d"] = eqx.field(converter=float_array)
-    horizon: int | None = eqx.field(static=True, default=None)
+    horizon: int | None = eqx.field(static=True, converter=_horizon, default=None)
 
     def __check_init__(self):
         (d, n), m = self.input_x.shape, self.input_y.shape[1]

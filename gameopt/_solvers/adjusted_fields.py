@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._fields import jvp, vjp
+from gameopt._fields import jvp_of_played as jvp, vjp_of_played as vjp
 from gameopt._games.base import AbstractGame
-from gameopt._solvers.base import Optimizers
+from gameopt._solvers.base import Optimizers, as_optimizers
 from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
 from gameopt._solvers.linear_solves import LinearSolver, solve_linear
 from gameopt._trees import float_array, tree_axpy, tree_dot, tree_scale
@@ -31,7 +31,7 @@ class SGA(AbstractOptimizedDirection):
         Balduzzi et al. (2018), arXiv:1802.05642, section 3.3 and algorithm 1.
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     strength: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
     align: bool = True
     epsilon: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
@@ -64,7 +64,7 @@ class Consensus(AbstractOptimizedDirection):
         Mescheder, Nowozin & Geiger (2017), arXiv:1705.10461, algorithm 2.
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     strength: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
 
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
@@ -86,7 +86,7 @@ class Hamiltonian(AbstractOptimizedDirection):
         Abernethy, Lai & Wibisono (2019), arXiv:1906.02027, equation 5.
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
 
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
@@ -111,7 +111,7 @@ class LSS(AbstractOptimizedDirection):
         Mazumdar, Jordan & Sastry (2019), arXiv:1901.00838, equation 6.
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=1e-3)
     linear_solver: LinearSolver = None
 

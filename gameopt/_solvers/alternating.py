@@ -1,24 +1,36 @@
 """The players move in turn, each answering the other's newest strategy."""
 
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
-from gameopt._keys import fold_in, split_key
+from gameopt._checks import check_count
+from gameopt._games.base import AbstractGame, losses_and_own_gradient, replace
+from gameopt._keys import again, fold_in, split_key
+from gameopt._second_derivatives import Player, other
 from gameopt._solvers.base import (
     AbstractSolver,
+    Known,
     Optimizers,
     RoundInfo,
+    as_optimizers,
     descend,
     init_optimizers,
     round_info,
 )
+from gameopt._trees import check_players
 from gameopt._types import Key, Players, Scalar
 
-Player = Literal["x", "y"]
+
+def check_inner_steps(value: Any) -> Players[int, int]:
+    """A pair of integers of at least 1 as Python's."""
+    check_players(value, "inner_steps")
+    count = lambda name: check_count(
+        f"inner_steps.{name}", getattr(value, name), 1, at_least="at least"
+    )
+    return Players(count("x"), count("y"))
 
 
 class Alternating(AbstractSolver[Players[Any, Any]]):
@@ -38,19 +50,13 @@ class Alternating(AbstractSolver[Players[Any, Any]]):
         arXiv:1701.07875, algorithm 1.
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     order: tuple[Player, Player] = ("x", "y")
-    inner_steps: Players[int, int] = Players(1, 1)
+    inner_steps: Players[int, int] = eqx.field(converter=check_inner_steps, default=Players(1, 1))
 
     def __check_init__(self):
-        if sorted(self.order) != ["x", "y"]:
+        if sorted(map(str, self.order)) != ["x", "y"]:
             raise ValueError(f"order must be ('x', 'y') or ('y', 'x'), got {self.order}.")
-        for name, steps in (("x", self.inner_steps.x), ("y", self.inner_steps.y)):
-            if steps < 1:
-                raise ValueError(
-                    f"inner_steps.{name} must be at least 1, got {steps}. To freeze a player, give "
-                    f"it None as its optimizer."
-                )
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> Players[Any, Any]:
         del game, key
@@ -65,35 +71,46 @@ class Alternating(AbstractSolver[Players[Any, Any]]):
         for player in self.order:
             if getattr(self.optimizers, player) is None:
                 continue
-            players, state, losses[player] = self._turn(game, players, state, player, keys[player])
+            players, state, found = self._turn(game, players, state, player, keys[player])
+            losses |= found
             moves += getattr(self.inner_steps, player)
-        nan = jnp.full_like(next(iter(losses.values()), jnp.zeros(())), jnp.nan)
-        info = round_info(Players(losses.get("x", nan), losses.get("y", nan)), moves)
-        return players, state, info
+        if not losses:
+            return players, state, round_info(game.losses(players, key), 0)
+        return players, state, round_info(Players(losses["x"], losses["y"]), moves)
 
     def _turn(self, game: AbstractGame, players: Players, state: Players, player: Player, key: Key):
-        """All inner steps of one player."""
+        """All inner steps of one player, and the losses just before the last: its own, and a
+        frozen opponent's."""
         optimizer = getattr(self.optimizers, player)
+        frozen = getattr(self.optimizers, other(player)) is None
+        named = ("x", "y") if frozen else (player,)
         steps = getattr(self.inner_steps, player)
 
         def move(players: Players, own_state: Any, key: Key):
-            loss, gradient = player_loss_and_gradient(game, players, player, key)
-            own, own_state = descend(optimizer, gradient, own_state, getattr(players, player))
-            return game.project(replace(players, player, own)), own_state, loss
+            losses, gradient = losses_and_own_gradient(game, players, player, key)
+            loss_at = lambda own: getattr(
+                game.losses(replace(players, player, own), again(key)), player
+            )
+            known = Known(getattr(losses, player), loss_at)
+            own = getattr(players, player)
+            own, own_state = descend(optimizer, gradient, own_state, own, known)
+            found = {name: getattr(losses, name) for name in named}
+            return game.project(replace(players, player, own)), own_state, found
 
         own_state = getattr(state, player)
         if steps == 1:
-            players, own_state, loss = move(players, own_state, fold_in(key, 0))
-            return players, replace(state, player, own_state), loss
+            players, own_state, losses = move(players, own_state, fold_in(key, 0))
+            return players, replace(state, player, own_state), losses
 
         played, rest = eqx.partition(players, eqx.is_array)
 
         def body(carry, i):
             played, own_state = carry
-            new_players, own_state, loss = move(
+            new_players, own_state, losses = move(
                 eqx.combine(played, rest), own_state, fold_in(key, i)
             )
-            return (eqx.filter(new_players, eqx.is_array), own_state), loss
+            return (eqx.filter(new_players, eqx.is_array), own_state), losses
 
         (played, own_state), losses = jax.lax.scan(body, (played, own_state), jnp.arange(steps))
-        return eqx.combine(played, rest), replace(state, player, own_state), losses[-1]
+        last = {name: along[-1] for name, along in losses.items()}
+        return eqx.combine(played, rest), replace(state, player, own_state), last

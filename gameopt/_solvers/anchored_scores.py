@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from gameopt._games.base import AbstractGame
 from gameopt._games.gan import AbstractGAN
+from gameopt._keys import again
 from gameopt._lecam import anchors_of, with_anchors
 from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import float_array
@@ -58,7 +59,7 @@ class Anchored(AbstractSolver[AnchoredState]):
         now = self.anchored(game, state)
         players, inner, info = self.solver.step(now, players, state.solver_state, key)
         gan, old = _anchored_gan(game), state.average
-        scores = gan.scores_on(players, gan.draw(key))
+        scores = gan.scores_on(players, gan.draw(again(key)))
         means = jnp.stack([jnp.mean(kind.astype(old.dtype)) for kind in scores])
         decay = self.decay.astype(old.dtype)
         average = decay * old + (1 - decay) * means

@@ -36,7 +36,8 @@ class Averaged(AbstractSolver[AveragedState]):
 
     The average never enters the play; `evaluate` gives it, so that `solve` and records see it.
     The solver's cost. The uniform average of alternating play on a bilinear game tends to the
-    equilibrium as $1/t$.
+    equilibrium as $1/t$ if $\sqrt{\eta_x\eta_y}\,s < 2$ for the largest singular value $s$; at 2
+    and beyond play leaves.
 
     !!! cite "Source"
 

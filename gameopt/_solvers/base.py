@@ -1,27 +1,54 @@
 """What a solver is: one round of play, and what it reports."""
 
 import abc
-from typing import Any, Generic, TypeVar
+import re
+from collections.abc import Callable
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 
-from gameopt._games.base import AbstractGame
-from gameopt._trees import check_playable, playable, tree_axpy
+from gameopt._games.base import AbstractGame, replace
+from gameopt._trees import check_playable, check_players, playable, tree_axpy
 from gameopt._types import Count, Key, Players, Scalar, Strategy
 
 State = TypeVar("State")
 
 Optimizers = Players[optax.GradientTransformation | None, optax.GradientTransformation | None]
-"""One per player; `None` freezes a player."""
+"""One per player; `None` freezes a player.
+
+Optimizers that want the `value` of the loss have it, where it is known at the point of the
+gradient; those that search along a line, and so want its `value_fn` too, are for `Simultaneous` and
+`Alternating`, which descend the loss itself.
+"""
+
+
+def as_optimizers(value: Any, name: str = "optimizers") -> Optimizers:
+    """The same; a `TypeError` unless it is a pair of optax's optimizers, or `None`."""
+    check_players(value, name)
+    for player in ("x", "y"):
+        optimizer = getattr(value, player)
+        is_one = callable(getattr(optimizer, "init", None)) and hasattr(optimizer, "update")
+        if not (optimizer is None or is_one):
+            raise TypeError(
+                f"{name}.{player} must be an optimizer of optax, or None for a player that is "
+                f"frozen, got {optimizer!r}."
+            )
+    return value
+
+
+def optional_optimizers(name: str) -> Callable[[Any], Optimizers | None]:
+    """`as_optimizers` of that name, with `None` for what is left out."""
+    return lambda value: None if value is None else as_optimizers(value, name)
 
 
 class RoundInfo(eqx.Module):
     """What a round reports, of fixed shapes, so that a scan stacks it.
 
-    - `losses`: each player's loss just before its last move of the round; NaN if it never moved.
+    - `losses`: each player's loss just before its last move of the round; that of a frozen player
+      just before the other's.
     - `gradients`: how many gradients of one player's loss were taken (int32).
     - `hvps`: products with second derivatives of one player's loss (int32); one with the game's
       Jacobian, or with its transpose, counts two. `solves`: inner linear solves (int32).
@@ -88,30 +115,92 @@ def init_optimizers(optimizers: Optimizers, players: Players) -> Players[Any, An
     return Players(init(optimizers.x, players.x), init(optimizers.y, players.y))
 
 
+class Known(NamedTuple):
+    """The loss that an optimizer's update may want to know.
+
+    - `loss`: where the gradient was taken, shape `()`; `None` if unknown. `loss_at`: of another
+      strategy, if the gradient is this function's, at the strategy that moves.
+    """
+
+    loss: Scalar | None = None
+    loss_at: Callable[[Strategy], Scalar] | None = None
+
+
 def descend(
-    optimizer: optax.GradientTransformation, gradient: Strategy, state: Any, strategy: Strategy
+    optimizer: optax.GradientTransformation,
+    gradient: Strategy,
+    state: Any,
+    strategy: Strategy,
+    known: Known,
 ) -> tuple[Strategy, Any]:
     """One first-order move: `strategy + updates`, and the optimizer's new state."""
-    updates, state = _update(optimizer, gradient, state, strategy)
+    updates, state = _update(optimizer, gradient, state, strategy, known)
     return eqx.apply_updates(strategy, updates), state
 
 
-def _update(optimizer, gradient: Strategy, state: Any, strategy: Strategy) -> tuple[Strategy, Any]:
-    # optax mixes its counters with floats, which strict promotion forbids.
-    with jax.numpy_dtype_promotion("standard"):
-        return optimizer.update(gradient, state, playable(strategy))
+def _update(
+    optimizer, gradient: Strategy, state: Any, strategy: Strategy, known: Known
+) -> tuple[Strategy, Any]:
+    played, rest = eqx.partition(strategy, eqx.is_inexact_array)
+    extra: dict[str, Any] = {}
+    if isinstance(optimizer, optax.GradientTransformationExtraArgs):
+        extra = _extra_arguments(gradient, rest, known)
+    # optax mixes its counters with floats, and ranks, which strict promotion forbids.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        try:
+            updates, new = optimizer.update(gradient, state, played, **extra)
+        except TypeError as error:
+            raise _explained(error) from error
+    return _in_dtypes_of(played, updates), _in_dtypes_of(state, new)
+
+
+def _extra_arguments(gradient: Strategy, rest: Strategy, known: Known) -> dict[str, Any]:
+    """The keyword arguments of optax's protocol, as far as they are known."""
+    extra = {} if known.loss is None else {"value": known.loss}
+    if known.loss_at is None:
+        return extra
+    loss_at = known.loss_at
+    # A line search asks for the value of another point, and must not see another sample there.
+    return {
+        **extra,
+        "grad": gradient,
+        "value_fn": lambda moved: loss_at(eqx.combine(moved, rest)),
+    }
+
+
+def _explained(error: TypeError) -> TypeError:
+    """The error of an optimizer that wants what the solver does not know, with a remedy."""
+    missing = re.search(r"(\S+)\(\) missing .* required keyword-only arguments?: (.*)", str(error))
+    if missing is None:
+        return error
+    return TypeError(
+        f"The optimizer ({missing[1]}) wants {missing[2]} at every update, which this solver does "
+        "not know. Simultaneous and Alternating descend the loss itself and know its value, grad "
+        "and value_fn: take one of them, or another optimizer."
+    )
+
+
+def _in_dtypes_of(like: Any, tree: Any) -> Any:
+    """Promotion inside an optimizer changes no dtype, so that rounds can be scanned."""
+    cast = lambda new, old: new.astype(old.dtype) if eqx.is_inexact_array(old) else new
+    same = jax.tree.structure(like) == jax.tree.structure(tree)
+    return jax.tree.map(cast, tree, like) if same else tree
 
 
 def updates_of(
-    optimizers: Optimizers, direction: Players, state: Players[Any, Any], players: Players
+    optimizers: Optimizers,
+    direction: Players,
+    state: Players[Any, Any],
+    players: Players,
+    losses: Players[Scalar, Scalar],
 ) -> tuple[Players, Players[Any, Any]]:
     """What each optimizer would add to its player, zero for a frozen one, and the new states."""
     zero = jax.tree.map(jnp.zeros_like, playable(players))
     x, y, state_x, state_y = zero.x, zero.y, state.x, state.y
     if optimizers.x is not None:
-        x, state_x = _update(optimizers.x, direction.x, state.x, players.x)
+        x, state_x = _update(optimizers.x, direction.x, state.x, players.x, Known(losses.x))
     if optimizers.y is not None:
-        y, state_y = _update(optimizers.y, direction.y, state.y, players.y)
+        y, state_y = _update(optimizers.y, direction.y, state.y, players.y, Known(losses.y))
     return Players(x, y), Players(state_x, state_y)
 
 
@@ -121,13 +210,29 @@ def descend_both(
     direction: Players,
     state: Players[Any, Any],
     players: Players,
+    losses: Players[Scalar | None, Scalar | None],
+    losses_at: Callable[[Players], Players[Scalar, Scalar]] | None = None,
 ) -> tuple[Players, Players[Any, Any]]:
-    """Both players' moves along one direction, at once and onto the sets of the game."""
+    """Both players' moves along one direction, at once and onto the sets of the game.
+
+    **Arguments:**
+
+    - `losses`: where the gradients were taken. `losses_at`: of any players, if the direction is the
+      gradients of these, here.
+    """
+
+    def known(player: Literal["x", "y"]) -> Known:
+        loss = getattr(losses, player)
+        if losses_at is None:
+            return Known(loss)
+        whole = losses_at
+        return Known(loss, lambda own: getattr(whole(replace(players, player, own)), player))
+
     x, y, state_x, state_y = players.x, players.y, state.x, state.y
     if optimizers.x is not None:
-        x, state_x = descend(optimizers.x, direction.x, state.x, players.x)
+        x, state_x = descend(optimizers.x, direction.x, state.x, players.x, known("x"))
     if optimizers.y is not None:
-        y, state_y = descend(optimizers.y, direction.y, state.y, players.y)
+        y, state_y = descend(optimizers.y, direction.y, state.y, players.y, known("y"))
     return game.project(Players(x, y)), Players(state_x, state_y)
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from gameopt._arithmetic import square_root
 from gameopt._games.base import AbstractGame
 from gameopt._second_derivatives import hessian_product
 from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
@@ -95,7 +96,7 @@ class ACGD(AbstractSolver[ACGDState]):
 
         def rates(rate: Scalar, tree: Any) -> Any:
             scale = rate.astype(correction.dtype) * correction
-            one = lambda v: scale.astype(v.dtype) / (jnp.sqrt(v) + self.epsilon.astype(v.dtype))
+            one = lambda v: scale.astype(v.dtype) / (square_root(v) + self.epsilon.astype(v.dtype))
             return jax.tree.map(one, tree)
 
         each = Players(

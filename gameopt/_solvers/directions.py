@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 
 from gameopt._games.base import AbstractGame
+from gameopt._keys import again
 from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
@@ -20,7 +21,10 @@ from gameopt._types import Count, Key, Players, Scalar
 
 
 class Direction(NamedTuple):
-    """Where to go, the losses here, and what it took to know: the counts of a `RoundInfo`."""
+    """Where to go, the losses here, and what it took to know: the counts of a `RoundInfo`.
+
+    - `is_field`: whether it is the players' own gradients.
+    """
 
     value: Players
     losses: Players[Scalar, Scalar]
@@ -28,6 +32,7 @@ class Direction(NamedTuple):
     hvps: int | Count = 0
     solves: int = 0
     residual: Scalar | None = None
+    is_field: bool = False
 
     @property
     def info(self) -> RoundInfo:
@@ -52,7 +57,10 @@ class AbstractOptimizedDirection(AbstractSolver[Players[Any, Any]]):
         self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
     ) -> tuple[Players, Players[Any, Any], RoundInfo]:
         direction = self.direction(game, players, key)
-        players, state = descend_both(game, self.optimizers, direction.value, state, players)
+        losses_at = (lambda p: game.losses(p, again(key))) if direction.is_field else None
+        players, state = descend_both(
+            game, self.optimizers, direction.value, state, players, direction.losses, losses_at
+        )
         return players, state, direction.info
 
 

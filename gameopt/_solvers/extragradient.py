@@ -2,20 +2,24 @@
 
 from typing import Any, Literal
 
+import equinox as eqx
 import optax
 
+from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame, player_loss_and_gradient
-from gameopt._keys import split_key
+from gameopt._keys import again, split_key
 from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
+    as_optimizers,
     count_moving,
     descend_both,
     init_optimizers,
+    optional_optimizers,
     round_info,
 )
-from gameopt._types import Key, Players, Real, check_choice
+from gameopt._types import Key, Players, Real
 
 
 class Extragradient(AbstractSolver[Players[Any, Any]]):
@@ -42,8 +46,10 @@ class Extragradient(AbstractSolver[Players[Any, Any]]):
         ExtraAdam); Hsieh et al. (2020), arXiv:2003.10162 (unequal steps).
     """
 
-    optimizers: Optimizers
-    extrapolation: Optimizers | None = None
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
+    extrapolation: Optimizers | None = eqx.field(
+        converter=optional_optimizers("extrapolation"), default=None
+    )
     variant: Literal["korpelevich", "cross"] = "korpelevich"
     sample: Literal["same", "fresh"] = "same"
     memory: Literal["shared", "separate", "untouched"] = "shared"
@@ -73,17 +79,17 @@ class Extragradient(AbstractSolver[Players[Any, Any]]):
     def step(
         self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
     ) -> tuple[Players, Players[Any, Any], RoundInfo]:
-        keys = [key, key] if self.sample == "same" else split_key(key, 2)
+        keys = [key, again(key)] if self.sample == "same" else split_key(key, 2)
         extrapolation = self.extrapolation or self.optimizers
         separate = self.memory == "separate"
         own = Players(state.x[0], state.y[0]) if separate else state
         used = Players(state.x[1], state.y[1]) if separate else state
-        _, field = game.losses_and_field(players, keys[0])
-        ahead, advanced = descend_both(game, extrapolation, field, used, players)
+        losses, field = game.losses_and_field(players, keys[0])
+        ahead, advanced = descend_both(game, extrapolation, field, used, players, losses)
         if self.memory == "shared":
             own = advanced
         losses, field = _field_seen(self.variant, game, players, ahead, keys[1])
-        players, own = descend_both(game, self.optimizers, field, own, players)
+        players, own = descend_both(game, self.optimizers, field, own, players, losses)
         info = round_info(losses, 2 * count_moving(self.optimizers))
         if separate:
             own = Players((own.x, advanced.x), (own.y, advanced.y))
@@ -94,7 +100,7 @@ def _field_seen(variant: str, game: AbstractGame, players: Players, ahead: Playe
     if variant == "korpelevich":
         return game.losses_and_field(ahead, key)
     loss_x, grad_x = player_loss_and_gradient(game, Players(players.x, ahead.y), "x", key)
-    loss_y, grad_y = player_loss_and_gradient(game, Players(ahead.x, players.y), "y", key)
+    loss_y, grad_y = player_loss_and_gradient(game, Players(ahead.x, players.y), "y", again(key))
     return Players(loss_x, loss_y), Players(grad_x, grad_y)
 
 

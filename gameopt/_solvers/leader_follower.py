@@ -5,6 +5,7 @@ from typing import Literal
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_choice
 from gameopt._fields import jvp
 from gameopt._games.base import AbstractGame
 from gameopt._second_derivatives import Player, hessian_product, loss_gradient
@@ -12,13 +13,14 @@ from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
+    as_optimizers,
     descend_plainly,
     round_info,
 )
 from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
 from gameopt._solvers.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_scale
-from gameopt._types import Key, Players, Scalar, Strategy, check_choice
+from gameopt._types import Key, Players, Scalar, Strategy
 
 
 class Stackelberg(AbstractOptimizedDirection):
@@ -40,7 +42,7 @@ class Stackelberg(AbstractOptimizedDirection):
         section 5).
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
     linear_solver: LinearSolver = None
 
@@ -63,9 +65,10 @@ class FollowTheRidge(AbstractSolver[None]):
     rotation, and only such points attract.
 
     `double`: both players do so at once: $d_x + H_{xx}^{-1}J_{xy}d_y = \xi_x$ and
-    $d_y + H_{yy}^{-1}J_{yx}d_x = \xi_y$, that is $J d = (H_{xx}\xi_x, H_{yy}\xi_y)$. Its Jacobian
-    at a fixed point is similar to $\mathrm{diag}(H_{xx}, H_{yy})$, so that only differential Nash
-    equilibria attract, in general-sum games too.
+    $d_y + H_{yy}^{-1}J_{yx}d_x = \xi_y$, that is $J d = (H_{xx}\xi_x, H_{yy}\xi_y)$. At a fixed
+    point where $H_{xx}$, $H_{yy}$ and $J$ are regular its Jacobian is similar to
+    $\mathrm{diag}(H_{xx}, H_{yy})$, so that of these points only differential Nash equilibria
+    attract, in general-sum games too.
 
     - `learning_rate`: $\eta$, a number or a `Players` (`double` wants equal ones for its theory).
     - `damping`: added to the Hessian that is inverted. `linear_solver`: see `solve_linear`;
@@ -76,9 +79,9 @@ class FollowTheRidge(AbstractSolver[None]):
 
     !!! cite "Source"
 
-        Wang, Zhang & Ba (2020), arXiv:1910.07512, algorithm 1 (`single`); "Finding and only finding
-        differential Nash equilibria by both pretending to be a follower", TMLR (2023) (`double`;
-        the form above is derived from the property).
+        Wang, Zhang & Ba (2020), arXiv:1910.07512, algorithm 1 (`single`); Bao & Zhang (2023),
+        "Finding and only finding differential Nash equilibria by both pretending to be a follower",
+        TMLR (`double`; the form above is derived from the property).
     """
 
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, PyTree
 
+from gameopt._arithmetic import divisor
+from gameopt._keys import as_data, as_keys
+from gameopt._trees import tree_norm
 from gameopt._types import Count, Scalar
 
 MAX_STEPS = 200
@@ -49,8 +53,12 @@ def solve_linear(
     narrow = lambda tree: jax.tree.map(lambda leaf, like: leaf.astype(like.dtype), tree, right)
     vector, unravel = jax.flatten_util.ravel_pytree(widen(right))
 
-    def flat_matvec(v):
+    def of_vectors(v):
         return jax.flatten_util.ravel_pytree(widen(matvec(narrow(unravel(v)))))[0]
+
+    # lineax hands on what the operator holds, keys among it, as often as it needs it.
+    held = as_data(eqx.filter_closure_convert(of_vectors, vector))
+    flat_matvec = lambda v: as_keys(held)(v)
 
     # lineax mixes its counters with floats, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
@@ -64,9 +72,8 @@ def solve_linear(
         solution = lx.linear_solve(operator, vector, linear_solver, throw=False)
         steps = jnp.asarray(solution.stats.get("num_steps", 1), jnp.int32)
     value = solution.value
-    norm = jnp.linalg.norm(vector)
-    off = jnp.linalg.norm(flat_matvec(value) - vector)
-    residual = jnp.where(norm > 0, off / jnp.where(norm > 0, norm, 1), 0)
+    norm, off = tree_norm(vector), tree_norm(flat_matvec(value) - vector)
+    residual = off / divisor(norm)
     matvecs = steps * _matvecs_a_step(linear_solver, vector.size) + 1
     return LinearSolution(narrow(unravel(value)), residual, matvecs)
 

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_choice, count_field
 from gameopt._games.base import AbstractGame
 from gameopt._keys import fold_in
 from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import float_array, strong, tree_axpy, tree_subtract
-from gameopt._types import Key, Players, check_choice
+from gameopt._types import Key, Players
 
 
 class Lookahead(AbstractSolver[Any]):
@@ -33,14 +34,12 @@ class Lookahead(AbstractSolver[Any]):
     """
 
     solver: AbstractSolver
-    steps: int = 5
+    steps: int = count_field("steps", default=5)
     alpha: Float[Array, ""] = eqx.field(converter=float_array, default=0.5)
     memory: Literal["keep", "reset"] = "keep"
 
     def __check_init__(self):
         check_choice("memory", self.memory, ("keep", "reset"))
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}.")
 
     @property
     def no_single_rate(self) -> str:

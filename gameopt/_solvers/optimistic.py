@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
+from gameopt._keys import again
 from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
+    as_optimizers,
     count_moving,
     descend_both,
     init_optimizers,
@@ -19,7 +22,7 @@ from gameopt._solvers.base import (
     updates_of,
 )
 from gameopt._trees import float_array, playable, tree_axpy
-from gameopt._types import Key, Players, check_choice
+from gameopt._types import Key, Players
 
 
 class OptimisticState(eqx.Module):
@@ -54,7 +57,7 @@ class Optimistic(AbstractSolver[OptimisticState]):
         Popov (1980); Daskalakis et al. (2018), arXiv:1711.00141, equation 7 and algorithm 1.
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     on: Literal["gradient", "update"] = "gradient"
     first: Literal["current", "zero"] = "current"
     optimism: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
@@ -74,11 +77,13 @@ class Optimistic(AbstractSolver[OptimisticState]):
         if self.on == "gradient":
             direction = self._extrapolate(field, state)
             new, own = descend_both(
-                game, self.optimizers, direction, state.optimizer_state, players
+                game, self.optimizers, direction, state.optimizer_state, players, losses
             )
             last = field
         else:
-            updates, own = updates_of(self.optimizers, field, state.optimizer_state, players)
+            updates, own = updates_of(
+                self.optimizers, field, state.optimizer_state, players, losses
+            )
             moves = self._extrapolate(updates, state)
             new, last = game.project(eqx.apply_updates(players, moves)), updates
         new_state = OptimisticState(own, last, jnp.ones((), bool))
@@ -107,7 +112,7 @@ class PastExtragradient(AbstractSolver[OptimisticState]):
         past".
     """
 
-    optimizers: Optimizers
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
     first: Literal["current", "zero"] = "current"
 
     def __check_init__(self):
@@ -123,11 +128,12 @@ class PastExtragradient(AbstractSolver[OptimisticState]):
         moving, past = count_moving(self.optimizers), state.last
         gradients = moving
         if self.first == "current":
-            seen = lambda: playable(game.losses_and_field(players, key)[1])
+            seen = lambda: playable(game.losses_and_field(players, again(key))[1])
             past = jax.lax.cond(state.begun, lambda: past, seen)
             gradients = jnp.where(state.begun, moving, 2 * moving)
-        ahead, _ = descend_both(game, self.optimizers, past, state.optimizer_state, players)
+        own, unknown = state.optimizer_state, Players(None, None)
+        ahead, _ = descend_both(game, self.optimizers, past, own, players, unknown)
         losses, field = game.losses_and_field(ahead, key)
-        new, own = descend_both(game, self.optimizers, field, state.optimizer_state, players)
+        new, own = descend_both(game, self.optimizers, field, own, players, losses)
         new_state = OptimisticState(own, field, jnp.ones((), bool))
         return new, new_state, round_info(losses, gradients)

@@ -6,8 +6,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from gameopt._arithmetic import divisor
+from gameopt._checks import count_field
 from gameopt._fields import jvp
 from gameopt._games.base import AbstractGame
+from gameopt._keys import again
 from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
 from gameopt._solvers.linear_solves import LinearSolver, solve_linear
 from gameopt._trees import (
@@ -42,12 +45,8 @@ class ProximalPoint(AbstractSolver[None]):
     """
 
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
-    newton_steps: int = 4
+    newton_steps: int = count_field("newton_steps", default=4)
     linear_solver: LinearSolver = None
-
-    def __check_init__(self):
-        if self.newton_steps < 1:
-            raise ValueError(f"newton_steps must be at least 1, got {self.newton_steps}.")
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
         del game, key
@@ -76,14 +75,14 @@ class ProximalPoint(AbstractSolver[None]):
                 linear_solver=self.linear_solver,
             )
             u = tree_axpy(1.0, solution.value, u)
-            field = playable(game.losses_and_field(eqx.combine(u, rest), key)[1])
+            field = playable(game.losses_and_field(eqx.combine(u, rest), again(key))[1])
             return (u, field), solution.matvecs
 
         carry = (start, playable(first))
         (u, field), matvecs = jax.lax.scan(newton, carry, length=self.newton_steps)
         scale = tree_norm(scaled(first))
         off = tree_norm(missing(u, field))
-        residual = jnp.where(scale > 0, off / jnp.where(scale > 0, scale, 1), 0)
+        residual = off / divisor(scale)
         n = self.newton_steps
         hvps = 2 * jnp.sum(matvecs, dtype=jnp.int32)
         info = round_info(losses, 2 * (n + 1), hvps, n, residual)

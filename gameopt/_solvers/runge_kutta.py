@@ -8,11 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
+from gameopt._keys import again
 from gameopt._second_derivatives import hessian_product, loss_gradient
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
 from gameopt._trees import check_playable, optional_float_array, per_player, tree_axpy
-from gameopt._types import Key, Players, Scalar, check_choice
+from gameopt._types import Key, Players, Scalar
 
 
 class Tableau(NamedTuple):
@@ -70,7 +72,7 @@ class RungeKutta(AbstractSolver[None]):
         fields = [field]
         for row in tableau.a:
             stage = descend_plainly(game, self.learning_rate, _combine(row, fields), players)
-            fields.append(game.losses_and_field(stage, key)[1])
+            fields.append(game.losses_and_field(stage, again(key))[1])
         new = descend_plainly(game, self.learning_rate, _combine(tableau.b, fields), players)
         gradients, hvps = 2 * len(fields), 0
         if self.regularizer is not None:

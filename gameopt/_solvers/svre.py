@@ -1,10 +1,13 @@
 """SVRE: extragradient on finite sums with variance-reduced gradients."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from gameopt._checks import check_count, count_field
 from gameopt._games.base import AbstractGame
 from gameopt._games.finite_sum import AbstractFiniteSumGame, OnIndices, over
 from gameopt._keys import require_key
@@ -19,6 +22,10 @@ class SVREState(eqx.Module):
     snapshot: Players
     field: Players
     count: Int[Array, ""]
+
+
+def _epoch(value: Any) -> int | None:
+    return None if value is None else check_count("epoch", value, 1, at_least="at least")
 
 
 class SVRE(AbstractSolver[SVREState]):
@@ -42,13 +49,9 @@ class SVRE(AbstractSolver[SVREState]):
     """
 
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
-    epoch: int | None = None
+    epoch: int | None = eqx.field(converter=_epoch, default=None)
     coin: Key = None
-    chunk: int = 1024
-
-    def __check_init__(self):
-        if self.epoch is not None and self.epoch < 1:
-            raise ValueError(f"epoch must be at least 1, got {self.epoch}.")
+    chunk: int = count_field("chunk", default=1024)
 
     @property
     def no_single_rate(self) -> str:

@@ -6,11 +6,14 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from gameopt._checks import count_field
 from gameopt._games.base import AbstractGame, player_loss_and_gradient
+from gameopt._keys import again
 from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
+    as_optimizers,
     descend_both,
     init_optimizers,
     round_info,
@@ -34,13 +37,11 @@ class Unrolled(AbstractSolver[Players[Any, Any]]):
         Metz et al. (2017), arXiv:1611.02163, equations 7-9.
     """
 
-    optimizers: Optimizers
-    steps: int = 5
+    optimizers: Optimizers = eqx.field(converter=as_optimizers)
+    steps: int = count_field("steps", 0, default=5)
     unroll_rate: Float[Array, ""] = eqx.field(converter=float_array, default=0.1)
 
     def __check_init__(self):
-        if self.steps < 0:
-            raise ValueError(f"steps must be at least 0, got {self.steps}.")
         if self.optimizers.x is None or self.optimizers.y is None:
             raise ValueError("Unrolled needs both optimizers: x looks at what y will do.")
 
@@ -56,20 +57,21 @@ class Unrolled(AbstractSolver[Players[Any, Any]]):
 
             def answer(y, _):
                 joint = Players(x, eqx.combine(y, rest))
-                gradient = player_loss_and_gradient(game, joint, "y", key)[1]
+                gradient = player_loss_and_gradient(game, joint, "y", again(key))[1]
                 # The optimizer's own set is not in the imagined steps, but the game's is.
                 moved = tree_axpy(-self.unroll_rate, gradient, joint.y)
                 moved = game.project(Players(x, moved)).y
                 return eqx.filter(moved, eqx.is_inexact_array), None
 
             y, _ = jax.lax.scan(answer, played, length=self.steps)
-            return game.losses(Players(x, eqx.combine(y, rest)), key).x
+            return game.losses(Players(x, eqx.combine(y, rest)), again(key)).x
 
         # The backward pass goes through the sets, and optax's projections mix dtypes.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             loss_x, grad_x = eqx.filter_value_and_grad(after_answers)(players.x)
         loss_y, grad_y = player_loss_and_gradient(game, players, "y", key)
         direction = Players(grad_x, grad_y)
-        players, state = descend_both(game, self.optimizers, direction, state, players)
-        info = round_info(Players(loss_x, loss_y), 2 + self.steps, 2 * self.steps)
+        losses = Players(loss_x, loss_y)
+        players, state = descend_both(game, self.optimizers, direction, state, players, losses)
+        info = round_info(losses, 2 + self.steps, 2 * self.steps)
         return players, state, info

@@ -104,3 +104,23 @@ def test_a_game_without_equilibrium_says_so():
     """M y = -b has no solution if b is not in the range of M."""
     game = go.Bilinear(jnp.array([[1.0], [0.0]]), offset_x=jnp.array([0.0, 1.0]))
     assert game.equilibria() == ()
+
+
+def test_unequal_steps_grow_in_the_norm_that_they_weigh():
+    """|x|^2/eta_x + |y|^2/eta_y grows by 1 + eta_x eta_y s^2 a round; |x|^2 + |y|^2 does not."""
+    eta_x, eta_y, s = 0.4, 0.1, 1.5
+    solver = go.Simultaneous(both(optax.sgd, eta_x, eta_y))
+    path = go.rollout(go.Bilinear(s), solver, point(1.0, 0.3), 30, record=go.record_players).records
+    weighed = path.x**2 / eta_x + path.y**2 / eta_y
+    np.testing.assert_allclose(weighed[1:] / weighed[:-1], 1 + eta_x * eta_y * s**2, rtol=1e-12)
+    plain = path.x**2 + path.y**2
+    assert np.ptp(np.asarray(plain[1:] / plain[:-1])) > 0.05
+
+
+@pytest.mark.parametrize(("eta", "tends"), [(0.1, True), (1.9, True), (2.1, False)])
+def test_averages_of_alternating_play_tend_to_the_equilibrium_below_two(eta, tends):
+    """t times the distance stays bounded for eta s < 2; beyond, the average leaves with play."""
+    solver = go.Averaged(go.Alternating(both(optax.sgd, eta)))
+    path = go.rollout(go.Bilinear(1.0), solver, point(1.0, 0.3), 400, record=go.record_players)
+    far = np.arange(1, 401) * np.hypot(np.asarray(path.records.x), np.asarray(path.records.y))
+    assert (far.max() < 100) if tends else (far[-1] > 1e20)

@@ -339,3 +339,60 @@ def test_pseudospectra_fool_ritz_values_and_not_the_verdict(shift):
         assert word(report.attractor_alternating) in ("inconclusive", "yes")
     dense = go.classify(coupled_game(matrix), players, method="dense")
     assert word(dense.attractor) == "inconclusive"
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("turn", [0.0, 0.3, 1.0])
+def test_a_singular_jacobian_has_no_stable_step_and_no_time_scale(method, turn):
+    """The tandem game at its line of equilibria, and singular blocks turned so that 0 is a rounding
+    error: eigenvalues 0 and positive ones. No step draws play to the point."""
+    tandem = go.TOY_GAMES["tandem"]()
+    c, s = np.cos(turn), np.sin(turn)
+    rotation = np.array([[c, -s], [s, c]])
+    block = rotation @ np.diag([3.0, 0.0]) @ rotation.T
+    turned = go.Quadratic(block, 0.1 * block, 0.1 * block, block)
+    for game, players in (
+        (tandem, tandem.critical_points()[0].players),
+        (turned, point([0.0, 0.0], [0.0, 0.0])),
+    ):
+        report = go.classify(game, players, method=method)
+        assert report.max_step == 0
+        assert str(report.attractor) != "yes"
+        if method == "dense":
+            assert str(report.degenerate) == "yes"
+            assert report.tau_star == np.inf
+    # A defective eigenvalue on the right of the axis is no reason to say 0: 2 / 1 here.
+    jordan = go.Quadratic(jnp.eye(1), jnp.ones((1, 1)), jnp.zeros((1, 1)), jnp.eye(1))
+    np.testing.assert_allclose(
+        go.classify(jordan, point([0.0], [0.0]), method=method).max_step, 2.0, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_data_of_the_same_seed_do_not_hide_from_the_random_start(seed):
+    """A direction of large curvature drawn by default_rng(seed).normal, as users draw: were it the
+    start of the Krylov space, the curvature -.02 of all others would not be seen."""
+    a = jnp.asarray(np.random.default_rng(seed).normal(size=400))
+    value = lambda x, y: 0.5 * (a @ x) ** 2 - 0.01 * x @ x - 0.5 * y @ y
+    game, origin = go.zero_sum_game(value), point(np.zeros(400), np.zeros(400))
+    report = go.classify(game, origin, method="krylov", seed=seed, learning_rate=None)
+    assert str(report.dne) == str(report.attractor) == "no"
+    np.testing.assert_allclose(report.hessian_x.value, -0.02, rtol=1e-6)
+    density = go.spectral_density(game, origin, num_probes=2, num_matvecs=4, seed=seed)
+    assert float(jnp.min(density.nodes)) < -0.019
+    # Nearly all of 400 eigenvalues are -.02, and the weights say so: 5 % for the other one.
+    weights = jnp.sum(jnp.where(density.nodes < 0, density.weights, 0), axis=1)
+    assert float(jnp.min(weights)) > 0.95
+
+
+def test_losses_that_are_not_finite_make_no_equilibrium():
+    """A constant that is NaN has derivatives that are 0, and so has a quadratic game at NaN."""
+    quadratic = lambda x, y: x**2 - y**2
+    for game, players in (
+        (go.zero_sum_game(lambda x, y: quadratic(x, y) + jnp.nan), point(0.0, 0.0)),
+        (go.zero_sum_game(quadratic), point(jnp.nan, 0.0)),
+    ):
+        report = go.classify(game, players)
+        assert not report.finite
+        words = [str(getattr(report, name)) for name in ("dne", "minimax", "attractor")]
+        assert "yes" not in [*words, str(report.hessian_x.positive), str(report.stationary)]

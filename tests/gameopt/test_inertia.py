@@ -115,3 +115,23 @@ def test_no_threshold_without_a_stackelberg_point():
     assert timescale_threshold(np.diag([1.0, 2.0, 3.0]), 1) == 0
     assert np.isnan(timescale_threshold(np.full((2, 2), np.nan), 1))
     assert np.isnan(timescale_threshold(np.eye(60), 30))
+
+
+@hyp.given(seed=st.integers(0, 2**31 - 1), single=st.booleans())
+def test_a_block_that_only_rotates_has_no_threshold_however_it_is_turned(seed, single):
+    """A bilinear block beside a monotone one, rotated within each player: 0 in J_yy becomes a
+    rounding error, whose sign decides nothing; in single precision an error of that size."""
+    rng = np.random.default_rng(seed)
+    turn = np.zeros((4, 4))
+    for block in (slice(0, 2), slice(2, 4)):
+        turn[block, block] = np.linalg.qr(rng.normal(size=(2, 2)))[0]
+    matrix = np.diag([0.0, rng.uniform(0.5, 2), 0.0, rng.uniform(0.5, 2)])
+    matrix[0, 2], matrix[2, 0] = 1.0, -1.0
+    turned = turn @ matrix @ turn.T
+    if single:
+        turned = np.asarray(turned.astype(np.float32), np.float64)
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    assert timescale_threshold(turned, 2, 32 * eps * float(np.linalg.norm(turned, 2))) == np.inf
+    # And what does have one keeps it.
+    spiral = np.array([[-1.0, 2.0], [-2.0, 0.1]])
+    np.testing.assert_allclose(timescale_threshold(spiral, 1, 32 * eps), 10.0, rtol=1e-9)

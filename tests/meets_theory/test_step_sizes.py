@@ -70,3 +70,35 @@ def test_a_point_that_no_lookahead_can_save_is_said():
     game = go.Quadratic(-np.eye(1), np.zeros((1, 1)), np.zeros((1, 1)), -np.eye(1))
     with pytest.raises(ValueError, match="makes the point attract"):
         go.modal_lookahead(game, go.Simultaneous(sgd(0.1)), origin())
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("make", [go.Simultaneous, go.Alternating])
+def test_no_step_is_safe_on_bilinear_in_single_precision_either(make, scale):
+    """The radius is sqrt(1 + eta^2 s^2), or 1, and in float32 a little below 1 by rounding."""
+    zero = jnp.zeros((), jnp.float32)
+    game = go.Bilinear(jnp.asarray(scale, jnp.float32))
+    found = go.safe_step(game, lambda eta: make(sgd(eta)), go.Players(zero, zero))
+    assert found.largest == found.best == 0
+    assert found.best_rate == 1
+    assert found.largest.dtype == jnp.float32
+    # What does have a safe step keeps it, to the threshold: 1 - eta and 1 - 2 eta here.
+    one = jnp.ones((1, 1), jnp.float32)
+    monotone = go.ZeroSumQuadratic(one, 0 * one, -2 * one)
+    start = go.Players(jnp.zeros(1, jnp.float32), jnp.zeros(1, jnp.float32))
+    found = go.safe_step(monotone, lambda eta: go.Simultaneous(sgd(eta)), start)
+    np.testing.assert_allclose([found.largest, found.best], [1.0, 2 / 3], rtol=1e-4)
+
+
+def test_many_rates_at_once_have_a_limit_of_size():
+    """513 entries are one too many for a batch of Jacobians, whichever function takes it."""
+    game = go.zero_sum_game(lambda x, y: jnp.sum(x**2) - jnp.sum(y**2))
+    large, make = point(np.zeros(512), np.zeros(1)), lambda eta: go.Simultaneous(sgd(eta))
+    one = jnp.asarray([0.1])
+    for call in (
+        lambda: go.safe_step(game, make, large),
+        lambda: go.rate_map(game, lambda a, b: make(a + b), large, one, one),
+        lambda: go.local_rates(game, make, large, one),
+    ):
+        with pytest.raises(ValueError, match="at most 512 entries of the strategies, got 513"):
+            call()
