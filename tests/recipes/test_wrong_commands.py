@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from recipes import _run, gan, wgan
 
@@ -125,6 +126,26 @@ COMMANDS = {
     "constant_families": ("compare", "--data grey.npy", "points are the same"),
     "large_batch": ("wgan", "--data few.npy", "--batch-size 64 is larger than the data"),
     "no_images": ("dcgan", "--data few.npy --batch-size 8", "images are needed"),
+    # files of data that are not sound
+    "index_column": ("transport", "--cloud index.csv --other ring", "a column without a name"),
+    "index_of_table": ("tabular", "--csv index.csv --label y", "a column without a name"),
+    "no_csv": ("tabular", "--csv nothing.csv --label y", "there is no such file"),
+    "no_column": ("tabular", "--csv table.csv --label z", "no such column"),
+    "no_labels": (
+        "tabular",
+        "--csv table.csv --label gap",
+        "the label gap has no value in 1 of 20",
+    ),
+    "thousands": ("tabular", "--csv table.csv --label kind", "with a point and without thousands"),
+    "no_number": ("transport", "--cloud table.csv --other ring", "line 2: 'a' is no number"),
+    "columns": ("tabular", "--csv wide.csv --label y", "20,001 columns; at most 10,000"),
+    "nan": ("wgan", "--data nan.npy --batch-size 8", "NaN or inf in 1 of its 20 points"),
+    "objects": ("gan", "--data objects.npy", "Python objects"),
+    "archive": ("dcgan", "--data names.npz", "name the points one of"),
+    "cut_idx": ("wgan", "--data mnist --data-dir idx", "is truncated"),
+    "cut_png": ("dcgan", "--data cut --batch-size 8", "cut/3.png cannot be read as an image"),
+    "large_png": ("cgan", "--data large", "9000x9000"),
+    "one_picture": ("compare", "--data one", "1 images in it and below"),
     # runs to go on with
     "resume_nothing": ("wgan", "--resume nowhere", "nowhere"),
     "resume_no_run": ("wgan", "--resume files", "files"),
@@ -167,6 +188,31 @@ CONFIGS = {
 }  # fmt: skip
 
 
+def write_data_files(folder):
+    """Files of data with a fault each."""
+    rows = [f"{i},{i % 3},{'ab'[i % 2]}" for i in range(20)]
+    (folder / "index.csv").write_text("\n".join([",x,y", *rows]), encoding="utf-8")
+    table = [f'{"ab"[i % 2]},"1,{i:03}",{"" if i == 3 else i % 2}' for i in range(20)]
+    (folder / "table.csv").write_text("\n".join(["kind,money,gap", *table]), encoding="utf-8")
+    wide = ",".join(f"c{i}" for i in range(20_000)) + ",y\n"
+    (folder / "wide.csv").write_text(wide, encoding="utf-8")
+    np.save(folder / "nan.npy", np.where(np.arange(60).reshape(20, 3) == 7, np.nan, 1.0))
+    np.save(folder / "objects.npy", np.array([{}, []], object), allow_pickle=True)
+    np.savez(folder / "names.npz", one=np.ones(3), two=np.ones(3))
+    for name in ("idx", "cut", "large", "one"):
+        (folder / name).mkdir()
+    for kind, axes in (("images-idx3", 3), ("labels-idx1", 1)):
+        header = bytes([0, 0, 8, axes]) + b"\0\0\0\x08" * axes
+        (folder / "idx" / f"train-{kind}-ubyte").write_bytes(header + bytes(7))
+    for place in range(9):
+        Image.new("L", (8, 8), 20 * place).save(folder / "cut" / f"{place}.png")
+    whole = (folder / "cut" / "3.png").read_bytes()
+    (folder / "cut" / "3.png").write_bytes(whole[: len(whole) // 2])
+    for place in range(2):
+        Image.new("1", (9000, 9000)).save(folder / "large" / f"{place}.png")
+    Image.new("L", (8, 8)).save(folder / "one" / "0.png")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two small runs, files of data, and a run with each of the wrong configurations."""
@@ -176,6 +222,7 @@ def folder(tmp_path_factory):
     np.save(folder / "same.npy", np.ones((20, 2)))
     np.save(folder / "grey.npy", np.full((20, 8, 8), 7, np.uint8))
     np.save(folder / "few.npy", np.random.default_rng(0).normal(size=(20, 3)))
+    write_data_files(folder)
     widths: dict[str, Any] = {"generator_width": 4, "critic_width": 4, "latent_size": 2}
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
         wgan.run(wgan.Args(out=folder / "run", **TINY, **widths))
