@@ -133,7 +133,7 @@ COMMANDS = {
     "no_column": ("tabular", "--csv table.csv --label z", "no such column"),
     "no_labels": (
         "tabular",
-        "--csv table.csv --label gap",
+        "--csv table.csv --label gap --drop money",
         "the label gap has no value in 1 of 20",
     ),
     "thousands": ("tabular", "--csv table.csv --label kind", "with a point and without thousands"),
