@@ -22,7 +22,7 @@ def read_bytes(path: Path) -> bytes:
             # Told by its content: a file that was unpacked by a browser often keeps the name.
             if raw[:2] == b"\x1f\x8b":
                 file.seek(0)
-                with gzip.open(file) as unpacked:
+                with gzip.open(file, "rb") as unpacked:
                     raw = unpacked.read(LARGEST + 1)
     except EOFError:
         raise UserError(f"{path} is truncated: its gzip stream ends early; get it again.") from None

@@ -31,7 +31,7 @@ WRONG = {
     "label_gone": (["--csv", "t.csv", "--label", "z"], ["--label z", "no such column"]),
     "label_alone": (["--label", "y"], ["--label is about a --csv file"]),
     "drop_alone": (["--drop", "a", "b"], ["--drop is about a --csv file"]),
-    "nan": (["--csv", "nan.csv", "--label", "y"], ["column x", "no value", "line 3"]),
+    "nan": (["--csv", "nan.csv", "--label", "y"], ["the label y", "no value", "line 3"]),
     "data": (["--data", "cats"], ["cats", "wine"]),
     "bins": (["--label-bins", "1"], ["--label-bins must be at least 2"]),
     "draws": (["--draws", "1"], ["--draws must be at least 2"]),
@@ -230,7 +230,7 @@ def test_a_wrong_start_is_one_line_and_changes_nothing(
     argv, words = WRONG[name]
     monkeypatch.chdir(tmp_path)
     _data.write_csv(known_law(40, 0), tmp_path / "t.csv")
-    (tmp_path / "nan.csv").write_text("x,y\n1,a\nNaN,b\n")
+    (tmp_path / "nan.csv").write_text("x,y\n1,a\n2,NaN\n")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     monkeypatch.setattr(sys, "argv", ["tabular", *argv])
     with pytest.raises(SystemExit) as stop:
