@@ -22,6 +22,7 @@ _ROWS = 256  # of a block: its matrix of pairs stays small beside the data
 _FEW = 16  # dimensions up to which differences cost no more than a matrix product
 _LANES = 8  # coordinates added in one pass over the pairs
 _SPARE = 4  # candidates beyond the k nearest, for those that the product ranks wrongly
+_PASSES = 32  # over a short row, beyond which its k smallest are found faster by `top_k`
 _GROUPS = 128  # of a row's pairs, so that the smallest are found without a sort
 _DOUBTS = 16  # pairs of a row that are decided one by one before the whole block is
 
@@ -126,16 +127,37 @@ def k_nearest(
 def _smallest(values: Float[Array, "m n"], k: int) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
     """The k smallest of each row, smallest first: they are in the k groups of smallest minima."""
     count = values.shape[1]
-    if k >= _GROUPS // 2 or count <= 4 * _GROUPS:
-        found, places = jax.lax.top_k(-values, k)
-        return -found, places
+    if count <= 4 * _GROUPS or k >= _GROUPS:
+        return _one_by_one(values, k)
     padding = [(0, 0), (0, -count % _GROUPS)]
     groups = jnp.pad(values, padding, constant_values=jnp.inf).reshape(len(values), -1, _GROUPS)
-    chosen = jax.lax.top_k(-jnp.min(groups, axis=1), k)[1]
+    chosen = _one_by_one(jnp.min(groups, axis=1), k)[1]
     members = jnp.take_along_axis(groups, chosen[:, None, :], axis=2)
-    found, place = jax.lax.top_k(-members.reshape(len(values), -1), k)
+    found, place = _one_by_one(members.reshape(len(values), -1), k)
     group = jnp.take_along_axis(chosen, place % k, axis=1)
-    return -found, place // k * _GROUPS + group
+    return found, place // k * _GROUPS + group
+
+
+def _one_by_one(
+    values: Float[Array, "m n"], k: int
+) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
+    """The same by passes over the row: of few, twice as fast on a CPU as `top_k`."""
+    if k > _PASSES:
+        found, places = jax.lax.top_k(-values, k)
+        return -found, places
+    places = jnp.arange(values.shape[1], dtype=jnp.int32)[None, :]
+
+    def take(last, _):
+        level, place = last[0][:, None], last[1][:, None]
+        left = (values > level) | ((values == level) & (places > place))
+        least = jnp.min(jnp.where(left, values, jnp.inf), axis=1)
+        equal = left & (values == least[:, None])
+        at = jnp.min(jnp.where(equal, places, values.shape[1] - 1), axis=1)
+        return (least, at), (least, at)
+
+    first = jnp.full(len(values), -jnp.inf, values.dtype), jnp.full(len(values), -1, jnp.int32)
+    _, (found, at) = jax.lax.scan(take, first, None, length=k)
+    return found.T, at.T
 
 
 class Pairs(NamedTuple):
