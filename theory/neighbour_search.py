@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from theory._inputs import ArrayInput, Count, as_count, check_clouds, floats
 from theory._numeric import all_numbers, nan_unless, safe_sqrt
 
-_ROWS = 256  # of a block: its matrix of pairs stays small beside the data
+_ROWS = 128  # of a block: its matrix of pairs stays in the cache
 _FEW = 16  # dimensions up to which differences cost no more than a matrix product
 _LANES = 8  # coordinates added in one pass over the pairs
 _SPARE = 4  # candidates beyond the k nearest, for those that the product ranks wrongly
@@ -264,7 +264,7 @@ def _sum_of_squares(
 
 
 def in_blocks(array: Shaped[Array, "n ..."]) -> Shaped[Array, "blocks rows ..."]:
-    """Rows in blocks of some hundred, the last one padded with zeros."""
+    """Rows in blocks of about a hundred, the last one padded with zeros."""
     count = len(array)
     rows = min(_ROWS, count)
     padding = [(0, -count % rows)] + [(0, 0)] * (array.ndim - 1)
