@@ -153,7 +153,13 @@ def check_positive(args: CommonArgs, *names: str) -> None:
     check_least(args, 1, *names, "steps", "eval_every", "log_every")
 
 
-def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) -> RunFolder:
+def open_run(
+    recipe: str,
+    args: FolderArgs,
+    may_change: tuple[str, ...] | None,
+    *,
+    in_parts: bool = False,
+) -> RunFolder:
     """Makes or finds the run's folder, before anything is compiled.
 
     **Arguments:**
@@ -161,6 +167,7 @@ def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) 
     - `may_change`: flags that a resumed run may change. Any other difference from its config.json
       is an error, because it would no longer be the same run. `None` for recipes that are done in
       one piece and cannot be resumed.
+    - `in_parts`: whether the checkpoints are those of parts, which may begin anew.
 
     **Raises:** `UserError` if `--out` exists or cannot be written, or if there is no run to resume.
     """
@@ -173,7 +180,7 @@ def open_run(recipe: str, args: FolderArgs, may_change: tuple[str, ...] | None) 
         raise UserError("--overwrite replaces the folder of --out; add --out, or leave it out.")
     if args.resume is not None and may_change is not None:
         hold = lock(args.resume) if args.resume.is_dir() else None
-        _check_resume(recipe, args, may_change)
+        _check_resume(recipe, args, may_change, in_parts)
         folder = RunFolder(args.resume, resumed=True)
         del hold  # the folder has it now
         return folder
@@ -235,7 +242,9 @@ def _make_path(args: FolderArgs, can_resume: bool) -> Path:
     return path
 
 
-def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) -> None:
+def _check_resume(
+    recipe: str, args: FolderArgs, may_change: tuple[str, ...], in_parts: bool
+) -> None:
     """Raises a `UserError` unless the run can go on as these arguments say; changes nothing."""
     run = args.resume
     assert run is not None
@@ -258,7 +267,10 @@ def _check_resume(recipe: str, args: FolderArgs, may_change: tuple[str, ...]) ->
         raise UserError("--resume writes to the folder it resumes; leave --out out.")
     trained = [run]
     if "steps" in may_change:
-        check_not_trained_further(args, _checkpoint.newest_round(run / "checkpoints"))
+        newest = _checkpoint.newest_round(run / "checkpoints")
+        if newest is None and not in_parts:
+            raise UserError(f"{run / 'checkpoints'} has no sound checkpoint. Start a new run.")
+        check_not_trained_further(args, newest)
         trained += [folder.parent for folder in sorted(run.glob("*/checkpoints"))]
     for folder in trained:
         _checkpoint.check_sound(folder / "checkpoints")

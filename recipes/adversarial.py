@@ -200,7 +200,7 @@ def run(args: Args) -> Result:
     check_not_trained_further(args, gradients_done(args))
     args = dataclasses.replace(args, eval_size=min(args.eval_size, len(held_out.points)))
     assert held_out.labels is not None
-    folder = open_run("adversarial", args, MAY_CHANGE_ON_RESUME)
+    folder = open_run("adversarial", args, MAY_CHANGE_ON_RESUME, in_parts=True)
     described = {"held_out": len(held_out.points), "held_out_sha256": held_out.checksum()}
     described = data.describe() | described
     folder.check_data(described)

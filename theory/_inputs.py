@@ -41,24 +41,57 @@ def as_dtype(value: ArrayInput, dtype: np.dtype) -> Array:
     """A value as an array of one floating dtype; `ValueError` for one that is no number."""
     if isinstance(value, jax.Array):
         return value.astype(dtype)
-    array = np.asarray(value)
+    return jnp.asarray(_numbers(value).astype(dtype))
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """A value that is not traced, on the host; `ValueError` unless it has numbers only."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError("numbers are needed here, in rows of one length.") from None
     if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise ValueError(f"numbers are needed here, got an array of {array.dtype}.")
-    return jnp.asarray(array.astype(dtype))
+    return array
+
+
+def double(value: ArrayInput) -> np.ndarray:
+    """Numbers in float64, on the host."""
+    return _numbers(value).astype(np.float64)
+
+
+def from_one_origin(*values: ArrayInput) -> list[Array]:
+    """`floats` of clouds whose common shift does not matter.
+
+    Double precision and wide integers that are to become single are first moved to the median of
+    the first cloud: far from 0, single precision could not tell its points apart.
+    """
+    if any(isinstance(value, jax.Array) for value in values):
+        return floats(*values)
+    arrays = [_numbers(value) for value in values]
+    wide = any(array.dtype.itemsize == 8 for array in arrays)
+    alike = len({array.shape[1:] for array in arrays}) == 1 and arrays[0].ndim > 0
+    if not (wide and alike and arrays[0].size) or _common_dtype(arrays).itemsize == 8:
+        return floats(*values)
+    middle = np.median(arrays[0].astype(np.float64), axis=0)
+    origin = np.where(np.isfinite(middle), middle, 0.0)
+    return floats(*(array.astype(np.float64) - origin for array in arrays))
 
 
 def as_number(value: Number, dtype: np.dtype) -> Any:
-    """A parameter as Python's number, an integer where it is whole; a traced one as an array."""
+    """A parameter as Python's number, a small whole one as an integer; a traced one as an array."""
     found = concrete(value)
     if found is None:
         return jnp.asarray(value).astype(dtype)
+    if found.ndim:
+        raise ValueError(f"a single number is needed here, got an array of shape {found.shape}.")
     number = float(found)
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) < 2**20 else number
 
 
 def concrete(value: Any) -> np.ndarray | None:
     """The numbers themselves, or `None` while they are traced and nothing can be said of them."""
-    return None if isinstance(value, Tracer) else np.asarray(value)
+    return None if isinstance(value, Tracer) else _numbers(value)
 
 
 def check_points(name: str, points: Array, least: int = 1) -> None:
@@ -127,7 +160,7 @@ def check_gaussian(name: str, mean: Array, cov: Array) -> None:
         )
 
 
-def check_weights(name: str, weights: Array, count: int) -> None:
+def check_weights(name: str, weights: Array | np.ndarray, count: int) -> None:
     """Are they `count` weights, none negative and not all 0? Traced ones are not looked at."""
     if weights.shape != (count,):
         raise ValueError(f"{name} must have the shape ({count},), got {weights.shape}.")
@@ -159,6 +192,8 @@ def check_positive(**numbers: Any) -> None:
 def check_order(p: Any) -> None:
     """Is it the order of a Wasserstein distance, at least 1? Infinity is one."""
     found = concrete(p)
+    if found is not None and found.ndim:
+        raise ValueError(f"p must be a single number, got an array of shape {found.shape}.")
     if found is not None and not found >= 1:
         raise ValueError(f"W_p is a distance for p >= 1 only, got p = {found:g}.")
 

@@ -1,5 +1,6 @@
 """Kantorovich's dual: potentials, complementary slackness, c-transforms, Lipschitz critics."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from theory._inputs import (
     check_line,
     check_not_negative,
     check_same,
+    double,
     floats,
 )
 from theory._numeric import safe_norm
@@ -77,34 +79,80 @@ def dual_potentials(
     - `x_weights`, `y_weights`: not negative, normalised here; equal if left out.
 
     **Raises:** `ValueError` for costs that are no finite matrix, or wrong weights; `RuntimeError`
-    if the solver does not end at an optimum.
+    if the solver does not end at an optimum, or if it is not proved to 1e-6.
 
     !!! cite "Source"
 
         Villani (2003), Topics in Optimal Transportation, theorem 1.3.
     """
-    matrix = np.asarray(costs, np.float64)
+    matrix = double(costs)
     if matrix.ndim != 2 or matrix.size == 0 or not np.isfinite(matrix).all():
         raise ValueError("costs must be a finite matrix with at least one entry.")
     n, m = matrix.shape
     a, b = cloud_weights(x_weights, n, "x_weights"), cloud_weights(y_weights, m, "y_weights")
     rows = scipy.sparse.kron(scipy.sparse.identity(n), np.ones((m, 1)))
     columns = scipy.sparse.kron(np.ones((n, 1)), scipy.sparse.identity(m))
-    bound = scipy.sparse.hstack([rows, columns], format="csr")
-    unit = np.abs(matrix).max() or 1.0
-    scaled = matrix / unit
-    found = _maximise(np.concatenate([a, b]), bound, scaled.ravel())[:n]
-    best = (scaled - found[:, None]).min(axis=0)
-    source, target = unit * (scaled - best[None, :]).min(axis=1), unit * best
+    bound: Any = scipy.sparse.hstack([rows, columns], format="csr")
+    # Places without mass say nothing of the others, and may be anywhere.
+    met = np.outer(a > 0, b > 0).ravel()
+    lowest = matrix.min()
+
+    def solve(limits: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+        found, flow = _maximise(np.concatenate([a, b]), bound[met], limits[met])
+        reach = np.where(met, limits, np.inf).reshape(n, m)
+        source = np.where(a > 0, found[:n], 0)
+        target = np.where(b > 0, (reach - source[:, None]).min(axis=0), 0)
+        source = np.where(a > 0, (reach - target[None, :]).min(axis=1), 0)
+        moved = np.zeros(n * m)
+        moved[met] = flow
+        return np.concatenate([source, target]), float(a @ source + b @ target), moved
+
+    above = (matrix - lowest).ravel()
+    potentials = _proved(solve, above, np.where(met, above, 0).max(), n + m)
+    # Of places without mass, the largest potentials that the others leave.
+    source, target = potentials[:n], potentials[n:]
+    used = source[a > 0]
+    slack = (above.reshape(n, m)[a > 0] - used[:, None]).min(axis=0)
+    target = np.where(b > 0, target, slack)
+    source = np.where(a > 0, source, (above.reshape(n, m) - target[None, :]).min(axis=1))
     shift = a @ source
-    return Potentials(source - shift, target + shift, float(a @ source + b @ target))
+    value = float(a @ source + b @ target + lowest)
+    return Potentials(source - shift, target + shift + lowest, value)
 
 
-def _maximise(gains: np.ndarray, bound: Any, limits: np.ndarray) -> np.ndarray:
+def _maximise(gains: np.ndarray, bound: Any, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The solution of a linear programme, and its multipliers: how much flows where it is tight."""
     result = scipy.optimize.linprog(-gains, A_ub=bound, b_ub=limits, bounds=(None, None))
     if result.status != 0:
         raise RuntimeError(f"the linear programme did not end at an optimum: {result.message}")
-    return result.x
+    return result.x, -result.ineqlin.marginals
+
+
+def _proved(
+    solve: Callable[[np.ndarray], tuple[np.ndarray, float, np.ndarray]],
+    limits: np.ndarray,
+    largest: float,
+    count: int,
+) -> np.ndarray:
+    """The solution of a programme whose value its own multipliers prove to 1e-6.
+
+    The solver's tolerances are absolute. So the limits, not negative, are in units of the largest
+    that matters, and then of the cost of what flowed, until both agree; larger ones are cut off,
+    which leaves the solution feasible.
+    """
+    unit, best = largest or 1.0, np.inf
+    while True:
+        solution, dual, flow = solve(np.minimum(limits / unit, 4.0 * count))
+        primal = float(flow @ (limits / unit))
+        cost = unit * primal
+        if dual >= primal - 1e-6 * abs(primal) or cost <= 1e-30 * largest:
+            return unit * solution
+        if not 0 < cost < 0.999 * best:
+            raise RuntimeError(
+                "the linear programme's solution is not proved by its multipliers: the costs "
+                "differ by more than its tolerance."
+            )
+        best = unit = cost
 
 
 def check_duality(plan: TransportPlan, potentials: Potentials) -> DualityCheck:
@@ -144,20 +192,27 @@ def kantorovich_rubinstein(
     left, right = clouds_of_one_shape(x, y)
     a = cloud_weights(x_weights, len(left), "x_weights")
     b = cloud_weights(y_weights, len(right), "y_weights")
-    points = np.concatenate([left, right])
-    count = len(points)
-    first, second = np.nonzero(~np.eye(count, dtype=bool))
+    count, gains = len(left) + len(right), np.concatenate([a, -b])
+    distances = pairwise_distances(*2 * [np.concatenate([left, right])])
+    used = gains != 0  # points without weight say nothing of the others, and may be anywhere
+    first, second = np.nonzero(np.outer(used, used) & ~np.eye(count, dtype=bool))
     pairs = np.arange(len(first))
     entry = lambda column, value: scipy.sparse.csr_matrix(
         (np.full(len(pairs), value), (pairs, column)), shape=(len(pairs), count)
     )
-    distances = pairwise_distances(points, points)
-    unit = distances.max() or 1.0
-    gains = np.concatenate([a, -b])
-    limits = distances[first, second] / unit
-    values = unit * _maximise(gains, entry(first, 1.0) + entry(second, -1.0), limits)
-    # The largest 1-Lipschitz function below them: the solver's tolerance is no steeper slope.
-    values = (values[:, None] + distances).min(axis=0)
+
+    def solve(limits: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+        found, flow = _maximise(gains, entry(first, 1.0) + entry(second, -1.0), limits)
+        reach = np.full((count, count), np.inf)
+        reach[first, second] = limits
+        np.fill_diagonal(reach, 0)
+        # The largest 1-Lipschitz function below: the solver's tolerance is no steeper slope.
+        values = np.where(used, (found[:, None] + reach).min(axis=0), 0)
+        return values, float(gains @ values), flow
+
+    limits = distances[first, second]
+    values = _proved(solve, limits, limits.max(initial=0.0), count)
+    values = (values[used][:, None] + distances[used]).min(axis=0)
     return Critic(float(gains @ values), values[: len(left)], values[len(left) :])
 
 

@@ -17,6 +17,7 @@ from theory._inputs import (
     check_positive,
     concrete,
     floats,
+    from_one_origin,
     gaussians,
 )
 from theory._numeric import Scalar, all_numbers, log_or_minus_inf, nan_unless, safe_sqrt, zero_times
@@ -81,7 +82,7 @@ def sinkhorn(
     if costs.ndim != 2 or costs.size == 0:
         raise ValueError(f"costs must be a matrix with at least one entry, got {costs.shape}.")
     _check_epsilon(epsilon)
-    blur = as_number(epsilon, costs.dtype)
+    blur = _positive_or_nan(as_number(epsilon, costs.dtype))
     max_iterations = as_count("max_iterations", max_iterations)
     tolerance = _tolerance(tol, jax.lax.stop_gradient(jnp.max(jnp.abs(costs)) / blur))
     a, b = shares("x_weights", x_weights, costs[:, 0]), shares("y_weights", y_weights, costs[0])
@@ -128,15 +129,22 @@ def _iterate(
     value = jnp.sum(zero_times(a, f)) + jnp.sum(zero_times(b, g))
     value = value - blur * (jnp.sum(plan) - 1.0)  # 0 at the optimum; its slope is not
     cost = jnp.sum(plan * costs)
-    known = all_numbers(costs, a, b)
+    known = all_numbers(costs, a, b, jnp.asarray(blur, costs.dtype))
     f, g = nan_unless(known, f), nan_unless(known, g)
     return EntropicPlan(plan, f, g, value, cost, error, count, error <= 2 * tolerance)
 
 
 def _check_epsilon(epsilon: Number) -> None:
     found = concrete(epsilon)
+    if found is not None and found.ndim:
+        raise ValueError(f"epsilon must be a single number, got shape {found.shape}.")
     if found is not None and not found > 0:
         raise ValueError(f"epsilon must be positive, got {found}; use optimal_transport for 0.")
+
+
+def _positive_or_nan(blur: Any) -> Any:
+    """The blur; NaN for a traced one that is not positive, which no check can see."""
+    return nan_unless(blur > 0, blur) if isinstance(blur, jax.Array) else blur
 
 
 def _tolerance(tol: Number | None, reach: Scalar) -> Scalar:
@@ -166,7 +174,7 @@ def sinkhorn_divergence(x: ArrayInput, y: ArrayInput, epsilon: Number, p: Count 
 
         Genevay, Peyré & Cuturi (2018), arXiv:1706.00292; Feydy et al. (2019), arXiv:1810.08278.
     """
-    x, y = floats(x, y)
+    x, y = from_one_origin(x, y)
     check_clouds(x=x, y=y)
     power = as_count("p", p, 1, 2)
     loss = lambda u, v: sinkhorn(_costs(u, v, power), epsilon).value
@@ -193,7 +201,7 @@ def entropic_gaussian(
     `epsilon`: positive, in squared units.
 
     **Returns:** shape `()`, in squared units; $W_2^2$ as $\varepsilon\to0$, and not 0 for equal
-    laws.
+    laws. Second derivatives are NaN at repeated eigenvalues; first ones are not.
 
     !!! cite "Source"
 
@@ -202,7 +210,7 @@ def entropic_gaussian(
     """
     mean_x, cov_x, mean_y, cov_y = gaussians(mean_x, cov_x, mean_y, cov_y)
     _check_epsilon(epsilon)
-    blur = as_number(epsilon, mean_x.dtype)
+    blur = _positive_or_nan(as_number(epsilon, mean_x.dtype))
     spectrum = jnp.sqrt(4 * joint_spectrum(cov_x, cov_y) + blur**2 / 4)
     entropy = jnp.sum(jnp.log(spectrum / blur + 0.5)) + mean_x.size
     bures = jnp.trace(cov_x) + jnp.trace(cov_y) - jnp.sum(spectrum)

@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from theory._inputs import ArrayInput, Count, as_count, check_clouds, check_square, floats
+from theory._inputs import (
+    ArrayInput,
+    Count,
+    as_count,
+    check_clouds,
+    check_square,
+    floats,
+    from_one_origin,
+)
 from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide
 from theory.bures import bures_squared_of_factors
 
@@ -45,7 +53,7 @@ def frechet_distance(x: ArrayInput, y: ArrayInput) -> FrechetDistance:
 
         Heusel et al. (2017), arXiv:1706.08500, equation 6; Dowson & Landau (1982).
     """
-    x, y = floats(x, y)
+    x, y = from_one_origin(x, y)
     check_clouds(x=x, y=y)
     if min(len(x), len(y)) < 2:
         raise ValueError(f"a covariance takes at least two points, got {len(x)} and {len(y)}.")

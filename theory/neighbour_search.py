@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from theory._inputs import ArrayInput, Count, as_count, check_clouds, floats
+from theory._inputs import ArrayInput, Count, as_count, check_clouds, from_one_origin
 from theory._numeric import all_numbers, nan_unless, safe_sqrt
 
 _ROWS = 128  # of a block: its matrix of pairs stays in the cache
@@ -50,7 +50,7 @@ def nearest_neighbours(points: ArrayInput, cloud: ArrayInput, k: Count = 1) -> N
 
     **Raises:** `ValueError` for empty clouds, different dimensions, or k out of range.
     """
-    points, cloud = floats(points, cloud)
+    points, cloud = from_one_origin(points, cloud)
     check_clouds(points=points, cloud=cloud)
     return _nearest_neighbours(points, cloud, as_count("k", k, 1, len(cloud)))
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Count, as_count, check_clouds, floats
+from theory._inputs import ArrayInput, Count, as_count, check_clouds, from_one_origin
 from theory._numeric import Estimate, Scalar, all_numbers, mean_estimate, nan_unless, safe_divide
 from theory.neighbour_search import Pairs, in_blocks, k_nearest, nearest_neighbours, typical_unit
 
@@ -51,7 +51,7 @@ def prdc(real: ArrayInput, fake: ArrayInput, k: Count = 5) -> PRDC:
         Kynkäänniemi et al. (2019), arXiv:1904.06991, for the first two; Naeem et al. (2020),
         arXiv:2002.09797, section 3, for all and for the open balls.
     """
-    real, fake = floats(real, fake)
+    real, fake = from_one_origin(real, fake)
     check_clouds(real=real, fake=fake)
     return _prdc(real, fake, as_count("k", k, 1, min(len(real), len(fake)) - 1))
 
@@ -111,7 +111,7 @@ def nearest_neighbour_ratios(generated: ArrayInput, train: ArrayInput) -> Float[
 
         Lowe (2004), IJCV 60(2), section 7.1, for the ratio.
     """
-    generated, train = floats(generated, train)
+    generated, train = from_one_origin(generated, train)
     check_clouds(generated=generated, train=train)
     if len(train) < 2:
         raise ValueError("a second nearest neighbour takes at least two training points.")
@@ -136,7 +136,7 @@ def memorised_share(generated: ArrayInput, train: ArrayInput, held_out: ArrayInp
 
         Meehan, Chaudhuri & Dasgupta (2020), arXiv:2004.05675, section 3, without the cells.
     """
-    generated, train, held_out = floats(generated, train, held_out)
+    generated, train, held_out = from_one_origin(generated, train, held_out)
     check_clouds(generated=generated, train=train, held_out=held_out)
     near, far = (nearest_neighbours(generated, c).distances[:, 0] for c in (train, held_out))
     share = jnp.where(near < far, 1.0, jnp.where(near > far, 0.0, 0.5))

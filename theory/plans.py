@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.spatial
 
-from theory._inputs import ArrayInput, Number, check_order
+from theory._inputs import ArrayInput, Number, check_order, double
 
 
 class TransportPlan(NamedTuple):
@@ -80,6 +80,8 @@ def _solve(
     largest of all, then that of the last plan, until the dual proves the plan.
     """
     unit = distances.max()
+    if not np.isfinite(unit):
+        raise ValueError("distances between x and y are beyond float64; take other units.")
     if unit == 0:
         return np.outer(a, b), 0.0
     best = math.inf
@@ -149,7 +151,7 @@ def clouds_of_one_shape(x: ArrayInput, y: ArrayInput) -> tuple[np.ndarray, np.nd
 
 
 def _cloud(points: ArrayInput, name: str) -> np.ndarray:
-    array = np.asarray(points, np.float64)
+    array = double(points)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} must be a cloud of at least one point, got shape {array.shape}.")
     if not np.isfinite(array).all():
@@ -161,12 +163,13 @@ def cloud_weights(weights: ArrayInput | None, count: int, name: str) -> np.ndarr
     """Weights of one sum, equal if left out, or a `ValueError` that says why not."""
     if weights is None:
         return np.full(count, 1.0 / count)
-    array = np.asarray(weights, np.float64)
+    array = double(weights)
     if array.shape != (count,) or not np.isfinite(array).all() or (array < 0).any():
         raise ValueError(f"{name} must be {count} finite numbers, none negative.")
-    if array.sum() == 0:
+    if array.max() == 0:
         raise ValueError(f"{name} must not all be 0.")
-    return array / array.sum()
+    shares = array / array.max()  # so that no sum overflows
+    return shares / shares.sum()
 
 
 def wasserstein(x: ArrayInput, y: ArrayInput, p: Number = 1.0) -> float:

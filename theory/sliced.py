@@ -21,6 +21,7 @@ from theory._inputs import (
     check_order,
     check_same_shape,
     floats,
+    from_one_origin,
 )
 from theory._numeric import Estimate, Scalar, mean_estimate, safe_divide, safe_norm
 from theory.transport import root, wasserstein_1d
@@ -51,6 +52,7 @@ def sliced_wasserstein(x: ArrayInput, y: ArrayInput, along: ArrayInput, p: Numbe
 
         Bonneel, Rabin, Peyré & Pfister (2015), J. Mathematical Imaging and Vision 51(1).
     """
+    x, y = from_one_origin(x, y)
     x, y, along = floats(x, y, along)
     check_clouds(x=x, y=y, along=along)
     check_order(p)

@@ -20,10 +20,12 @@ from theory._inputs import (
     check_not_negative,
     check_order,
     check_weights,
+    concrete,
     floats,
+    from_one_origin,
     gaussians,
 )
-from theory._numeric import Scalar, safe_sqrt, zero_times
+from theory._numeric import Scalar, nan_unless, safe_sqrt, zero_times
 from theory._sorting import sort, sort_with
 from theory.bures import bures_squared
 from theory.quadrature import legendre
@@ -61,7 +63,7 @@ def wasserstein_1d(
 
         Villani (2003), Topics in Optimal Transportation, theorem 2.18 and remark 2.19.
     """
-    x, y = floats(x, y)
+    x, y = from_one_origin(x, y)
     check_line("x", x)
     check_line("y", y)
     check_order(p)
@@ -78,9 +80,18 @@ def shares(name: str, weights: ArrayInput | None, sample: Float[Array, " n"]) ->
     """Checked weights of sum 1; equal ones by default."""
     if weights is None:
         return jnp.full_like(sample, 1.0 / sample.size)
-    given = as_dtype(weights, sample.dtype)
-    check_weights(name, given, sample.size)
-    return given / jnp.sum(given)
+    numbers = concrete(weights)
+    if numbers is None:
+        given = jnp.asarray(weights).astype(sample.dtype)
+        check_weights(name, given, sample.size)
+        known = jnp.all(given >= 0)
+    else:
+        # Their sizes are of no matter, and may be beyond the precision of the sample.
+        double = numbers.astype(np.float64)
+        check_weights(name, double, sample.size)
+        given, known = as_dtype(double / double.max(), sample.dtype), jnp.asarray(True)
+    given = given / jax.lax.stop_gradient(jnp.max(given))
+    return nan_unless(known, given / jnp.sum(given))
 
 
 def _gaps_of_equal_weights(
@@ -135,6 +146,8 @@ def power_mean(gaps: Float[Array, " k"], widths: Float[Array, " k"], p: Any) -> 
     """
     if isinstance(p, int) and p == 1:
         return jnp.sum(zero_times(widths, gaps))
+    if isinstance(p, jax.Array):
+        p = nan_unless(p >= 1, p)  # a number is checked before
     met = jnp.where((widths == 0) & ~jnp.isnan(gaps), 0, gaps)
     if isinstance(p, float) and math.isinf(p):
         return jnp.max(met)
@@ -222,7 +235,8 @@ def wasserstein2_gaussian(
     **Returns:** shape `()`, in the data's units. The gradient in the covariances is that of the
     closed form, repeated eigenvalues included. Where it does not exist it is finite all the same:
     0 at equal laws; towards a direction that a singular covariance lacks and the other has, where
-    the derivative is infinite, that direction's part is left out.
+    the derivative is infinite, that direction's part is left out. Second derivatives are NaN at
+    repeated eigenvalues.
 
     !!! cite "Source"
 

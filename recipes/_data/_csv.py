@@ -157,6 +157,8 @@ def _columns(cells: Cells, name: str, roles: Roles) -> list[tuple[Column, np.nda
     """A column and its values, float64 of shape `(n,)`; and its indicator if values are missing."""
     texts, missing = _texts(cells, name)
     present = [text for text, gone in zip(texts, missing, strict=True) if not gone]
+    if name not in roles.continuous:
+        _check_no_odd_number(cells, name, _without(texts, MISSING_NUMBERS), roles)
     if _is_categorical(present, name, roles):
         # Of texts, a dot or a dash is one like any other.
         return [_categories(cells, name, _without(cells.columns[name], MISSING))]
@@ -198,6 +200,20 @@ def _texts(cells: Cells, name: str) -> tuple[list[str], np.ndarray]:
 def _without(texts: list[str], missing: set[str]) -> list[str]:
     """The texts, those that say that there is no value made empty."""
     return ["" if text.lower() in missing else text for text in texts]
+
+
+def _check_no_odd_number(cells: Cells, name: str, texts: list[str], roles: Roles) -> None:
+    """Raises a `UserError` for a column of numbers, but for a few cells, that nobody calls text."""
+    numbers = [bool(NUMBER.fullmatch(text)) for text in texts if text]
+    many = len({text for text in texts if NUMBER.fullmatch(text)}) > FEW
+    if name in roles.categorical or not many or sum(numbers) < 0.9 * len(numbers) or all(numbers):
+        return
+    place = next(i for i, t in enumerate(texts) if t and not NUMBER.fullmatch(t))
+    raise UserError(
+        f"--csv {cells.path}, line {cells.lines[place]}: column {name} has numbers and "
+        f"{texts[place]!r}; repair it, empty it if it means a missing value, or give --categorical "
+        f"{name}."
+    )
 
 
 def _categories(cells: Cells, name: str, texts: list[str]) -> tuple[Column, np.ndarray]:

@@ -29,9 +29,9 @@ class Delimited(NamedTuple):
 
 
 def read_delimited(path: Path, name: str) -> Delimited:
-    """The rows of a text file, cells between `,`, `;` or tabs: what divides the first line most.
+    """The rows of a text file.
 
-    A byte order mark is passed over, and cells may be quoted.
+    Cells are between `,`, `;`, `|` or tabs, whichever divides the first row most. A byte order mark is passed over, and cells may be quoted.
 
     **Arguments:** `name`: what errors call the file.
 
@@ -44,7 +44,7 @@ def read_delimited(path: Path, name: str) -> Delimited:
         if size > LARGEST_FILE:
             raise UserError(f"{name} has {size:,} bytes; at most {LARGEST_FILE:,} are read.")
         with path.open(newline="", encoding="utf-8-sig") as file:
-            delimiter = _delimiter(next(_lines(file, name), ""))
+            delimiter = _delimiter(file, name)
             file.seek(0)
             return Delimited(_rows(file, name, delimiter), delimiter)
     except OSError as error:
@@ -65,17 +65,18 @@ def _lines(file: TextIO, name: str) -> Iterator[str]:
         yield line
 
 
-def _delimiter(first_line: str) -> str:
-    """The one between the most cells, where what is quoted is one cell."""
+def _delimiter(file: TextIO, name: str) -> str:
+    """The one between the most cells of the first row, where what is quoted is one cell."""
 
     def cells(delimiter: str) -> int:
+        file.seek(0)
         try:
-            return len(next(csv.reader([first_line], delimiter=delimiter), []))
+            return len(next(csv.reader(_lines(file, name), delimiter=delimiter), []))
         except csv.Error:  # a cell that is longer than any should be
             return 0
 
     # Of equals the comma is last: it may be that of decimals.
-    return max("\t;,", key=cells)
+    return max("\t;|,", key=cells)
 
 
 def _rows(file: TextIO, name: str, delimiter: str) -> list[tuple[int, list[str]]]:

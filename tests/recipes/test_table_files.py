@@ -313,3 +313,26 @@ def test_tables_beyond_the_limits_are_refused_at_once(tmp_path):
     path.write_text("a,b\n" + "," * (2**20 + 5), encoding="utf-8")
     refused(lambda: load_csv(path, ROLES), path, "line 2", "1,048,576 characters")
     refused(lambda: load_point_csv(path), path, "line 2", "1,048,576 characters")
+
+
+@pytest.mark.parametrize("text", ["n.a.", "unknown", "12%", "$12", "1_000", "−3.5", "1d5"])
+def test_an_odd_cell_among_numbers_is_named(tmp_path, text):
+    """The line and the cell, and no column of sixty categories; said to be text, it is."""
+    path = write(tmp_path / "people.csv", edited(7, 1, text))
+    refused(lambda: load_csv(path, ROLES), "line 9", "income", repr(text), "--categorical income")
+    categorical = load_csv(path, Roles("bought", categorical=("income",)))
+    assert categorical.columns[1].categories is not None
+
+
+def test_names_with_line_breaks_and_other_separators(tmp_path):
+    """A quoted name may have a line break in it; bars divide cells too."""
+    rows = [f"{i}.5,{i + 0.25},{'ab'[i % 2]}" for i in range(20)]
+    (tmp_path / "x.csv").write_text("\n".join(['"h\nm","w",c', *rows]), encoding="utf-8")
+    table = load_csv(tmp_path / "x.csv", Roles("c"))
+    assert [column.name for column in table.columns] == ["h\nm", "w"]
+    text = "\n".join(["h|w|c", *rows]).replace(",", "|")
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    assert [column.name for column in load_csv(tmp_path / "x.csv", Roles("c")).columns] == [
+        "h",
+        "w",
+    ]

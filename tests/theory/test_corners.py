@@ -200,6 +200,11 @@ CLOUD, LAW = CASES["prdc"].whole["x"], CASES["wasserstein2_gaussian"].whole
         (lambda: theory.sinkhorn(CLOUD, np.float32(-1)), "epsilon must be positive"),
         (lambda: theory.sinkhorn(CLOUD, jnp.float32(0)), "epsilon must be positive"),
         (lambda: theory.sinkhorn(CLOUD, 1.0, tol=-1.0), "tol must be positive"),
+        (lambda: theory.sinkhorn(CLOUD, np.array([1, 2.0])), "epsilon must be a single number"),
+        (lambda: theory.wasserstein_1d([1], [2], p=np.array([1, 2])), "p must be a single number"),
+        (lambda: theory.wasserstein_1d([[1.0], [1, 2]], [1.0]), "in rows of one length"),
+        (lambda: theory.optimal_transport(["a"], [0]), "numbers are needed"),
+        (lambda: theory.optimal_transport([1j], [0]), "numbers are needed"),
         (lambda: theory.optimal_transport(CLOUD, CLOUD, p=np.inf), "p must be finite"),
         (lambda: theory.sliced_wasserstein(CLOUD, CLOUD, CLOUD, p=np.inf), "p must be finite"),
         (lambda: theory.prdc(CLOUD, CLOUD, 2.5), "k must be from 1 to 11, a whole number"),
@@ -225,3 +230,53 @@ def test_whole_numbers_of_any_kind_count():
     """Python's, NumPy's and JAX's integers are one."""
     for k in (2, np.int64(2), np.uint8(2), jnp.asarray(2)):
         np.testing.assert_array_equal(theory.prdc(CLOUD, CLOUD, k), theory.prdc(CLOUD, CLOUD, 2))
+
+
+def test_single_precision_far_from_the_origin():
+    """Integers and doubles far from 0 keep their differences, although they become single."""
+    with jax.enable_x64(False):
+        times = np.array([1_700_000_000, 1_700_003_600])
+        np.testing.assert_allclose(theory.wasserstein_1d(times, times + 30), 30)
+        np.testing.assert_allclose(theory.wasserstein_1d([2**40], [2**40 + 30]), 30)
+        x, y = np.random.default_rng(0).normal(size=(2, 60, 3))
+        for name, function in {
+            "prdc": lambda a, b: theory.prdc(a, b, 3),
+            "sliced": lambda a, b: theory.sliced_wasserstein(a, b, np.eye(3)),
+            "frechet": lambda a, b: theory.frechet_distance(a, b)[:3],
+            "neighbours": lambda a, b: theory.nearest_neighbours(a, b, 2).distances,
+            "sinkhorn": lambda a, b: theory.sinkhorn_divergence(a, b, 1.0),
+        }.items():
+            far = floats_of(function(x + 1e8, y + 1e8))
+            for got, plain in zip(far, floats_of(function(x, y)), strict=True):
+                np.testing.assert_allclose(got, plain, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("scale", [1e-60, 1e-45, 1e38, 1e60, 1e300])
+def test_the_size_of_weights_does_not_matter(scale):
+    """Weights are shares, whatever their sum; in single precision too."""
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            weights = scale * np.array([1.0, 3.0])
+            np.testing.assert_allclose(theory.wasserstein_1d([0, 1], [0, 3], weights), 1.25)
+    plan = theory.optimal_transport([0, 1], [0, 3], scale * np.array([1.0, 3.0]))
+    np.testing.assert_allclose(plan.distance, 1.25)
+
+
+def test_traced_arguments_out_of_range_give_nan():
+    """What a check refuses eagerly comes out as NaN where it cannot be seen."""
+    x, y = jnp.array([0.0, 1.0]), jnp.array([0.0, 3.0])
+    costs = jnp.array([[0.0, 1.0], [1.0, 0.0]])
+    assert jnp.isnan(jax.jit(lambda p: theory.wasserstein_1d(x, y, p=p))(0.5))
+    assert jnp.isnan(jax.jit(lambda a: theory.wasserstein_1d(x, y, a))(jnp.array([2.0, -1.0])))
+    for epsilon in (0.0, -0.1):
+        assert jnp.isnan(jax.jit(lambda e: theory.sinkhorn(costs, e).value)(epsilon))
+
+
+@pytest.mark.parametrize("large", [3e9, 1e12])
+def test_parameters_may_be_large(large):
+    """Beyond the integers of 32 bits: in squared units of any size."""
+    costs = np.array([[0.0, 1.0, 4.0], [1.0, 0.0, 1.0]])
+    expected = theory.sinkhorn(costs, 0.5).value
+    np.testing.assert_allclose(theory.sinkhorn(large * costs, large / 2).value, large * expected)
+    blurred = theory.entropic_gaussian([0, 0], np.eye(2), [1, 0], np.eye(2), large)
+    assert jnp.isfinite(blurred)

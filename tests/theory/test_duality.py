@@ -134,3 +134,23 @@ def test_duality_at_every_scale(unit):
     slopes = np.abs(values[:, None] - values[None, :])
     gaps = np.linalg.norm(points[:, None] - points[None, :], axis=2)
     assert (slopes <= gaps * (1 + 1e-9) + 1e-13 * unit).all()
+
+
+@pytest.mark.parametrize("far", [1e3, 1e9, 1e13, 1e15])
+def test_one_far_place_changes_nothing_for_the_others(far):
+    """With mass on both sides, or with none: the duals of what is near, to 1e-6 and proved."""
+    near = theory.kantorovich_rubinstein([0.0, 1, far], [1.0, 3, far])
+    np.testing.assert_allclose(near.value, 1, rtol=1e-6)
+    weightless = theory.kantorovich_rubinstein([0.0, 1, far], [1.0, 3, 3], [1, 1, 0], [1, 1, 0])
+    np.testing.assert_allclose(weightless.value, 1.5, rtol=1e-6)
+    dual = theory.dual_potentials([[2.0, 1.0], [far, far]], [1, 0])
+    np.testing.assert_allclose(dual.value, 1.5, rtol=1e-6)
+    assert (dual.source[:, None] + dual.target <= [[2, 1], [far, far]] + 1e-9 * np.float64(1)).all()
+
+
+def test_costs_may_be_negative():
+    """A constant added to all costs is added to the value, and -c is as good a cost as c."""
+    costs = np.random.default_rng(0).normal(size=(6, 8))
+    value = theory.dual_potentials(costs).value
+    np.testing.assert_allclose(theory.dual_potentials(costs + 10).value, value + 10, rtol=1e-9)
+    assert theory.dual_potentials([[-3.0]]).value == -3
