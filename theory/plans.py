@@ -137,7 +137,8 @@ def pairwise_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Euclidean distances in float64, at every scale of the data."""
     unit = max(np.abs(x).max(), np.abs(y).max()) or 1.0
     # Not ot.dist, which expands the square and so loses half the digits of small distances.
-    return unit * scipy.spatial.distance.cdist(x / unit, y / unit)
+    with np.errstate(over="ignore"):
+        return unit * scipy.spatial.distance.cdist(x / unit, y / unit)
 
 
 def clouds_of_one_shape(x: ArrayInput, y: ArrayInput) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,8 @@ class Delimited(NamedTuple):
 def read_delimited(path: Path, name: str) -> Delimited:
     """The rows of a text file.
 
-    Cells are between `,`, `;`, `|` or tabs, whichever divides the first row most. A byte order mark is passed over, and cells may be quoted.
+    Cells are between `,`, `;`, `|` or tabs, whichever divides the first row most. A byte
+    order mark is passed over, and cells may be quoted.
 
     **Arguments:** `name`: what errors call the file.
 

@@ -150,6 +150,7 @@ COMMANDS = {
     "resume_nothing": ("wgan", "--resume nowhere", "nowhere"),
     "resume_no_run": ("wgan", "--resume files", "files"),
     "resume_of_another": ("wgan", "--resume gan", "is a run of recipes.gan; go on with it by"),
+    "resume_no_checkpoint": ("wgan", "--resume bare", "has no sound checkpoint"),
     "resume_in_one_piece": ("transport", "--resume nowhere", "nowhere"),
     "resume_backwards": ("wgan", f"{RESUMED} --steps 2", "has come to 4 already"),
     "resume_otherwise": ("wgan", f"{RESUMED} --batch-size 16", "--batch-size is 8 and not 16"),
@@ -227,6 +228,8 @@ def folder(tmp_path_factory):
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
         wgan.run(wgan.Args(out=folder / "run", **TINY, **widths))
         gan.run(gan.Args(out=folder / "gan", **TINY, data="digits", width=4, latent_size=2))
+    shutil.copytree(folder / "run", folder / "bare")
+    shutil.rmtree(folder / "bare" / "checkpoints")
     for name, (content, _) in CONFIGS.items():
         path = folder / f"config_{name}" / "config.json"
         shutil.copytree(folder / "run", path.parent)

@@ -145,7 +145,8 @@ def test_one_far_place_changes_nothing_for_the_others(far):
     np.testing.assert_allclose(weightless.value, 1.5, rtol=1e-6)
     dual = theory.dual_potentials([[2.0, 1.0], [far, far]], [1, 0])
     np.testing.assert_allclose(dual.value, 1.5, rtol=1e-6)
-    assert (dual.source[:, None] + dual.target <= [[2, 1], [far, far]] + 1e-9 * np.float64(1)).all()
+    costs = np.array([[2, 1], [far, far]])
+    assert (dual.source[:, None] + dual.target <= costs + 1e-9).all()
 
 
 def test_costs_may_be_negative():
