@@ -23,7 +23,7 @@ _ADAM = optax.adam(1e-2)
 
 
 class Gap(eqx.Module):
-    """What the players would gain by answering each other.
+    """The gains of the players from answering each other.
 
     Zero at a Nash equilibrium, and only there if `exact`.
 

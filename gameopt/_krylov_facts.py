@@ -173,7 +173,7 @@ class _Sides(NamedTuple):
 
 
 def _moved(ritz: RitzAnalysis, noise: Scalar) -> Float[Array, " m"]:
-    """What the noise of products does to each Ritz value, to first order."""
+    """The first-order effect of noisy products on each Ritz value."""
     return noise * jnp.where(jnp.isnan(ritz.conditions), 1, ritz.conditions)
 
 

@@ -109,6 +109,6 @@ def measured_rate(
 
 
 def rounding_floor(dtype: Any) -> float:
-    """How small a change, relative to the whole, is rounding in a recorded path of this dtype."""
+    """The relative change below which a recorded path of this dtype shows rounding only."""
     kind = dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.float64
     return float(jnp.finfo(kind).eps) ** 0.75

@@ -52,7 +52,7 @@ def timescale_threshold(
 
 
 def _attracts_in_the_end(jacobian: Float[np.ndarray, "n n"], size_x: int, noise: float) -> bool:
-    """Whether J_yy and the Schur complement have positive real parts only, proved with the noise.
+    """Prove, noise included, that J_yy and the Schur complement have positive real parts only.
 
     For large tau the eigenvalues are tau times those of the first, and those of the second.
     """

@@ -136,13 +136,13 @@ def all_finite(tree: PyTree) -> Array:
 
 
 def any_nan(tree: PyTree) -> Array:
-    """Whether a played leaf has a NaN: shape `()`, boolean."""
+    """True if a played leaf has a NaN: shape `()`, boolean."""
     leaves = jax.tree.leaves(playable(tree))
     return jnp.any(jnp.array([jnp.any(jnp.isnan(leaf)) for leaf in leaves], bool))
 
 
 def stayed_finite(tree: PyTree, begun: PyTree) -> Array:
-    """Whether every entry that was finite in the beginning still is: shape `()`, boolean.
+    """True if every entry that was finite in the beginning still is: shape `()`, boolean.
 
     Of what solvers remember: some begin with a best value of infinity.
     """

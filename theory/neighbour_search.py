@@ -128,17 +128,17 @@ def _smallest(values: Float[Array, "m n"], k: int) -> tuple[Float[Array, "m k"],
     """The k smallest of each row, smallest first: they are in the k groups of smallest minima."""
     count = values.shape[1]
     if count <= 4 * _GROUPS or k >= _GROUPS:
-        return _one_by_one(values, k)
+        return _by_passes(values, k)
     padding = [(0, 0), (0, -count % _GROUPS)]
     groups = jnp.pad(values, padding, constant_values=jnp.inf).reshape(len(values), -1, _GROUPS)
-    chosen = _one_by_one(jnp.min(groups, axis=1), k)[1]
+    chosen = _by_passes(jnp.min(groups, axis=1), k)[1]
     members = jnp.take_along_axis(groups, chosen[:, None, :], axis=2)
-    found, place = _one_by_one(members.reshape(len(values), -1), k)
+    found, place = _by_passes(members.reshape(len(values), -1), k)
     group = jnp.take_along_axis(chosen, place % k, axis=1)
     return found, place // k * _GROUPS + group
 
 
-def _one_by_one(
+def _by_passes(
     values: Float[Array, "m n"], k: int
 ) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
     """The same by passes over the row: of few, twice as fast on a CPU as `top_k`."""
@@ -249,7 +249,7 @@ def _coordinates(points: Float[Array, "n d"]) -> Float[Array, "chunks lanes n"]:
 def _sum_of_squares(
     a: Float[Array, "chunks lanes ..."], b: Float[Array, "chunks lanes ..."]
 ) -> Float[Array, "m n"]:
-    """Of differences, in one order of addition for all shapes, so that ties remain ties."""
+    """The sum of squared differences, added in one order for all shapes: ties remain ties."""
 
     def add(total, chunk):
         terms = [(u - v) ** 2 for u, v in zip(*chunk, strict=True)]

@@ -79,7 +79,7 @@ def _picture_paths(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _passed_over(others: list[Path]) -> str:
-    """How many files were no pictures, and what their names end with, for a person to read."""
+    """Number and suffixes of the files that were no pictures, for a person to read."""
     if not others:
         return ""
     ends = collections.Counter(path.suffix.lower() or path.name for path in others)

@@ -28,7 +28,7 @@ DERIVATIVES = {
 each_analysis = pytest.mark.parametrize("name", sorted(ANALYSES))
 
 LONG = ("overlay", "modified_flow", "high_resolution_flow")
-"""What takes seconds to compile, and is made of what the others test."""
+"""Cases that take seconds to compile, made of parts that the other tests cover."""
 
 
 def compiled(*slow, without=()):

@@ -9,7 +9,7 @@ import gameopt as go
 
 
 def bound(eta, smoothness, distance, t):
-    """Of the squared field, for steps that the theorem admits."""
+    """The bound on the squared field, for steps that the theorem admits."""
     er = eta * smoothness
     constant = 4 * (1 + er + er**2) / (eta**2 * (1 + er))
     return constant * distance**2 / (t + 1) ** 2

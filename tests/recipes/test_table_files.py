@@ -268,7 +268,7 @@ def test_missing_values_come_back_as_empty_cells(tmp_path):
 
 
 def test_a_dash_among_texts_is_a_text(tmp_path):
-    """Of numbers it means a missing one; of categories it is one."""
+    """A missing value among numbers; a category of its own among texts."""
     table = load_csv(write(tmp_path / "people.csv", edited(7, 2, "-")), Roles("bought"))
     assert "-" in (table.columns[2].categories or ())
 

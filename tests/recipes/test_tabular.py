@@ -230,7 +230,7 @@ def test_a_wrong_start_is_one_line_and_changes_nothing(
     argv, words = WRONG[name]
     monkeypatch.chdir(tmp_path)
     _data.write_csv(known_law(40, 0), tmp_path / "t.csv")
-    (tmp_path / "nan.csv").write_text("x,y\n1,a\n2,NaN\n")
+    (tmp_path / "nan.csv").write_text("x,y\n1,a\n2,NaN\n", encoding="utf-8")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     monkeypatch.setattr(sys, "argv", ["tabular", *argv])
     with pytest.raises(SystemExit) as stop:

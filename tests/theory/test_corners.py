@@ -220,7 +220,7 @@ CLOUD, LAW = CASES["prdc"].whole["x"], CASES["wasserstein2_gaussian"].whole
     ],
 )
 def test_bad_input_is_refused_with_one_clear_line(call, says):
-    """What is wrong, where, and what is needed."""
+    """The line says what is wrong, where, and what is needed."""
     with pytest.raises(ValueError, match=says) as refusal:
         call()
     assert "\n" not in str(refusal.value)
@@ -263,7 +263,7 @@ def test_the_size_of_weights_does_not_matter(scale):
 
 
 def test_traced_arguments_out_of_range_give_nan():
-    """What a check refuses eagerly comes out as NaN where it cannot be seen."""
+    """NaN stands for values that a check refuses eagerly and cannot see under a trace."""
     x, y = jnp.array([0.0, 1.0]), jnp.array([0.0, 3.0])
     costs = jnp.array([[0.0, 1.0], [1.0, 0.0]])
     assert jnp.isnan(jax.jit(lambda p: theory.wasserstein_1d(x, y, p=p))(0.5))
