@@ -16,6 +16,7 @@ from theory._inputs import (
     check_not_negative,
     check_positive,
     floats,
+    from_one_origin,
 )
 from theory._numeric import Scalar, log_or_minus_inf, zero_times
 from theory.transport import shares
@@ -63,6 +64,7 @@ def mode_coverage(
         Lin et al. (2018), arXiv:1712.04086, section 4.1; Srivastava et al. (2017),
         arXiv:1705.07761, section 4.1, for the first two.
     """
+    samples, means = from_one_origin(samples, means)
     samples, means, std = floats(samples, means, std)
     check_clouds(samples=samples, means=means)
     check_positive(std=std, threshold=threshold)

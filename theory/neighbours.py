@@ -103,7 +103,8 @@ def nearest_neighbour_ratios(generated: ArrayInput, train: ArrayInput) -> Float[
 
     **Arguments:** `generated`, `train`: shapes `(m, d)` and `(n, d)`, n at least 2.
 
-    **Returns:** shape `(m,)`, in [0, 1]; NaN throughout if a coordinate is.
+    **Returns:** shape `(m,)`, in [0, 1]; NaN throughout if a coordinate is NaN, and for a sample at
+    infinity.
 
     **Raises:** `ValueError` for fewer than two training points, or different dimensions.
 

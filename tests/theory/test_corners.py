@@ -245,6 +245,7 @@ def test_single_precision_far_from_the_origin():
             "frechet": lambda a, b: theory.frechet_distance(a, b)[:3],
             "neighbours": lambda a, b: theory.nearest_neighbours(a, b, 2).distances,
             "sinkhorn": lambda a, b: theory.sinkhorn_divergence(a, b, 1.0),
+            "modes": lambda a, b: theory.mode_coverage(a, b[:4], 1.0)[1:3],
         }.items():
             far = floats_of(function(x + 1e8, y + 1e8))
             for got, plain in zip(far, floats_of(function(x, y)), strict=True):
