@@ -195,7 +195,7 @@ def main():
 
 def memory(game, players, size):
     """What XLA says that the compiled programs need beside their arguments."""
-    from gameopt._spectrum import _krylov_spectrum
+    from gameopt._equilibria.spectrum import _krylov_spectrum
 
     settings = ("jacobian", None, GAME_PRODUCTS, 0, 1e-6, False, 1e-6)
     start = jnp.zeros(size)

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from gameopt._games.base import AbstractGame, ZeroSumGame
-from gameopt._games.critical_points import CriticalPoint
+from gameopt._games.base import CriticalPoint
 from gameopt._types import Key, Players, Scalar
 
 

@@ -21,7 +21,7 @@ NOISY = go.zero_sum_game(
 DERIVATIVES = {
     name
     for name, where in public.DEFINED_IN.items()
-    if where in ("gameopt._fields", "gameopt._second_derivatives")
+    if where in ("gameopt._games.derivatives", "gameopt._games.derivatives")
 } | {"modified_field", "spectrum"}
 """They run the losses themselves, whose numbers only a compiled program does not transfer."""
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.optimize
 
 import gameopt as go
-from gameopt._lipschitz import _ACTIVATIONS
+from gameopt._gans.lipschitz import _ACTIVATIONS
 from models import MLP
 
 

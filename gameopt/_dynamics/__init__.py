@@ -1,0 +1,1 @@
+"""Dynamics of solvers: rates, step sizes, flows, cycles."""

@@ -1,0 +1,202 @@
+"""Whether a recorded path comes to rest, circles, or leaves."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from gameopt._enumerations import Enumeration
+from gameopt._dynamics.measured_rate import rounding_floor
+from gameopt._dynamics.recurrence import (Recurrence, recurrence, turn_sizes)
+from gameopt._trees import float_array, playable
+from gameopt._types import Real, Scalar
+
+_SHORTEST = 32
+"""Rounds that are left to judge, at least."""
+
+
+class MOTIONS(Enumeration):
+    """The motion that a path ends in. The text of each, `MOTIONS[motion]`, says what it is."""
+
+    settled: ClassVar["MOTIONS"]
+    diverging: ClassVar["MOTIONS"]
+    undecided: ClassVar["MOTIONS"]
+    cycle: ClassVar["MOTIONS"]
+
+
+MOTIONS.define(
+    settled="It has come to rest, to the tolerance.",
+    diverging=(
+        "It leaves: it is inf or nan, passed `max_norm`, or grows by the same factor all along."
+    ),
+    undecided=(
+        "It moves, and repeats nothing to the tolerance. If `drift` is below zero it is still "
+        "nearing, above zero still growing: record more rounds. If `period` is infinite, or the "
+        "drift small, it may have several periods or none, be noisy, or the record may be too "
+        "coarse: an orbit needs about six records, and the path at least three turns."
+    ),
+    cycle="It repeats one closed orbit, neither nearing it any more nor leaving it.",
+)
+
+
+class LimitCycle(eqx.Module):
+    """What a path does in the end, and the orbit that it is on. Entries are of shape `()`.
+
+    - `motion`: one of `MOTIONS`; its text says what may be done.
+    - `period`: of a turn, in records of the path; infinite where nothing like a turn was found.
+    - `amplitude`: the largest distance from `center` in the rounds that were judged.
+    - `drift`: by what share the size of the orbit changes from one turn to the next, from a line
+      through its logarithm; 0 without turns.
+    - `mismatch`: the distance between the path and itself some turns on, relative to its size (root
+      mean squares): the largest for 1, 2, 4, ... turns, as many as the record has; infinite
+      without turns.
+    - `center`: the mean over whole turns, with the structure of a record.
+    """
+
+    motion: MOTIONS
+    period: Scalar
+    amplitude: Scalar
+    drift: Scalar
+    mismatch: Scalar
+    center: Any
+
+
+def limit_cycle(
+    path: Any,
+    *,
+    skip: float = 0.5,
+    tol: Real = 1e-4,
+    closure: Real = 1e-2,
+    max_norm: Real = 1e8,
+) -> LimitCycle:
+    r"""Tells a closed orbit from what looks like one for a while.
+
+    The lag after which the path repeats itself is found between the records by splines, and is
+    followed from one turn to as many as the record holds: over these the path must still lie on
+    itself to `closure`. Two incommensurate periods, chaos and noise fail there. A spiral must
+    change little enough to pass; then it is still no cycle if the size of its turns drifts by more
+    than a tenth of `closure` in all, or by less but as steadily in the last turns as in the first,
+    down to what noise and splines resolve. A cycle that is being reached slows down instead, and
+    is one.
+
+    On the host, in float64.
+
+    **Arguments:**
+
+    - `path`: a trajectory, `rollout(..., record=record_players).records`: any pytree of arrays with
+      a first axis of rounds, for instance one array of shape `(t, n)`.
+    - `skip`: the share of rounds at the beginning that is not judged.
+    - `tol`: at rest is a last eighth that moves less than this share of the whole path's extent.
+    - `closure`: how well a cycle must repeat, relative to its size.
+    - `max_norm`: a joint strategy whose norm passes it has diverged.
+
+    A growth by the same factor all along is called diverging; a growth that a larger record would
+    see end cannot be told from it.
+
+    **Raises:** `ValueError` if `skip` is no share, if the arrays have no first axis of one length,
+    or if fewer than 32 rounds are left to judge.
+    """
+    if not 0 <= skip < 1:
+        raise ValueError(f"skip must be at least 0 and less than 1, got {skip}.")
+    path = playable(jax.tree.map(_as_array, path))
+    vectors, unravel = _vectors(path)
+    tail = vectors[int(skip * len(vectors)) :]
+    if len(tail) < _SHORTEST:
+        raise ValueError(
+            f"only {len(tail)} of {len(vectors)} rounds are left to judge, and {_SHORTEST} are "
+            "needed: record more rounds, or skip fewer."
+        )
+    if not np.isfinite(vectors).all() or np.linalg.norm(vectors, axis=1).max() > max_norm:
+        found = _Found("diverging", None, tail[-1], np.inf)
+        return _report(found, unravel)
+    rounding = rounding_floor(jax.tree.leaves(path)[0].dtype)
+    return _report(_judge(vectors, tail, float(tol), float(closure), rounding), unravel)
+
+
+class _Found(NamedTuple):
+    motion: str
+    orbit: Recurrence | None
+    center: np.ndarray
+    amplitude: float
+    drift: float = 0.0
+
+
+def _as_array(leaf: Any) -> Any:
+    return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
+def _vectors(path: Any) -> tuple[Float[np.ndarray, "t n"], Any]:
+    """The records as rows, and the function that puts a row back."""
+    leaves, structure = jax.tree.flatten(path)
+    if not leaves or any(leaf.ndim < 1 or len(leaf) != len(leaves[0]) for leaf in leaves):
+        raise ValueError("limit_cycle needs a path: arrays with one first axis of rounds.")
+    shapes = [leaf.shape[1:] for leaf in leaves]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    rows = [np.asarray(leaf, np.float64).reshape(len(leaf), -1) for leaf in leaves]
+
+    def unravel(row: np.ndarray) -> Any:
+        pieces = np.split(row, ends[:-1])
+        shaped = [
+            jax.device_put(np.asarray(piece.reshape(shape), leaf.dtype))
+            for piece, shape, leaf in zip(pieces, shapes, leaves, strict=True)
+        ]
+        return jax.tree.unflatten(structure, shaped)
+
+    return np.concatenate(rows, axis=1), unravel
+
+
+def _judge(vectors, tail, tol: float, closure: float, rounding: float) -> _Found:
+    extents = _extents(tail)
+    extent = np.linalg.norm(vectors - tail[-1], axis=1).max()
+    size = max(np.linalg.norm(vectors, axis=1).max(), extent)
+    center = tail.mean(axis=0)
+    amplitude = np.linalg.norm(tail - center, axis=1).max()
+    if extents[-1] <= rounding * size:
+        return _Found("settled", None, center, amplitude)
+    orbit, drift = recurrence(tail, closure), 0.0
+    motion = "undecided"
+    if orbit is not None:
+        turns = turn_sizes(tail, orbit.period)
+        center, drift = turns.center, float(np.expm1(turns.slope))
+        amplitude = np.linalg.norm(tail - center, axis=1).max()
+        if orbit.mismatch <= closure and not turns.drifts(0.1 * closure, 10 * rounding):
+            motion = "cycle"
+    if motion == "undecided" and extents[-1] <= tol * extent:
+        motion = "settled"
+    if motion == "undecided" and _grows(extents):
+        motion = "diverging"
+    return _Found(motion, orbit, center, amplitude, drift)
+
+
+def _extents(tail: Float[np.ndarray, "t n"]) -> Float[np.ndarray, " 8"]:
+    """The root mean square distance from their mean, of eight pieces one after the other."""
+    pieces = np.array_split(tail, 8)
+    return np.array([np.sqrt(piece.var(axis=0).sum()) for piece in pieces])
+
+
+def _grows(extents: Float[np.ndarray, " 8"]) -> bool:
+    """Doubled at least, along a line in the logarithm that does not bend down."""
+    if not (extents > 0).all():
+        return False
+    logs = np.log(extents)
+    steps = np.arange(len(logs))
+    line = np.polyval(np.polyfit(steps, logs, 1), steps)
+    straight = ((logs - line) ** 2).sum() <= 0.05 * ((logs - logs.mean()) ** 2).sum()
+    early, late = logs[3] - logs[0], logs[7] - logs[4]
+    return bool(straight and logs[-1] - logs[0] >= np.log(2) and late >= 0.5 * early > 0)
+
+
+def _report(found: _Found, unravel: Any) -> LimitCycle:
+    motion: Any = getattr(MOTIONS, found.motion)
+    number = lambda value: float_array(float(value))
+    orbit = Recurrence(np.inf, np.inf, np.inf) if found.orbit is None else found.orbit
+    return LimitCycle(
+        motion,
+        number(orbit.period),
+        number(found.amplitude),
+        number(found.drift),
+        number(orbit.mismatch),
+        unravel(found.center),
+    )

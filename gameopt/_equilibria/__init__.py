@@ -1,0 +1,1 @@
+"""Equilibria: classification, spectra, rotation, gaps."""

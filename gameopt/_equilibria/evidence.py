@@ -1,0 +1,116 @@
+"""Evidence for the verdicts of `classify`, from dense or Krylov computations."""
+
+from typing import ClassVar
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool
+from gameopt._enumerations import Enumeration
+from typing import Any
+import equinox as eqx
+from jaxtyping import Array, Complex
+from gameopt._types import Scalar
+from typing import NamedTuple
+from jaxtyping import Array, Bool
+from gameopt._types import Scalar
+
+
+class VERDICT(Enumeration):
+    """The answer of a certificate: yes, no or inconclusive. An array, so that it can be mapped.
+
+    `verdict == VERDICT.yes`, or `is_yes(verdict)`, is an array of booleans; a verdict in an `if` is
+    an error. `str(verdict)` is the word.
+    """
+
+    inconclusive: ClassVar["VERDICT"]
+    no: ClassVar["VERDICT"]
+    yes: ClassVar["VERDICT"]
+
+
+VERDICT.define(inconclusive="inconclusive", no="no", yes="yes")
+
+
+def verdict(yes: Bool[ArrayLike, ""], no: Bool[ArrayLike, ""]) -> VERDICT:
+    """From proofs of either side; if there is neither, inconclusive."""
+    if_not = VERDICT.where(jnp.asarray(no), VERDICT.no, VERDICT.inconclusive)
+    return VERDICT.where(jnp.asarray(yes) & ~jnp.asarray(no), VERDICT.yes, if_not)
+
+
+def is_yes(value: VERDICT) -> Bool[Array, "..."]:
+    """Whether it is proved."""
+    return value == VERDICT.yes
+
+
+def is_no(value: VERDICT) -> Bool[Array, "..."]:
+    """Whether it is refuted."""
+    return value == VERDICT.no
+
+
+def all_of(*values: VERDICT) -> VERDICT:
+    """Yes if all are, no if one is."""
+    yes, no = jnp.asarray(True), jnp.asarray(False)
+    for value in values:
+        yes, no = yes & is_yes(value), no | is_no(value)
+    return verdict(yes, no)
+
+
+def negation(value: VERDICT) -> VERDICT:
+    """No for yes and yes for no."""
+    return verdict(is_no(value), is_yes(value))
+
+
+class Curvature(eqx.Module):
+    r"""The smallest eigenvalue of a symmetric matrix.
+
+    - `value`: the smallest that was found: a Rayleigh quotient, so that the true one is at most
+      this. `lower`: the true one is at least this, but for the stated probability; `noise` is
+      taken off. NaN where it was not computed.
+    - `residual`: of the eigenvector. `vector`: that, as a strategy, if asked for.
+    - `positive`: whether the matrix is positive definite.
+    """
+
+    value: Scalar
+    lower: Scalar
+    residual: Scalar
+    positive: VERDICT
+    vector: Any = None
+
+
+class Leftmost(eqx.Module):
+    r"""The Jacobian's eigenvalue of smallest real part.
+
+    - `value`: of those found. `lower`: no eigenvalue has a real part below this, but for the
+      stated probability (if dense: to first order in the noise).
+    - `condition`: $1/|y^\top x|$ of its unit eigenvectors. `error`: how far from `value` there is
+      an eigenvalue, to first order.
+    - `positive`: whether all real parts are positive.
+    """
+
+    value: Complex[Array, ""]
+    lower: Scalar
+    condition: Scalar
+    error: Scalar
+    positive: VERDICT
+
+
+class Facts(NamedTuple):
+    """Of the Jacobian at a point.
+
+    - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
+      general-sum game.
+    - `mixed`: the Jacobian has eigenvalues on either side of the axis.
+    - `singular`, and whether a round of `simultaneous` and of `alternating` play contracts: `None`
+      without step sizes.
+    """
+
+    hessian_x: Curvature
+    hessian_y: Curvature
+    schur_x: Curvature | None
+    schur_y: Curvature | None
+    leftmost: Leftmost
+    mixed: VERDICT
+    singular: VERDICT
+    simultaneous: VERDICT | None
+    alternating: VERDICT | None
+    tau_star: Scalar
+    max_step: Scalar
+    noise: Scalar
+    finite: Bool[Array, ""]

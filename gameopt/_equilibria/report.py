@@ -1,0 +1,155 @@
+"""The report of a certificate, and the table that it prints."""
+
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Bool
+
+from gameopt._equilibria.evidence import (Curvature, Leftmost)
+from gameopt._types import Players, Scalar
+from gameopt._equilibria.evidence import VERDICT
+
+
+class EquilibriumReport(eqx.Module):
+    r"""What a point of a game is. `str` of it is a table.
+
+    Each verdict is a `VERDICT`: yes, no or inconclusive.
+
+    - `stationary`: whether `stationarity` is at most `tol`. Every other verdict but `degenerate`
+      is no where this is no; what curvature says all the same is in `hessian_x.positive` and its
+      like, and in `leftmost.positive`.
+    - `dne`: a differential Nash equilibrium, $H_{xx} \succ 0$ and $H_{yy} \succ 0$.
+    - `degenerate`: whether $J$ is singular, as far as rounding lets one see.
+    - `minimax`, `maximin`: strict local ones of the value, $H_{yy} \succ 0$ and
+      $J_{xx} - J_{xy}J_{yy}^{-1}J_{yx} \succ 0$, or exchanged. `None` in a general-sum game.
+    - `attractor`: of the flow $\dot z = -\xi(z)$; `attractor_simultaneous`,
+      `attractor_alternating`: of gradient play at `learning_rate`; `None` if that is.
+    - `spurious`: an attractor of the flow that is no differential Nash equilibrium.
+    - `saddle`: the flow leaves in one direction and arrives in another.
+
+    Numbers: `losses`, `field_norm` (each player's), `stationarity`; the smallest eigenvalues
+    `hessian_x`, `hessian_y` of the players' own Hessians and `schur_x`, `schur_y` of the Schur
+    complements (`Curvature`); `leftmost` (`Leftmost`); `tau_star`, the ratio of y's speed to x's
+    from which on the point attracts, infinite if none, NaN if not computed; `max_step`, the step
+    size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
+    values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
+    `noise` of products with $J$; `interior`: false where a set
+    holds the field in check, so that curvature refutes nothing.
+    """
+
+    stationary: VERDICT
+    dne: VERDICT
+    degenerate: VERDICT
+    minimax: VERDICT | None
+    maximin: VERDICT | None
+    attractor: VERDICT
+    attractor_simultaneous: VERDICT | None
+    attractor_alternating: VERDICT | None
+    spurious: VERDICT
+    saddle: VERDICT
+    losses: Players[Scalar, Scalar]
+    field_norm: Players[Scalar, Scalar]
+    stationarity: Scalar
+    tol: Scalar
+    hessian_x: Curvature
+    hessian_y: Curvature
+    schur_x: Curvature | None
+    schur_y: Curvature | None
+    leftmost: Leftmost
+    tau_star: Scalar
+    max_step: Scalar
+    noise: Scalar
+    finite: Bool[Array, ""]
+    interior: Bool[Array, ""]
+    learning_rate: Players[Scalar, Scalar] | None
+    method: str = eqx.field(static=True)
+    entries: int = eqx.field(static=True)
+    failure_probability: float = eqx.field(static=True)
+
+    def __str__(self) -> str:
+        if self.stationarity.ndim:
+            return f"EquilibriumReport of {self.stationarity.shape} points: index it to print one."
+        lines = [self._head(), *self._numbers(), "", *self._verdicts()]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _head(self) -> str:
+        if self.method == "dense":
+            return f"Equilibrium report: {self.entries} entries, dense Jacobian"
+        probability = f"{self.failure_probability:.0e}"
+        return (
+            f"Equilibrium report: {self.entries:,} entries, Krylov spaces; each lower bound fails "
+            f"with probability {probability} over the random start"
+        )
+
+    def _numbers(self) -> list[str]:
+        if not bool(self.finite):
+            return ["The losses or their derivatives are inf or nan here: this is no equilibrium."]
+        pair = lambda p: f"x {_number(p.x)}, y {_number(p.y)}"
+        mark = "<=" if float(self.stationarity) <= float(self.tol) else ">"
+        stationarity = f"{_number(self.stationarity)} {mark} tol {_number(self.tol)}"
+        left = self.leftmost
+        rows = [
+            ("losses", pair(self.losses)),
+            ("norm of the field", pair(self.field_norm)),
+            ("stationarity", stationarity),
+            ("smallest eigenvalue of H_xx", _curvature(self.hessian_x)),
+            ("smallest eigenvalue of H_yy", _curvature(self.hessian_y)),
+        ]
+        if self.schur_x is not None and self.schur_y is not None:
+            rows += [
+                ("smallest of Schur, y answering", _curvature(self.schur_x)),
+                ("smallest of Schur, x answering", _curvature(self.schur_y)),
+            ]
+        leftmost = f"{_number(left.value)}, real parts >= {_number(left.lower)}"
+        leftmost += f": {_sign(left.positive)}"
+        rows += [
+            ("leftmost eigenvalue of J", leftmost),
+            ("    its condition, error", f"{_number(left.condition)}, {_number(left.error)}"),
+            ("tau*, largest stable step", f"{_number(self.tau_star)}, {_number(self.max_step)}"),
+            ("noise of products", _number(self.noise)),
+        ]
+        rows += [] if bool(self.interior) else [("sets", "hold the field: no interior point")]
+        return [f"  {name:<31} {text}" for name, text in rows]
+
+    def _verdicts(self) -> list[str]:
+        rates = "not asked for"
+        if self.learning_rate is not None:
+            rates = f"step sizes {_number(self.learning_rate.x)}, {_number(self.learning_rate.y)}"
+        none = "zero-sum games only"
+        rows = [
+            ("stationary", self.stationary, ""),
+            ("differential Nash equilibrium", self.dne, "both own Hessians positive definite"),
+            ("degenerate", self.degenerate, "singular Jacobian"),
+            ("strict local minimax", self.minimax, none if self.minimax is None else "x leads"),
+            ("strict local maximin", self.maximin, none if self.maximin is None else "y leads"),
+            ("attractor of the flow", self.attractor, "all real parts positive"),
+            ("attractor of simultaneous play", self.attractor_simultaneous, rates),
+            ("attractor of alternating play", self.attractor_alternating, rates),
+            ("spurious attractor", self.spurious, "attracts and is not Nash"),
+            ("saddle of the flow", self.saddle, "real parts of both signs"),
+        ]
+        word = lambda value: "-" if value is None else str(value)
+        return [f"  {name:<31} {word(value):<13} {why}" for name, value, why in rows]
+
+
+def _number(value: Any) -> str:
+    number = np.asarray(value)[()]
+    if np.iscomplexobj(number):
+        real, imaginary = np.real(number), np.imag(number)
+        if np.isnan(real):
+            return "not computed"
+        return f"{real:.4g} {'-' if imaginary < 0 else '+'} {abs(imaginary):.4g}i"
+    return "not computed" if np.isnan(number) else f"{number:.4g}"
+
+
+def _curvature(curvature: Curvature) -> str:
+    if np.isnan(np.asarray(curvature.value)):
+        return "not computed"
+    bounds = f"{_number(curvature.value)}, at least {_number(curvature.lower)}"
+    return f"{bounds}: {_sign(curvature.positive)}"
+
+
+def _sign(positive: VERDICT) -> str:
+    words = {"yes": "positive", "no": "not positive", "inconclusive": "sign inconclusive"}
+    return words[str(positive)]

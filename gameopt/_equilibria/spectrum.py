@@ -1,0 +1,258 @@
+"""Eigenvalues of a game's second-order operators, with what is known of their errors."""
+
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Complex, Float
+
+from gameopt._checks import Integer, check_choice, check_count
+from gameopt._linalg.dense import dense_eigenvalues
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._linalg.krylov import (KrylovSpace, krylov_space, random_start)
+from gameopt._equilibria.operators import (SYMMETRIC, WHICH, Matvec, Operator, Which, operator, played_sizes)
+from gameopt._linalg.ritz_values import (Kind, RitzAnalysis, analyse)
+from gameopt._trees import check_playable
+from gameopt._types import Key, Players, Scalar
+
+DENSE = 256
+"""Up to so many entries the matrix is built."""
+
+
+class Spectrum(eqx.Module):
+    r"""Eigenvalues, or Ritz values, by ascending real part.
+
+    - `values`: shape `(k,)`, complex; NaN at the places that a Krylov space on an invariant
+      subspace leaves over.
+    - `residuals`: $\|Av - \lambda v\|$ of unit vectors, `(k,)`; 0 if dense.
+    - `conditions`: of each eigenvalue, $1/|y^\top x|$ of its unit left and right eigenvectors; 1
+      for symmetric operators.
+    - `errors`: there is an eigenvalue of the operator so near to each value: proved for symmetric
+      operators, to first order in the residuals for others.
+    - `lower`, `upper`: the real parts of *all* eigenvalues are between them (imaginary parts, if
+      antisymmetric). If dense up to `noise` times the condition; if `krylov`, each but for the
+      stated failure probability over the random start.
+    - `noise`: what rounding does to a product with a unit vector, as far as it is seen.
+    - `inner_residual`: the largest residual of the solves inside a Schur complement's products.
+    - `vectors`: the eigenvectors if asked for, as complex strategies with a first axis of `k`.
+    - `num_matvecs`: products with the operator that were paid for.
+    """
+
+    values: Complex[Array, " k"]
+    residuals: Float[Array, " k"]
+    conditions: Float[Array, " k"]
+    errors: Float[Array, " k"]
+    lower: Scalar
+    upper: Scalar
+    noise: Scalar
+    inner_residual: Scalar
+    vectors: Any
+    num_matvecs: Array
+    which: str = eqx.field(static=True)
+    method: str = eqx.field(static=True)
+
+
+def spectrum(
+    game: AbstractGame,
+    players: Players,
+    key: Key = None,
+    *,
+    which: Which = "jacobian",
+    k: Integer | None = None,
+    method: Literal["auto", "dense", "krylov"] = "auto",
+    num_matvecs: Integer = 64,
+    restarts: Integer = 0,
+    tol: float = 1e-6,
+    vectors: bool = False,
+    failure_probability: float = 1e-6,
+    seed: Integer = 0,
+) -> Spectrum:
+    r"""Eigenvalues of the game's Jacobian $J$, of a part of it, or of a Schur complement.
+
+    May be called under `jit`, and under `vmap` for small games; compiled once per shape. The small
+    eigenproblems are solved by the host.
+
+    **Arguments:**
+
+    - `key`: the sample of a stochastic game. A minibatch game is certified as the mean over stated
+      samples: `over(game, keys)`.
+    - `which`: `jacobian` $J = D\xi$; `symmetric` $(J + J^\top)/2$; `antisymmetric`
+      $(J - J^\top)/2$; `hessian_x`, `hessian_y` the players' own; `schur_x`
+      $J_{xx} - J_{xy}J_{yy}^{-1}J_{yx}$ and `schur_y`, for zero-sum games, whose opponent's own
+      Hessian is positive definite.
+    - `k`: how many from each end, all if left out.
+    - `method`: `dense` builds the matrix, `krylov` takes `num_matvecs` products (twice as many for
+      the Jacobian, whose transpose gives the condition numbers); `auto` is dense up to 256 entries.
+    - `restarts`: how often to begin again from the Ritz vectors at both ends, if their residuals
+      are not below `tol` times the largest value. The bounds are those of the first, random start.
+    - `vectors`: whether to return eigenvectors.
+    - `failure_probability`: of each of `lower` and `upper`. `seed`: of the random start.
+
+    **Raises:** `ValueError` for an unknown name, players with nothing to play, or a Schur
+    complement of a general-sum game.
+
+    !!! cite "Source"
+
+        Bounds: van Dorsselaer, Hochstenbach & van der Vorst (2000), see docs/derivations.md; errors
+        of a non-symmetric operator: Kahan, Parlett & Jiang (1982).
+    """
+    check_choice("which", which, WHICH)
+    check_choice("method", method, ("auto", "dense", "krylov"))
+    check_game(game)
+    check_playable(players)
+    check_zero_sum(game, which)
+    num_matvecs = check_count("num_matvecs", num_matvecs)
+    k = None if k is None else check_count("k", k)
+    restarts = check_count("restarts", restarts)
+    if num_matvecs < 1 or (k is not None and k < 1):
+        raise ValueError(f"spectrum needs num_matvecs and k >= 1, got {num_matvecs} and {k}.")
+    size = size_of(players, which)
+    if method == "auto":
+        method = "dense" if size <= DENSE else "krylov"
+    start = random_start(size, seed, jnp.result_type(float))
+    settings = (which, k, num_matvecs, restarts, tol, vectors, failure_probability)
+    compute = _dense_spectrum if method == "dense" else _krylov_spectrum
+    return compute(game, players, key, start, *settings)
+
+
+def check_zero_sum(game: AbstractGame, which: Which) -> None:
+    """Raises a `ValueError` for a Schur complement of a general-sum game."""
+    if which.startswith("schur") and not game.is_zero_sum:
+        raise ValueError(
+            f"{which} is the curvature along the opponent's best answer in zero-sum games only, "
+            f"and {type(game).__name__} is not declared zero-sum (is_zero_sum)."
+        )
+
+
+def size_of(players: Players, which: Which) -> int:
+    """How many numbers the operator of that name acts on."""
+    x, y = played_sizes(players)
+    return {"hessian_x": x, "schur_x": x, "hessian_y": y, "schur_y": y}.get(which, x + y)
+
+
+def kind_of(which: Which) -> Kind:
+    """What an operator is, by name."""
+    if which in SYMMETRIC:
+        return "symmetric"
+    return "antisymmetric" if which == "antisymmetric" else "general"
+
+
+@eqx.filter_jit
+def _krylov_spectrum(
+    game, players, key, start, which, k, num_matvecs, restarts, tol, vectors, probability
+) -> Spectrum:
+    kind = kind_of(which)
+    linear = operator(game, players, key, which)
+    start = start.astype(linear.like.dtype)
+    search = lambda matvec: _restarted(
+        matvec, start, num_matvecs, restarts, tol, kind, k, probability
+    )
+    space, first, rounds = search(linear.matvec)
+    left, left_rounds = None, jnp.zeros((), jnp.int32)
+    if kind == "general":
+        assert linear.transpose is not None
+        left, _, left_rounds = search(linear.transpose)
+    result = analyse(kind, space, left, start.size, probability)
+    return _spectrum(
+        *(linear, space, result, first, k, vectors),
+        space.inner_residual,
+        (rounds + left_rounds) * len(result.values),
+        which,
+        "krylov",
+    )
+
+
+def _spectrum(
+    linear: Operator,
+    space: KrylovSpace,
+    result: RitzAnalysis,
+    bounds: RitzAnalysis,
+    k: int | None,
+    vectors: bool,
+    inner_residual: Scalar,
+    num_matvecs: Array,
+    which: str,
+    method: str,
+) -> Spectrum:
+    chosen = _ends(result.values, k)
+    return Spectrum(
+        values=result.values[chosen],
+        residuals=result.residuals[chosen],
+        conditions=result.conditions[chosen],
+        errors=result.errors[chosen],
+        lower=bounds.lower,
+        upper=bounds.upper,
+        noise=bounds.noise,
+        inner_residual=inner_residual,
+        vectors=_strategies(linear, space, result.coefficients[chosen]) if vectors else None,
+        num_matvecs=num_matvecs,
+        which=which,
+        method=method,
+    )
+
+
+def _restarted(
+    matvec: Matvec, start, num_matvecs: int, restarts: int, tol: float, kind, k, probability
+) -> tuple[KrylovSpace, RitzAnalysis, Array]:
+    """The last space, the analysis of the first, and how many spaces there were."""
+    symmetric = kind != "general"
+    space = krylov_space(matvec, start, num_matvecs, symmetric)
+    first = analyse(kind, space, None, start.size, probability)
+    if restarts == 0:
+        return space, first, jnp.ones((), jnp.int32)
+
+    def goes_on(carry):
+        _, result, count = carry
+        wanted = result.residuals[_ends(result.values, k or 1)]
+        largest = jnp.max(jnp.nan_to_num(jnp.abs(result.values)))
+        return (count <= restarts) & (jnp.max(jnp.nan_to_num(wanted)) > tol * largest)
+
+    def again(carry):
+        space, result, count = carry
+        chosen = _ends(result.values, k or 1)
+        rows, weights = result.coefficients[chosen], jnp.nan_to_num(result.residuals)[chosen]
+        mixed = (weights @ (rows.real + rows.imag)).astype(start.dtype)
+        space = krylov_space(matvec, mixed @ space.basis, num_matvecs, symmetric)
+        return space, analyse(kind, space, None, start.size, probability), count + 1
+
+    space, _, count = jax.lax.while_loop(goes_on, again, (space, first, jnp.ones((), jnp.int32)))
+    return space, first, count
+
+
+def _ends(values: Complex[Array, " m"], k: int | None) -> Array:
+    """Indices of the first and the last `k` that are there, of all if that is no fewer."""
+    m = values.shape[0]
+    if k is None or 2 * k >= m:
+        return jnp.arange(m)
+    there = jnp.sum(~jnp.isnan(values.real), dtype=jnp.int32)
+    first = jnp.arange(k, dtype=jnp.int32)
+    return jnp.concatenate([first, jnp.maximum(there, 2 * k) - k + first])
+
+
+def _strategies(linear: Operator, space: KrylovSpace, rows: Complex[Array, "k m"]) -> Any:
+    """Ritz vectors as strategies, complex, `None` in place of leaves that are not played."""
+    played = lambda vector: eqx.filter(linear.unravel(vector), eqx.is_inexact_array)
+    part = lambda numbers: jax.vmap(played)(numbers.astype(space.basis.dtype) @ space.basis)
+    return jax.tree.map(jax.lax.complex, part(rows.real), part(rows.imag))
+
+
+@eqx.filter_jit
+def _dense_spectrum(
+    game, players, key, start, which, k, num_matvecs, restarts, tol, vectors, probability
+) -> Spectrum:
+    del start, num_matvecs, restarts, tol, probability
+    linear = operator(game, players, key, which)
+    matrix, inner = jax.vmap(linear.matvec, out_axes=(1, 0))(
+        jnp.eye(linear.like.size, dtype=linear.like.dtype)
+    )
+    result = dense_eigenvalues(kind_of(which), matrix, linear.like.dtype)
+    zero = jnp.zeros((), matrix.dtype)
+    everything = KrylovSpace(jnp.eye(len(matrix), dtype=matrix.dtype), matrix, zero, zero, zero)
+    return _spectrum(
+        *(linear, everything, result, result, k, vectors),
+        jnp.max(inner),
+        jnp.asarray(len(matrix), jnp.int32),
+        which,
+        "dense",
+    )

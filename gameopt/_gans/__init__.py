@@ -1,0 +1,1 @@
+"""GANs as games: points, networks, losses, penalties."""
