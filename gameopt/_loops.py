@@ -10,8 +10,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from gameopt._checks import Integer, check_count, count_array
-from gameopt._games.derivatives import stationarity_of_played
 from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.derivatives import stationarity_of_played
 from gameopt._keys import fold_in
 from gameopt._solution import RESULTS, Rollout, Solution, Stats
 from gameopt._solvers.base import AbstractSolver, RoundInfo

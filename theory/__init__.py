@@ -8,7 +8,23 @@ from theory.distributions import (
     grid as grid,
     ring as ring,
 )
-from theory.divergences import (
+from theory.divergences.duals import (
+    dual_value as dual_value,
+    dual_value_samples as dual_value_samples,
+    optimal_critic as optimal_critic,
+)
+from theory.divergences.f_divergences import (
+    F_DIVERGENCES as F_DIVERGENCES,
+    FDivergence as FDivergence,
+    f_divergence_density as f_divergence_density,
+    f_divergence_discrete as f_divergence_discrete,
+    f_divergence_samples as f_divergence_samples,
+)
+from theory.divergences.gaussian import (
+    chi2_gaussian as chi2_gaussian,
+    squared_hellinger_gaussian as squared_hellinger_gaussian,
+)
+from theory.divergences.kl_js_tv import (
     js_density as js_density,
     js_discrete as js_discrete,
     js_samples as js_samples,
@@ -20,147 +36,20 @@ from theory.divergences import (
     tv_density as tv_density,
     tv_discrete as tv_discrete,
 )
-from theory.drift import drift_matrix as drift_matrix, round_matrix as round_matrix
-from theory.duality import (
-    Critic as Critic,
-    DualityCheck as DualityCheck,
-    Potentials as Potentials,
-    c_transform as c_transform,
-    check_duality as check_duality,
-    dual_potentials as dual_potentials,
-    kantorovich_rubinstein as kantorovich_rubinstein,
-    lipschitz_extension as lipschitz_extension,
-)
-from theory.entropic import (
-    EntropicPlan as EntropicPlan,
-    entropic_gaussian as entropic_gaussian,
-    sinkhorn as sinkhorn,
-    sinkhorn_divergence as sinkhorn_divergence,
-)
-from theory.f_divergences import (
-    F_DIVERGENCES as F_DIVERGENCES,
-    FDivergence as FDivergence,
-    f_divergence_density as f_divergence_density,
-    f_divergence_discrete as f_divergence_discrete,
-    f_divergence_samples as f_divergence_samples,
-)
-from theory.f_gan import (
-    dual_value as dual_value,
-    dual_value_samples as dual_value_samples,
-    optimal_critic as optimal_critic,
-)
-from theory.families import (
-    AbstractLocationScale as AbstractLocationScale,
-    Exponential as Exponential,
-    Laplace as Laplace,
-    Logistic as Logistic,
-    Normal as Normal,
-    Uniform as Uniform,
-)
-from theory.frechet import (
-    FrechetDistance as FrechetDistance,
-    frechet_bias as frechet_bias,
-    frechet_distance as frechet_distance,
-)
-from theory.gan import (
-    GeneratorGradients as GeneratorGradients,
-    discriminator_value as discriminator_value,
-    discriminator_value_samples as discriminator_value_samples,
-    generator_gradients as generator_gradients,
-    optimal_discriminator as optimal_discriminator,
-    optimal_logit as optimal_logit,
-    value_at_optimal_discriminator as value_at_optimal_discriminator,
-    value_from_js as value_from_js,
-)
-from theory.gan_proof import (
-    first_variation as first_variation,
-    lotus as lotus,
-    pointwise_curvature as pointwise_curvature,
-    pointwise_maximiser as pointwise_maximiser,
-    pointwise_value as pointwise_value,
-    pushforward_log_prob as pushforward_log_prob,
-    saturation_bound as saturation_bound,
-    saturation_curve as saturation_curve,
-    second_variation as second_variation,
-    value_gap as value_gap,
-)
-from theory.gaussian_divergences import (
-    chi2_gaussian as chi2_gaussian,
-    squared_hellinger_gaussian as squared_hellinger_gaussian,
-)
-from theory.kernel_distances import (
-    gaussian_kernel as gaussian_kernel,
-    mmd2_gaussian as mmd2_gaussian,
-    mmd2_unbiased as mmd2_unbiased,
-    polynomial_kernel as polynomial_kernel,
-)
-from theory.linear_critics import (
-    LinearCritic as LinearCritic,
-    clipped_linear_critic as clipped_linear_critic,
-    lipschitz_linear_critic as lipschitz_linear_critic,
-    penalised_linear_critic as penalised_linear_critic,
-)
-from theory.lipschitz import (
-    PowerIteration as PowerIteration,
-    circular_convolution_norm as circular_convolution_norm,
-    dense_norm as dense_norm,
-    local_lower_bound as local_lower_bound,
-    network_upper_bound as network_upper_bound,
-    power_iteration as power_iteration,
-    power_iteration_rate as power_iteration_rate,
-    power_iteration_value as power_iteration_value,
-    quotient_lower_bound as quotient_lower_bound,
-)
-from theory.mixture_divergences import (
+from theory.divergences.mixtures import (
     Integral as Integral,
     mixture_divergence as mixture_divergence,
     mixture_quadrature as mixture_quadrature,
 )
-from theory.modes import (
-    ModeCoverage as ModeCoverage,
-    high_quality_share as high_quality_share,
-    mode_coverage as mode_coverage,
-    occupancy as occupancy,
-)
-from theory.neighbour_search import (
-    Neighbours as Neighbours,
-    nearest_neighbours as nearest_neighbours,
-)
-from theory.neighbours import (
-    PRDC as PRDC,
-    equal_laws_coverage as equal_laws_coverage,
-    memorised_share as memorised_share,
-    nearest_neighbour_ratios as nearest_neighbour_ratios,
-    prdc as prdc,
-)
-from theory.parallel_lines import (
+from theory.divergences.parallel_lines import (
     ParallelLine as ParallelLine,
     lines_js as lines_js,
     lines_kl as lines_kl,
     lines_tv as lines_tv,
     lines_w1 as lines_w1,
 )
-from theory.plans import (
-    Move as Move,
-    TransportPlan as TransportPlan,
-    moves as moves,
-    optimal_transport as optimal_transport,
-    piles_of_dirt as piles_of_dirt,
-    wasserstein as wasserstein,
-)
-from theory.quadrature import (
-    Quadrature as Quadrature,
-    piecewise_quadrature as piecewise_quadrature,
-    product_quadrature as product_quadrature,
-    quadrature as quadrature,
-)
-from theory.sliced import (
-    slice_directions as slice_directions,
-    sliced_shift_factor as sliced_shift_factor,
-    sliced_wasserstein as sliced_wasserstein,
-    sliced_wasserstein2_isotropic as sliced_wasserstein2_isotropic,
-)
-from theory.stability import (
+from theory.dynamics.drift import drift_matrix as drift_matrix, round_matrix as round_matrix
+from theory.dynamics.rates import (
     BILINEAR_RATES as BILINEAR_RATES,
     alex_rate as alex_rate,
     alternating_rate as alternating_rate,
@@ -177,9 +66,120 @@ from theory.stability import (
     sga_rate as sga_rate,
     simultaneous_rate as simultaneous_rate,
 )
-from theory.transport import (
+from theory.gans.linear_critics import (
+    LinearCritic as LinearCritic,
+    clipped_linear_critic as clipped_linear_critic,
+    lipschitz_linear_critic as lipschitz_linear_critic,
+    penalised_linear_critic as penalised_linear_critic,
+)
+from theory.gans.optimum import (
+    GeneratorGradients as GeneratorGradients,
+    discriminator_value as discriminator_value,
+    discriminator_value_samples as discriminator_value_samples,
+    generator_gradients as generator_gradients,
+    optimal_discriminator as optimal_discriminator,
+    optimal_logit as optimal_logit,
+    value_at_optimal_discriminator as value_at_optimal_discriminator,
+    value_from_js as value_from_js,
+)
+from theory.gans.proof import (
+    first_variation as first_variation,
+    lotus as lotus,
+    pointwise_curvature as pointwise_curvature,
+    pointwise_maximiser as pointwise_maximiser,
+    pointwise_value as pointwise_value,
+    pushforward_log_prob as pushforward_log_prob,
+    saturation_bound as saturation_bound,
+    saturation_curve as saturation_curve,
+    second_variation as second_variation,
+    value_gap as value_gap,
+)
+from theory.lipschitz import (
+    PowerIteration as PowerIteration,
+    circular_convolution_norm as circular_convolution_norm,
+    dense_norm as dense_norm,
+    local_lower_bound as local_lower_bound,
+    network_upper_bound as network_upper_bound,
+    power_iteration as power_iteration,
+    power_iteration_rate as power_iteration_rate,
+    power_iteration_value as power_iteration_value,
+    quotient_lower_bound as quotient_lower_bound,
+)
+from theory.location_scale import (
+    AbstractLocationScale as AbstractLocationScale,
+    Exponential as Exponential,
+    Laplace as Laplace,
+    Logistic as Logistic,
+    Normal as Normal,
+    Uniform as Uniform,
+)
+from theory.quadrature import (
+    Quadrature as Quadrature,
+    piecewise_quadrature as piecewise_quadrature,
+    product_quadrature as product_quadrature,
+    quadrature as quadrature,
+)
+from theory.samples.frechet import (
+    FrechetDistance as FrechetDistance,
+    frechet_bias as frechet_bias,
+    frechet_distance as frechet_distance,
+)
+from theory.samples.kernels import (
+    gaussian_kernel as gaussian_kernel,
+    mmd2_gaussian as mmd2_gaussian,
+    mmd2_unbiased as mmd2_unbiased,
+    polynomial_kernel as polynomial_kernel,
+)
+from theory.samples.modes import (
+    ModeCoverage as ModeCoverage,
+    high_quality_share as high_quality_share,
+    mode_coverage as mode_coverage,
+    occupancy as occupancy,
+)
+from theory.samples.neighbour_search import (
+    Neighbours as Neighbours,
+    nearest_neighbours as nearest_neighbours,
+)
+from theory.samples.neighbours import (
+    PRDC as PRDC,
+    equal_laws_coverage as equal_laws_coverage,
+    memorised_share as memorised_share,
+    nearest_neighbour_ratios as nearest_neighbour_ratios,
+    prdc as prdc,
+)
+from theory.transport.closed_form import (
     wasserstein1_normal as wasserstein1_normal,
     wasserstein2_gaussian as wasserstein2_gaussian,
     wasserstein_1d as wasserstein_1d,
     wasserstein_1d_quantiles as wasserstein_1d_quantiles,
+)
+from theory.transport.duality import (
+    Critic as Critic,
+    DualityCheck as DualityCheck,
+    Potentials as Potentials,
+    c_transform as c_transform,
+    check_duality as check_duality,
+    dual_potentials as dual_potentials,
+    kantorovich_rubinstein as kantorovich_rubinstein,
+    lipschitz_extension as lipschitz_extension,
+)
+from theory.transport.entropic import (
+    EntropicPlan as EntropicPlan,
+    entropic_gaussian as entropic_gaussian,
+    sinkhorn as sinkhorn,
+    sinkhorn_divergence as sinkhorn_divergence,
+)
+from theory.transport.plans import (
+    Move as Move,
+    TransportPlan as TransportPlan,
+    moves as moves,
+    optimal_transport as optimal_transport,
+    piles_of_dirt as piles_of_dirt,
+    wasserstein as wasserstein,
+)
+from theory.transport.sliced import (
+    slice_directions as slice_directions,
+    sliced_shift_factor as sliced_shift_factor,
+    sliced_wasserstein as sliced_wasserstein,
+    sliced_wasserstein2_isotropic as sliced_wasserstein2_isotropic,
 )

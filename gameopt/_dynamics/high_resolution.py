@@ -6,9 +6,9 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._games.derivatives import jvp
-from gameopt._dynamics.flow import (Flow, Integrator, integrate)
+from gameopt._dynamics.flow import Flow, Integrator, integrate
 from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.derivatives import jvp
 from gameopt._keys import again
 from gameopt._trees import check_playable, float_array, playable, tree_scale, tree_weighted
 from gameopt._types import Key, Players, Real, Scalar

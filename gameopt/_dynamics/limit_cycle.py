@@ -7,9 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from gameopt._enumerations import Enumeration
 from gameopt._dynamics.measured_rate import rounding_floor
-from gameopt._dynamics.recurrence import (Recurrence, recurrence, turn_sizes)
+from gameopt._dynamics.recurrence import Recurrence, recurrence, turn_sizes
+from gameopt._enumerations import Enumeration
 from gameopt._trees import float_array, playable
 from gameopt._types import Real, Scalar
 

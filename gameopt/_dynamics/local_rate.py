@@ -13,7 +13,7 @@ from gameopt._arithmetic import single_at_least
 from gameopt._checks import Integer, check_callable, check_choice, check_count
 from gameopt._games.base import AbstractGame, check_game
 from gameopt._keys import again
-from gameopt._linalg.krylov import (arnoldi, random_start)
+from gameopt._linalg.krylov import arnoldi, random_start
 from gameopt._loops import check_play
 from gameopt._solvers.base import AbstractSolver
 from gameopt._trees import (

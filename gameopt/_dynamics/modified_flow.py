@@ -1,34 +1,23 @@
 """Modified flows, and solvers laid over them."""
 
 from typing import Any, Literal
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-from gameopt._checks import check_choice
-from gameopt._games.derivatives import jvp
-from gameopt._dynamics.flow import (Flow, Integrator, integrate)
-from gameopt._games.base import AbstractGame, check_game
-from gameopt._keys import again
-from gameopt._games.derivatives import Player
-from gameopt._solvers.alternating import check_inner_steps
-from gameopt._trees import check_playable, per_player, playable, tree_scale, tree_weighted
-from gameopt._types import Key, Players, Real
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
-from gameopt._checks import Integer, check_count
-from gameopt._dynamics.flow import (Integrator, flow)
+
+from gameopt._checks import Integer, check_choice, check_count
+from gameopt._dynamics.flow import Flow, Integrator, flow, integrate
 from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.derivatives import Player, jvp
+from gameopt._keys import again
 from gameopt._loops import record_players, rollout
-from gameopt._games.derivatives import Player
 from gameopt._solvers.alternating import Alternating, check_inner_steps
 from gameopt._solvers.simultaneous import Simultaneous
-from gameopt._trees import check_playable, per_player, playable
+from gameopt._trees import check_playable, per_player, playable, tree_scale, tree_weighted
 from gameopt._types import Key, Players, Real
-
 
 Play = Literal["simultaneous", "alternating"]
 ONE_EACH = Players(1, 1)

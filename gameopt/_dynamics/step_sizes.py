@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from gameopt._checks import Integer, check_count
-from gameopt._games.derivatives import jacobian
+from gameopt._dynamics.local_rate import check_small, local_rate, local_rates
 from gameopt._games.base import AbstractGame
-from gameopt._dynamics.local_rate import (check_small, local_rate, local_rates)
+from gameopt._games.derivatives import jacobian
 from gameopt._solvers.base import AbstractSolver
 from gameopt._solvers.lookahead import Lookahead
 from gameopt._trees import float_array, ravel

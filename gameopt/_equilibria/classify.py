@@ -8,20 +8,26 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._equilibria.evidence import Curvature
 from gameopt._equilibria.dense_evidence import dense_facts
-from gameopt._equilibria.evidence import Facts
-from gameopt._games.derivatives import stationarity
-from gameopt._games.base import AbstractGame, check_game
-from gameopt._keys import again
-from gameopt._linalg.krylov import random_start
-from gameopt._equilibria.krylov_evidence import (Budget, krylov_facts)
+from gameopt._equilibria.evidence import (
+    VERDICT,
+    Curvature,
+    Facts,
+    all_of,
+    is_yes,
+    negation,
+    verdict,
+)
+from gameopt._equilibria.krylov_evidence import Budget, krylov_facts
 from gameopt._equilibria.operators import played_sizes
 from gameopt._equilibria.report import EquilibriumReport
 from gameopt._equilibria.spectrum import DENSE
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.derivatives import stationarity
+from gameopt._keys import again
+from gameopt._linalg.krylov import random_start
 from gameopt._trees import any_nan, check_playable, float_array, per_player, tree_norm
 from gameopt._types import Key, Players, Real, Scalar
-from gameopt._equilibria.evidence import (VERDICT, all_of, is_yes, negation, verdict)
 
 
 def classify(

@@ -9,19 +9,15 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from gameopt._arithmetic import single_at_least
-from gameopt._equilibria.evidence import (Curvature, Leftmost)
-from gameopt._linalg.dense import conditioned_eigenvalues
-from gameopt._equilibria.evidence import Facts
-from gameopt._games.derivatives import (field, jacobian)
-from gameopt._games.base import AbstractGame
-from gameopt._linalg.host import on_host
-from gameopt._linalg.dense import (contraction, sides)
-from gameopt._linalg.krylov import ROUNDING
+from gameopt._equilibria.evidence import Curvature, Facts, Leftmost, verdict
 from gameopt._equilibria.operators import played_sizes
-from gameopt._linalg.dense import timescale_threshold
+from gameopt._games.base import AbstractGame
+from gameopt._games.derivatives import field, jacobian
+from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides, timescale_threshold
+from gameopt._linalg.host import on_host
+from gameopt._linalg.krylov import ROUNDING
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar
-from gameopt._equilibria.evidence import verdict
 
 
 def dense_facts(

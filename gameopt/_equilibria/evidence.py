@@ -1,15 +1,12 @@
 """Evidence for the verdicts of `classify`, from dense or Krylov computations."""
 
-from typing import ClassVar
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool
-from gameopt._enumerations import Enumeration
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
+
 import equinox as eqx
-from jaxtyping import Array, Complex
-from gameopt._types import Scalar
-from typing import NamedTuple
-from jaxtyping import Array, Bool
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool, Complex
+
+from gameopt._enumerations import Enumeration
 from gameopt._types import Scalar
 
 

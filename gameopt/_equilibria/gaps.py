@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool
 
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
-from gameopt._keys import again
 from gameopt._games.derivatives import Player
+from gameopt._keys import again
 from gameopt._solvers.base import Known, as_optimizers, descend
 from gameopt._trees import all_finite, any_nan, check_playable, playable, strong
 from gameopt._types import Key, Players, Scalar, Strategy

@@ -10,18 +10,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from gameopt._arithmetic import single_at_least
-from gameopt._equilibria.evidence import (Curvature, Leftmost)
 from gameopt._equilibria.dense_evidence import max_step
-from gameopt._equilibria.evidence import Facts
+from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, is_yes, verdict
+from gameopt._equilibria.operators import Operator, operator, round_operator, schur_operator
 from gameopt._games.base import AbstractGame
-from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import (KrylovSpace, krylov_space, ritz_pairs)
-from gameopt._equilibria.operators import (Operator, operator, round_operator, schur_operator)
-from gameopt._linalg.ritz_values import (RitzAnalysis, analyse, conditions_of)
-from gameopt._linalg.ritz_bounds import (disc_bound, smallest_projection)
 from gameopt._games.derivatives import Player
+from gameopt._linalg.host import on_host
+from gameopt._linalg.krylov import KrylovSpace, krylov_space, ritz_pairs
+from gameopt._linalg.ritz_bounds import disc_bound, smallest_projection
+from gameopt._linalg.ritz_values import RitzAnalysis, analyse, conditions_of
 from gameopt._types import Key, Players, Scalar
-from gameopt._equilibria.evidence import (VERDICT, is_yes, verdict)
 
 SAFETY = 100.0
 """How often an error that is known to first order must fit between an eigenvalue and the axis."""

@@ -10,8 +10,8 @@ import lineax as lx
 from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
+from gameopt._games.derivatives import Player, other
 from gameopt._keys import again
-from gameopt._games.derivatives import (Player, other)
 from gameopt._linalg.linear_solves import solve_linear
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar

@@ -6,9 +6,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool
 
-from gameopt._equilibria.evidence import (Curvature, Leftmost)
+from gameopt._equilibria.evidence import VERDICT, Curvature, Leftmost
 from gameopt._types import Players, Scalar
-from gameopt._equilibria.evidence import VERDICT
 
 
 class EquilibriumReport(eqx.Module):

@@ -10,11 +10,11 @@ from jaxtyping import Array, Float
 
 from gameopt._arithmetic import divisor
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._games.derivatives import (field, jacobian, jvp, vjp)
-from gameopt._games.base import AbstractGame, check_game
-from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import (krylov_space, random_start, ritz_pairs)
 from gameopt._equilibria.operators import operator
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.derivatives import field, jacobian, jvp, vjp
+from gameopt._linalg.host import on_host
+from gameopt._linalg.krylov import krylov_space, random_start, ritz_pairs
 from gameopt._trees import check_playable, ravel, tree_norm, tree_scale, tree_weighted
 from gameopt._types import Key, Players, Scalar
 

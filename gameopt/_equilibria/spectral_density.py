@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
+from gameopt._equilibria.operators import SYMMETRIC, Which, operator
+from gameopt._equilibria.spectrum import check_zero_sum, size_of
 from gameopt._games.base import AbstractGame, check_game
-from gameopt._linalg.krylov import (krylov_space, random_start)
-from gameopt._equilibria.operators import (SYMMETRIC, Which, operator)
+from gameopt._linalg.krylov import krylov_space, random_start
 from gameopt._linalg.ritz_values import analyse
-from gameopt._equilibria.spectrum import (check_zero_sum, size_of)
 from gameopt._trees import check_playable, float_array
 from gameopt._types import Key, Players, Scalar
 

@@ -8,11 +8,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._linalg.dense import dense_eigenvalues
+from gameopt._equilibria.operators import (
+    SYMMETRIC,
+    WHICH,
+    Matvec,
+    Operator,
+    Which,
+    operator,
+    played_sizes,
+)
 from gameopt._games.base import AbstractGame, check_game
-from gameopt._linalg.krylov import (KrylovSpace, krylov_space, random_start)
-from gameopt._equilibria.operators import (SYMMETRIC, WHICH, Matvec, Operator, Which, operator, played_sizes)
-from gameopt._linalg.ritz_values import (Kind, RitzAnalysis, analyse)
+from gameopt._linalg.dense import dense_eigenvalues
+from gameopt._linalg.krylov import KrylovSpace, krylov_space, random_start
+from gameopt._linalg.ritz_values import Kind, RitzAnalysis, analyse
 from gameopt._trees import check_playable
 from gameopt._types import Key, Players, Scalar
 

@@ -1,14 +1,14 @@
 """Games: the protocol, zero-sum games, games from functions, games on sets; critical points."""
 
-import equinox as eqx
-from gameopt._types import Players
 import abc
 from collections.abc import Callable
 from typing import Any, Literal
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
+
 from gameopt._checks import check_callable
 from gameopt._keys import again, require_key
 from gameopt._types import Key, Players, Projection, Scalar

@@ -1,10 +1,12 @@
 """First and second derivatives of a game: field, Jacobian, stationarity, Hessian blocks."""
 
 from typing import Literal
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
 from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
 from gameopt._keys import again
 from gameopt._trees import (
@@ -14,14 +16,7 @@ from gameopt._trees import (
     tree_norm,
     tree_subtract,
 )
-from gameopt._types import Key, Players, Scalar
-from typing import Literal
-import equinox as eqx
-import jax
-from gameopt._games.base import AbstractGame, check_game, replace
-from gameopt._keys import again
-from gameopt._trees import check_numbers, playable
-from gameopt._types import Key, Players, Strategy
+from gameopt._types import Key, Players, Scalar, Strategy
 
 
 def field(game: AbstractGame, players: Players, key: Key = None) -> Players:

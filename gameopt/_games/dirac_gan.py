@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gameopt._games.derivatives import field
 from gameopt._games.base import AbstractGame
+from gameopt._games.derivatives import field
 from gameopt._trees import float_array, optional_float_array
 from gameopt._types import Key, Players, Scalar
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
-from gameopt._games.base import AbstractGame, ZeroSumGame
-from gameopt._games.base import CriticalPoint
+from gameopt._games.base import AbstractGame, CriticalPoint, ZeroSumGame
 from gameopt._types import Key, Players, Scalar
 
 

@@ -2,14 +2,11 @@
 
 import math
 from collections.abc import Callable
+
 import jax.numpy as jnp
-from gameopt._games.toy_game import PlanarPoint, ZeroSumToyGame
+
+from gameopt._games.toy_game import PlanarPoint, ToyGame, ZeroSumToyGame
 from gameopt._types import Scalar
-from collections.abc import Callable
-from gameopt._games.toy_game import PlanarPoint, ToyGame
-from gameopt._types import Scalar
-from collections.abc import Callable
-from gameopt._games.toy_game import ToyGame, ZeroSumToyGame
 
 
 def _mazumdar_fiez(x: Scalar, y: Scalar) -> Scalar:

@@ -9,15 +9,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from gameopt._gans.points import (Augment, augmented)
-from gameopt._gans.networks import (generated, loss_scores)
 from gameopt._checks import count_field
-from gameopt._gans.points import (Batched, Conditioned, Points, reshaped, value_of)
 from gameopt._games.base import AbstractGame, replace, zero_sum_losses_and_field
-from gameopt._gans.points import (Batch, Sampler)
-from gameopt._gans.losses import (class_cross_entropy, reconstruction_error)
-from gameopt._keys import again, require_key
 from gameopt._gans.gradient_penalties import Penalty
+from gameopt._gans.losses import class_cross_entropy, reconstruction_error
+from gameopt._gans.networks import generated, loss_scores
+from gameopt._gans.points import (
+    Augment,
+    Batch,
+    Batched,
+    Conditioned,
+    Points,
+    Sampler,
+    augmented,
+    reshaped,
+    value_of,
+)
+from gameopt._keys import again, require_key
 from gameopt._trees import optional_float_array
 from gameopt._types import Key, Players, Scalar, Strategy
 

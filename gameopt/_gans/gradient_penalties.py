@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt._arithmetic import square_root
-from gameopt._gans.networks import (Critic, score_at)
 from gameopt._checks import check_choice
-from gameopt._gans.points import (Batched, Points, value_of, with_value)
+from gameopt._gans.networks import Critic, score_at
+from gameopt._gans.points import Batched, Points, value_of, with_value
 from gameopt._trees import float_array
 from gameopt._types import Real, Scalar
 

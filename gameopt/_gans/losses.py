@@ -1,17 +1,15 @@
 """Losses of GANs by name, and further terms of both players."""
 
 from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
 from gameopt._checks import check_choice
-from gameopt._types import Scalar
-from typing import Any
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array
-from gameopt._gans.networks import (BATCH_AXIS, Critic)
-from gameopt._gans.points import (Conditioned, Points)
+from gameopt._gans.networks import BATCH_AXIS, Critic
+from gameopt._gans.points import Conditioned, Points
 from gameopt._types import Scalar
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._gans.points import (Batched, Point, Points, call_at, value_of, with_value)
+from gameopt._gans.points import Batched, Point, Points, call_at, value_of, with_value
 from gameopt._types import Scalar
 
 Critic: TypeAlias = Callable[..., Any]

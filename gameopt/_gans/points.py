@@ -1,21 +1,14 @@
 """Points that a GAN sees: latents, samples, conditions, augmentation."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
-import equinox as eqx
-import jax
-from jaxtyping import Array, Float, PyTree
-from collections.abc import Callable
-from typing import Any, Generic
+from typing import Any, Generic, TypeAlias, TypeVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
 from gameopt._checks import Integer, check_count, count_array
-from collections.abc import Callable
-from typing import TypeAlias
-import jax
-from jaxtyping import Array, PRNGKeyArray
 
 
 class Conditioned(eqx.Module):

@@ -1,29 +1,15 @@
 """Regularisers of critics: consistency (CR, bCR), LeCam, orthogonal."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
-from gameopt._gans.points import (Augment, augmented)
-from gameopt._gans.networks import (Critic, critic_scores)
-from gameopt._gans.points import Points
-from gameopt._trees import optional_float_array
-from gameopt._types import Scalar
-from typing import Any
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
-from gameopt._gans.networks import (Critic, critic_scores)
-from gameopt._gans.points import Points
-from gameopt._trees import float_array
-from gameopt._types import Scalar
-from typing import Any
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-from gameopt._trees import float_array, playable
+
+from gameopt._gans.networks import Critic, critic_scores
+from gameopt._gans.points import Augment, Points, augmented
+from gameopt._trees import float_array, optional_float_array, playable
 from gameopt._types import Scalar, Strategy
 
 

@@ -7,7 +7,17 @@ from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
 from gameopt._gans.gan import AbstractGAN
-from gameopt._gans.losses import (RELATIVISTIC_AVERAGE_LOSSES, hinge_value, least_squares_generator_loss, least_squares_value, minimax_value, non_saturating_generator_loss, relativistic_average_value, relativistic_value, wasserstein_value)
+from gameopt._gans.losses import (
+    RELATIVISTIC_AVERAGE_LOSSES,
+    hinge_value,
+    least_squares_generator_loss,
+    least_squares_value,
+    minimax_value,
+    non_saturating_generator_loss,
+    relativistic_average_value,
+    relativistic_value,
+    wasserstein_value,
+)
 from gameopt._types import Scalar
 
 

@@ -1,23 +1,19 @@
 """Dense eigenvalues with perturbation bounds, inertia, and timescales of stability."""
 
 import functools
+import itertools
+import warnings
+from collections.abc import Callable
 from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
+
 from gameopt._linalg.host import on_host
 from gameopt._linalg.krylov import ROUNDING
-from gameopt._linalg.ritz_values import (Kind, RitzAnalysis, analysis_shapes, no_analysis)
-import warnings
-from collections.abc import Callable
-import numpy as np
-import scipy.linalg
-from jaxtyping import Float
-import itertools
-import numpy as np
-import scipy.linalg
-from jaxtyping import Float
+from gameopt._linalg.ritz_values import Kind, RitzAnalysis, analysis_shapes, no_analysis
 
 
 def dense_eigenvalues(kind: Kind, matrix: Float[Array, "n n"], dtype: Any) -> RitzAnalysis:

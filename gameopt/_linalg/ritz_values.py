@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import (KrylovSpace, ritz_pairs)
-from gameopt._linalg.ritz_bounds import (half_plane_bound, smallest_projection, symmetric_bounds)
+from gameopt._linalg.krylov import KrylovSpace, ritz_pairs
+from gameopt._linalg.ritz_bounds import half_plane_bound, smallest_projection, symmetric_bounds
 
 Kind = Literal["symmetric", "antisymmetric", "general"]
 

@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt._games.derivatives import (jvp_of_played as jvp, vjp_of_played as vjp)
 from gameopt._games.base import AbstractGame
+from gameopt._games.derivatives import jvp_of_played as jvp, vjp_of_played as vjp
+from gameopt._linalg.linear_solves import LinearSolver, solve_linear
 from gameopt._solvers.base import Optimizers, as_optimizers
 from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
-from gameopt._linalg.linear_solves import (LinearSolver, solve_linear)
 from gameopt._trees import float_array, tree_axpy, tree_dot, tree_scale
 from gameopt._types import Key, Players
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from gameopt._checks import check_count
 from gameopt._games.base import AbstractGame, losses_and_own_gradient, replace
+from gameopt._games.derivatives import Player, other
 from gameopt._keys import again, fold_in, split_key
-from gameopt._games.derivatives import (Player, other)
 from gameopt._solvers.base import (
     AbstractSolver,
     Known,

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int
 from gameopt._arithmetic import square_root
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product
+from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
-from gameopt._linalg.linear_solves import (LinearSolution, LinearSolver, solve_linear)
 from gameopt._trees import check_playable, float_array, per_player, playable, tree_axpy
 from gameopt._types import Key, Players, Scalar
 

@@ -6,9 +6,9 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
-from gameopt._games.derivatives import jvp
 from gameopt._games.base import AbstractGame
-from gameopt._games.derivatives import (Player, hessian_product, loss_gradient)
+from gameopt._games.derivatives import Player, hessian_product, jvp, loss_gradient
+from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
@@ -18,7 +18,6 @@ from gameopt._solvers.base import (
     round_info,
 )
 from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
-from gameopt._linalg.linear_solves import (LinearSolution, LinearSolver, solve_linear)
 from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_scale
 from gameopt._types import Key, Players, Scalar, Strategy
 

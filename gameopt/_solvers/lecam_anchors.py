@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int
 
 from gameopt._games.base import AbstractGame
 from gameopt._gans.gan import AbstractGAN
+from gameopt._gans.regularisers import anchors_of, with_anchors
 from gameopt._keys import again
-from gameopt._gans.regularisers import (anchors_of, with_anchors)
 from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import float_array
 from gameopt._types import Key, Players

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
-from gameopt._games.derivatives import (hessian_product, loss_gradient)
+from gameopt._games.derivatives import hessian_product, loss_gradient
 from gameopt._solvers.directions import AbstractPlainDirection, Direction
 from gameopt._trees import float_array, per_player, tree_axpy, tree_dot
 from gameopt._types import Key, Players, Scalar

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from gameopt._arithmetic import divisor
 from gameopt._checks import count_field
-from gameopt._games.derivatives import jvp
 from gameopt._games.base import AbstractGame
+from gameopt._games.derivatives import jvp
 from gameopt._keys import again
+from gameopt._linalg.linear_solves import LinearSolver, solve_linear
 from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
-from gameopt._linalg.linear_solves import (LinearSolver, solve_linear)
 from gameopt._trees import (
     check_playable,
     per_player,

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
+from gameopt._games.derivatives import hessian_product, loss_gradient
 from gameopt._keys import again
-from gameopt._games.derivatives import (hessian_product, loss_gradient)
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
 from gameopt._trees import check_playable, optional_float_array, per_player, tree_axpy
 from gameopt._types import Key, Players, Scalar

@@ -6,8 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from gameopt._linalg.dense import (contraction, count_left, count_outside, sides)
-from gameopt._linalg.dense import timescale_threshold
+from gameopt._linalg.dense import contraction, count_left, count_outside, sides, timescale_threshold
 
 matrices = st.integers(1, 6).flatmap(
     lambda n: hnp.arrays(np.float64, (n, n), elements=st.floats(-3, 3, width=32))

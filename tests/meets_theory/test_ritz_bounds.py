@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from matfree import decomp
 
-from gameopt._linalg.krylov import (krylov_space, random_start)
 from gameopt._equilibria.krylov_evidence import SAFETY
+from gameopt._linalg.krylov import krylov_space, random_start
+from gameopt._linalg.ritz_bounds import disc_bound, half_plane_bound, smallest_projection
 from gameopt._linalg.ritz_values import analyse
-from gameopt._linalg.ritz_bounds import (disc_bound, half_plane_bound, smallest_projection)
 
 FAILURE = 1e-6
 

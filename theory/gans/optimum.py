@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, Number, check_same_shape, floats, on_nodes
 from theory._numeric import Estimate, Scalar, joint_error, log_ratio, mean_estimate, zero_times
-from theory.divergences import js_density
+from theory.divergences.kl_js_tv import js_density
 from theory.quadrature import Quadrature
 
 

@@ -15,7 +15,7 @@ from theory._inputs import (
     from_one_origin,
 )
 from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide
-from theory.bures import bures_squared_of_factors
+from theory.transport.bures import bures_squared_of_factors
 
 
 class FrechetDistance(NamedTuple):

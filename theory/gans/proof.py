@@ -28,7 +28,7 @@ from theory._inputs import (
     on_nodes,
 )
 from theory._numeric import Scalar, safe_divide, zero_times
-from theory.gan import GeneratorGradients, generator_gradients, optimal_logit
+from theory.gans.optimum import GeneratorGradients, generator_gradients, optimal_logit
 from theory.quadrature import Quadrature
 
 

@@ -21,8 +21,8 @@ from theory._inputs import (
     gaussians,
 )
 from theory._numeric import Scalar, all_numbers, log_or_minus_inf, nan_unless, safe_sqrt, zero_times
-from theory.bures import joint_spectrum
-from theory.transport import shares
+from theory.transport.bures import joint_spectrum
+from theory.transport.closed_form import shares
 
 
 class EntropicPlan(NamedTuple):

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, check_same_shape, floats, on_nodes
 from theory._numeric import Estimate, Scalar, joint_error, mean_estimate, zero_times
-from theory.f_divergences import FDivergence, log_ratio_where_mass
+from theory.divergences.f_divergences import FDivergence, log_ratio_where_mass
 
 
 def optimal_critic(

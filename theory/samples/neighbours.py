@@ -10,7 +10,13 @@ from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, Count, as_count, check_clouds, from_one_origin
 from theory._numeric import Estimate, Scalar, all_numbers, mean_estimate, nan_unless, safe_divide
-from theory.neighbour_search import Pairs, in_blocks, k_nearest, nearest_neighbours, typical_unit
+from theory.samples.neighbour_search import (
+    Pairs,
+    in_blocks,
+    k_nearest,
+    nearest_neighbours,
+    typical_unit,
+)
 
 
 class PRDC(NamedTuple):

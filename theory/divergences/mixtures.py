@@ -11,7 +11,7 @@ import numpy as np
 from theory._inputs import Count, as_count
 from theory._numeric import Scalar
 from theory.distributions import GaussianMixture
-from theory.f_divergences import FDivergence, f_divergence_density
+from theory.divergences.f_divergences import FDivergence, f_divergence_density
 from theory.quadrature import Quadrature, piecewise_quadrature, product_quadrature
 
 _CHUNK = 2**16

@@ -19,7 +19,7 @@ from theory._inputs import (
     from_one_origin,
 )
 from theory._numeric import Scalar, log_or_minus_inf, zero_times
-from theory.transport import shares
+from theory.transport.closed_form import shares
 
 
 class ModeCoverage(NamedTuple):

@@ -27,8 +27,8 @@ from theory._inputs import (
 )
 from theory._numeric import Scalar, nan_unless, safe_sqrt, zero_times
 from theory._sorting import sort, sort_with
-from theory.bures import bures_squared
 from theory.quadrature import legendre
+from theory.transport.bures import bures_squared
 
 
 def wasserstein_1d(

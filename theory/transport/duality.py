@@ -20,7 +20,12 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import safe_norm
-from theory.plans import TransportPlan, cloud_weights, clouds_of_one_shape, pairwise_distances
+from theory.transport.plans import (
+    TransportPlan,
+    cloud_weights,
+    clouds_of_one_shape,
+    pairwise_distances,
+)
 
 
 class Potentials(NamedTuple):

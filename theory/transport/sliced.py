@@ -24,7 +24,7 @@ from theory._inputs import (
     from_one_origin,
 )
 from theory._numeric import Estimate, Scalar, mean_estimate, safe_divide, safe_norm
-from theory.transport import root, wasserstein_1d
+from theory.transport.closed_form import root, wasserstein_1d
 
 
 def slice_directions(key: PRNGKeyArray, num: Count, size: Count) -> Float[Array, "num size"]:

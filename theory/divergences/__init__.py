@@ -1,0 +1,1 @@
+"""Divergences between densities, discrete laws, Gaussians, mixtures."""

@@ -1,0 +1,1 @@
+"""Rates and drift of solvers in closed form."""

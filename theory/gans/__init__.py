@@ -1,0 +1,1 @@
+"""The theory of GANs: the optimal discriminator, its proof, linear critics."""

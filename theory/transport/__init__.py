@@ -1,0 +1,1 @@
+"""Optimal transport: closed forms, exact plans, duality, entropic, sliced."""
