@@ -3,7 +3,7 @@
     python benchmarks/conv_forms.py
     python benchmarks/conv_forms.py --bf16
 
-`models.convolution` takes the faster of the two: what this prints is why. Each map alone, five
+`models.convolution.trilinear` takes the faster of the two: what this prints is why. Each map alone, five
 times in a scan, batch 64, float32 or bfloat16; the best of the repeats.
 """
 
@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from _race import matrix_rate, race, table
 
-from models import canonical_convolution as canonical, matrix_convolution as matrix
-from models.convolution import _by_xla
-from models.geometry import geometry
+from models.convolution import canonical, matrix
+from models.convolution.geometry import geometry
+from models.convolution.trilinear import _by_xla
 
 BATCH, TIMES = 64, 5
 COLUMNS = {

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.conv_layers import with_channels
+from models.layers.conv import with_channels
 
 Image = Float[Array, "h w *c"]
 Augmentation = Callable[[PRNGKeyArray, Any], Any]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from models import convolution as primitives, matrix_convolution as matrix
-from models.convolution import convolve, transposed_convolve
-from models.geometry import Geometry, geometry
+from models.convolution import matrix, trilinear as primitives
+from models.convolution.geometry import Geometry, geometry
+from models.convolution.trilinear import convolve, transposed_convolve
 
 CASES = [
     # in_shape, kernel, stride, padding, dilation, (in, out)

@@ -1,16 +1,16 @@
-"""Fully connected networks over points of any shape."""
+"""Multilayer perceptrons, and the generators and critics made of them."""
 
 import math
 from collections.abc import Callable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound, product_of_bounds
-from models.layers import Linear
-from models.spectral import SpectralLinear
+from models.layers.linear import Linear, SpectralLinear
 
 
 class MLP(eqx.Module):
@@ -63,3 +63,45 @@ class MLP(eqx.Module):
 def _(network: MLP) -> Float[Array, ""]:
     hidden = [network.activation] * (len(network.layers) - 1)
     return product_of_bounds([*network.layers, *hidden, network.output_activation])
+
+
+def mlp_generator(
+    latent_size: int,
+    shape: tuple[int, ...],
+    *,
+    width: int,
+    depth: int,
+    key: PRNGKeyArray,
+    bounded: bool = True,
+    activation: Callable = jax.nn.relu,
+) -> MLP:
+    """A fully connected generator: a latent of shape `(latent_size,)` to a point of `shape`.
+
+    `bounded` ends it with tanh, for data in [-1, 1] such as images.
+    """
+    end = jnp.tanh if bounded else jax.nn.identity
+    return MLP(
+        (latent_size,),
+        shape,
+        width=width,
+        depth=depth,
+        key=key,
+        activation=activation,
+        output_activation=end,
+    )
+
+
+def mlp_critic(
+    shape: tuple[int, ...],
+    *,
+    width: int,
+    depth: int,
+    key: PRNGKeyArray,
+    activation: Callable = jax.nn.relu,
+    layer: type[Linear] | type[SpectralLinear] = Linear,
+) -> MLP:
+    """A fully connected critic or discriminator: a point of `shape` to a score or logit.
+
+    Made of `SpectralLinear` layers it is 1-Lipschitz.
+    """
+    return MLP(shape, (), width=width, depth=depth, key=key, activation=activation, layer=layer)

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.combinators import Chain, Elementwise
-from models.conv_layers import Conv2d, ConvTranspose2d, with_channels
-from models.dcgan import (
+from models.layers.combinators import Chain, Elementwise
+from models.layers.conv import Conv2d, ConvTranspose2d, with_channels
+from models.layers.linear import LeakyReLU
+from models.networks.dcgan import (
     KERNEL,
     PADDING,
     SLOPE,
@@ -22,7 +23,6 @@ from models.dcgan import (
     image_shape,
     norm_layers,
 )
-from models.layers import LeakyReLU
 
 Image = Float[Array, "h w ..."]
 INIT = jax.nn.initializers.he_normal()

@@ -9,12 +9,11 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import PRNGKeyArray
 
-from models.combinators import Chain, Elementwise, Reshape
-from models.conv_layers import Conv2d, ConvTranspose2d, Resize
-from models.layers import LeakyReLU, Linear
-from models.normalisation import BatchNorm, GroupNorm
-from models.spectral import SpectralLinear
-from models.spectral_convolution import SpectralConv2d
+from models.layers.combinators import Chain, Elementwise, Reshape
+from models.layers.conv import Conv2d, ConvTranspose2d, Resize
+from models.layers.linear import LeakyReLU, Linear, SpectralLinear
+from models.layers.normalisation import BatchNorm, GroupNorm
+from models.layers.spectral_conv import SpectralConv2d
 
 Norm = Literal["none", "batch", "layer", "instance"]
 KERNEL, STRIDE, PADDING = 4, 2, 1

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from models.mlp import MLP
+from models.networks.mlp import MLP
 
 
 def gumbel_softmax(

@@ -12,8 +12,8 @@ in each of its three arguments, and so there are three maps:
 Every derivative of one of them, of any order, is one of them again. So they are three JAX
 primitives, and each has several ways to be computed: on a GPU or TPU by XLA's convolution; on a
 CPU, where XLA's gradients of a convolution are slower by orders of magnitude, by convolutions of
-the one form that is fast there (`models.canonical_convolution`), or, where there is none and where
-they are faster, as matrix products (`models.matrix_convolution`). Images are
+the one form that is fast there (`models.convolution.canonical`), or, where there is none and where
+they are faster, as matrix products (`models.convolution.matrix`). Images are
 `(height, width, channels)`.
 """
 
@@ -29,8 +29,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-from models import canonical_convolution as canonical, matrix_convolution as matrix
-from models.geometry import Geometry
+from models.convolution import canonical, matrix
+from models.convolution.geometry import Geometry
 
 
 def convolve(

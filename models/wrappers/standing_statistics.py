@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from gameopt import BATCH_AXIS, Conditioned
-from models.combinators import Chain, Residual, Skip
-from models.conditional import LabelledGenerator
-from models.conv_layers import with_channels
-from models.normalisation import BatchNorm
-from models.precision import InPrecision
-from models.translation import UNet, with_planes
+from models.layers.combinators import Chain, Residual, Skip
+from models.layers.conv import with_channels
+from models.layers.normalisation import BatchNorm
+from models.networks.conditional import LabelledGenerator
+from models.networks.translation import UNet, with_planes
+from models.wrappers.precision import InPrecision
 
 
 def with_standing_statistics(network: Any, points: Any) -> Any:

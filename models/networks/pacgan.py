@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.layers import Linear, Maxout
-from models.normalisation import BatchNorm
+from models.layers.linear import Linear, Maxout
+from models.layers.normalisation import BatchNorm
 
 INIT_DEVIATION = 0.02
 

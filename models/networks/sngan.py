@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from models.combinators import Chain, Elementwise, Reshape, Residual
-from models.conv_layers import Conv2d, Resize, average_pool
-from models.dcgan import Norm, convolution, halvings, image_shape, linear, norm_layers
-from models.layers import Linear
+from models.layers.combinators import Chain, Elementwise, Reshape, Residual
+from models.layers.conv import Conv2d, Resize, average_pool
+from models.layers.linear import Linear
+from models.networks.dcgan import Norm, convolution, halvings, image_shape, linear, norm_layers
 
 RELU = Elementwise(jax.nn.relu)
 POOL = Elementwise(average_pool)

@@ -10,9 +10,9 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
-from models.conv_layers import Image, fresh_kernel, kernel_bound, with_bias
-from models.convolution import convolve, transposed_convolve
-from models.geometry import Geometry, Padding, Size, geometry, pair
+from models.convolution.geometry import Geometry, Padding, Size, geometry, pair
+from models.convolution.trilinear import convolve, transposed_convolve
+from models.layers.conv import Image, fresh_kernel, kernel_bound, with_bias
 
 ITERATIONS = 1
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, DTypeLike, Float
 
-from models.geometry import Geometry
+from models.convolution.geometry import Geometry
 
 Images = Float[Array, "n _ _ _"]
 Kernel = Float[Array, "_ _ _ _"]

@@ -8,8 +8,8 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
-from models.convolution import convolve, transposed_convolve
-from models.geometry import Geometry, Padding, Size, geometry, pair
+from models.convolution.geometry import Geometry, Padding, Size, geometry, pair
+from models.convolution.trilinear import convolve, transposed_convolve
 
 Image = Float[Array, "_ _ _"]
 
@@ -31,7 +31,7 @@ class Conv2d(eqx.Module):
     r"""A convolution with stride, padding and dilation, and a bias for each channel.
 
     - `kernel`: shape `(kh, kw, in, out)`. `bias`: shape `(out,)`, or `None`.
-    - `stride`, `padding`, `dilation`: as in `models.geometry`. Static.
+    - `stride`, `padding`, `dilation`: as in `models.convolution.geometry`. Static.
     """
 
     kernel: Float[Array, "kh kw in out"]

@@ -3,7 +3,7 @@
 That form has the batch first, then height and width, then channels; kernels `(h, w, in, out)`; in
 single precision, without holes in the image. XLA's own gradients of a convolution are of other
 forms, which take up to a hundred times as long. The image's, without a stride, is brought to this
-one here; all others are left to `models.matrix_convolution`.
+one here; all others are left to `models.convolution.matrix`.
 
 All functions take a batch: images `(n, height, width, channels)`. Half precision is summed in
 single.
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from models.geometry import Geometry, Pairs
+from models.convolution.geometry import Geometry, Pairs
 
 Images = Float[Array, "n _ _ _"]
 Kernel = Float[Array, "_ _ _ _"]

@@ -1,0 +1,1 @@
+"""Convolutions as primitives with forms that are fast on each platform."""

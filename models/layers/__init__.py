@@ -1,0 +1,1 @@
+"""Layers: linear, convolutional, normalised, combined."""

@@ -1,0 +1,1 @@
+"""Networks: generators and critics of vectors, images, tables."""

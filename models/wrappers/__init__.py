@@ -1,0 +1,1 @@
+"""Modules that wrap networks: packing, precision, standing statistics."""
