@@ -11,8 +11,7 @@ import numpy as np
 import optax
 
 import gameopt as go
-from models import BatchNorm, convolve, transposed_convolve
-from models.convolution import geometry
+from models import BatchNorm, convolve, geometry, transposed_convolve
 from models.networks.dcgan import SLOPE, halvings
 
 WEIGHT, ITERATIONS_OF_EQUINOX = 10.0, 1

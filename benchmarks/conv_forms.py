@@ -3,7 +3,7 @@
     python benchmarks/conv_forms.py
     python benchmarks/conv_forms.py --bf16
 
-`models.convolution.trilinear` takes the faster of the two: what this prints is why. Each map alone, five
+`models.convolution` takes the faster of the two: what this prints is why. Each map alone, five
 times in a scan, batch 64, float32 or bfloat16; the best of the repeats.
 """
 

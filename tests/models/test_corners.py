@@ -68,7 +68,7 @@ def test_gradients_are_finite_at_zero_weights_and_at_flat_points(name):
 
 def test_convolutions_without_jit_are_those_with_it():
     """Values, both derivatives and mapped kernels: a primitive has no Python to run instead."""
-    where = models.convolution.geometry((4, 4), (3, 3), stride=2)
+    where = models.geometry((4, 4), (3, 3), stride=2)
     kernels = jax.random.normal(KEY, (2, 3, 3, 2, 3))
     x = jnp.asarray(IMAGE)
 
@@ -111,20 +111,15 @@ def test_a_convolutional_game_is_played_without_jit():
 
 def test_sizes_of_convolutions_are_integers_of_any_kind():
     """NumPy's and arrays of shape (); one line for all others."""
-    plain = models.convolution.geometry((8, 8), (3, 3), 2, 1, 1)
+    plain = models.geometry((8, 8), (3, 3), 2, 1, 1)
     for two, one in ((np.int64(2), np.int32(1)), (np.array(2), jnp.array(1))):
-        assert models.convolution.geometry((8, np.int64(8)), (3, 3), two, one, one) == plain
-        assert (
-            models.convolution.geometry([8, 8], (3, 3), (two, two), ((one, one), (one, one)))
-            == plain
-        )
-        assert all(
-            type(n) is int for n in models.convolution.geometry((8, 8), (3, 3), two, one).stride
-        )
+        assert models.geometry((8, np.int64(8)), (3, 3), two, one, one) == plain
+        assert models.geometry([8, 8], (3, 3), (two, two), ((one, one), (one, one))) == plain
+        assert all(type(n) is int for n in models.geometry((8, 8), (3, 3), two, one).stride)
     wrong: Any
     for wrong in (2.5, "two", None):
         with pytest.raises(ValueError, match="integers, got"):
-            models.convolution.geometry((8, 8), (3, 3), stride=wrong)
+            models.geometry((8, 8), (3, 3), stride=wrong)
     wrong = "full"
     with pytest.raises(ValueError, match="padding must be"):
-        models.convolution.geometry((8, 8), (3, 3), padding=wrong)
+        models.geometry((8, 8), (3, 3), padding=wrong)

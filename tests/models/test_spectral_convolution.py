@@ -12,8 +12,7 @@ from jax import lax
 from jaxtyping import Array
 
 import gameopt as go
-from models import Chain, Linear, Reshape, SpectralConv2d, convolve, refreshed
-from models.convolution import geometry as lay_out
+from models import Chain, Linear, Reshape, SpectralConv2d, convolve, geometry as lay_out, refreshed
 from tests.solvers import both
 
 INIT = jax.nn.initializers.normal(1.0)
