@@ -29,18 +29,17 @@ import numpy as np
 
 import gameopt as go
 from models import MLP
-from recipes import _cli
-from recipes._adversarial_pictures import draw_examples, draw_robustness, draw_training
-from recipes._adversary import PLANS, AdversarialGame, Plan, Windows, steepest_steps
-from recipes._balls import Ball, Norm
-from recipes._checkpoint import newest_round
+from recipes._adversarial.attacks import Ball, Norm
+from recipes._adversarial.game import PLANS, AdversarialGame, Plan, Windows, steepest_steps
+from recipes._adversarial.pictures import draw_examples, draw_robustness, draw_training
+from recipes._adversarial.robustness import Judge, numbers_of
 from recipes._data import Dataset, load_labelled
-from recipes._errors import UserError
-from recipes._flags import FEWEST, check_above_zero, check_least
-from recipes._gan_data import check_varies
-from recipes._optimizers import OptimizerArgs, make_optimizer
-from recipes._robustness import Judge, numbers_of
-from recipes._run import (
+from recipes._gans.judge import check_varies
+from recipes._runtime import cli
+from recipes._runtime.checkpoint import newest_round
+from recipes._runtime.errors import FEWEST, UserError, check_above_zero, check_least
+from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.run import (
     CommonArgs,
     Result,
     RunFolder,
@@ -49,8 +48,8 @@ from recipes._run import (
     open_run,
     write_json,
 )
-from recipes._seeds import key_of
-from recipes._training import train
+from recipes._runtime.seeds import key_of
+from recipes._runtime.training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
 
@@ -268,7 +267,7 @@ def finish(
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -23,17 +23,16 @@ import jax.numpy as jnp
 import tyro
 
 import gameopt as go
-from recipes import _cli
-from recipes._certificate_pictures import draw_densities, draw_path_angles, draw_spectra
-from recipes._certificates import FROM_START, certify, line_of, stated_game
-from recipes._errors import UserError
-from recipes._flags import check_above_zero, check_least
-from recipes._planar_games import PLANAR_GAMES
-from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
-from recipes._seeds import key_of
-from recipes._solver_registry import check_names
-from recipes._toy_certificates import certify_toy, draw_toy, toy_table
-from recipes._trained_gans import Trained, load_trained
+from recipes._certify.certificates import FROM_START, certify, line_of, stated_game
+from recipes._certify.pictures import draw_densities, draw_path_angles, draw_spectra
+from recipes._certify.toys import certify_toy, draw_toy, toy_table
+from recipes._planar.games import PLANAR_GAMES
+from recipes._planar.solvers import check_names
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
+from recipes._runtime.trained import Trained, load_trained
 
 LONG = ("eigenvalues", "paths")
 """What a certificate lists at length, and the summary leaves to certificate.json."""
@@ -196,7 +195,7 @@ def _finish(
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -26,15 +26,14 @@ from models import (
     unet_generator,
     with_standing_statistics,
 )
-from recipes import _cli
-from recipes._condition_reports import report_classes, report_images
-from recipes._conditioned_data import ConditionedData
-from recipes._errors import UserError
-from recipes._flags import check_least
-from recipes._gan_data import Judge, check_varies, most_judged
-from recipes._image_gan import ImageGANArgs, Norm, filled_in, make_game
-from recipes._image_runs import STANDING, keys_of, run_game
-from recipes._run import Result, RunFolder
+from recipes._gans.condition_reports import report_classes, report_images
+from recipes._gans.conditions import ConditionedData
+from recipes._gans.image_runs import STANDING, keys_of, run_game
+from recipes._gans.images import ImageGANArgs, Norm, filled_in, make_game
+from recipes._gans.judge import Judge, check_varies, most_judged
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_least
+from recipes._runtime.run import Result, RunFolder
 
 FROM_IMAGES: Norm = "instance"
 """The generator's normalisation from images, as in pix2pix, if none is asked for."""
@@ -151,7 +150,7 @@ def run(args: Args) -> Result:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recipes import _cli
-from recipes._comparison import Comparison, compare, training_numbers
-from recipes._comparison_pictures import draw_comparison
-from recipes._comparison_tables import write_csv, write_markdown
-from recipes._data import Dataset, load
-from recipes._errors import UserError
-from recipes._families import (
+from recipes._compare.comparison import (
+    Comparison,
+    compare,
+    training_numbers,
+    write_csv,
+    write_markdown,
+)
+from recipes._compare.families import (
     FAMILIES,
     SHARED,
     FamilyName,
@@ -33,9 +34,12 @@ from recipes._families import (
     samples_of,
     train_family,
 )
-from recipes._flags import FEWEST, check_least
-from recipes._gan_data import check_varies
-from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._compare.pictures import draw_comparison
+from recipes._data import Dataset, load
+from recipes._gans.judge import check_varies
+from recipes._runtime import cli
+from recipes._runtime.errors import FEWEST, UserError, check_least
+from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 
 MAY_CHANGE_ON_RESUME = ("families",)
 FEWEST_IMAGES = 16
@@ -166,7 +170,7 @@ def write_panel(comparison: Comparison, plans: dict[str, Plan], folder: RunFolde
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -21,14 +21,9 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from recipes import _cli
-from recipes._critic_pictures import (
-    draw_critics,
-    draw_depths,
-    draw_discriminator,
-    draw_histograms,
-)
-from recipes._critic_studies import (
+from recipes._critic.laws import FixedLaws
+from recipes._critic.pictures import draw_critics, draw_depths, draw_discriminator, draw_histograms
+from recipes._critic.studies import (
     WAYS,
     Depths,
     Discriminator,
@@ -41,11 +36,10 @@ from recipes._critic_studies import (
     train_discriminator,
     train_way,
 )
-from recipes._errors import UserError
-from recipes._fixed_laws import FixedLaws
-from recipes._flags import check_above_zero, check_least
-from recipes._run import FolderArgs, RunFolder, open_run, write_json
-from recipes._seeds import key_of
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
 
 MOST_POINTS = 300
 
@@ -227,7 +221,7 @@ def write_metrics(folder: RunFolder, summary: dict[str, Any]) -> None:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

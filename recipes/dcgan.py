@@ -28,14 +28,14 @@ from models import (
     sngan_generator,
     with_standing_statistics,
 )
-from recipes import _cli
-from recipes._critics import generated
-from recipes._gan_data import Judge, TrainingData, check_varies
-from recipes._image_gan import ImageGANArgs, filled_in, images, make_game
-from recipes._image_report import report
-from recipes._image_runs import STANDING, keys_of, run_game
-from recipes._plots import image_grid
-from recipes._run import Result, RunFolder
+from recipes._gans.critics import generated
+from recipes._gans.image_report import report
+from recipes._gans.image_runs import STANDING, keys_of, run_game
+from recipes._gans.images import ImageGANArgs, filled_in, images, make_game
+from recipes._gans.judge import Judge, TrainingData, check_varies
+from recipes._report.plots import image_grid
+from recipes._runtime import cli
+from recipes._runtime.run import Result, RunFolder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def run(args: Args) -> Result:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from recipes import _cli
-from recipes._divergence_curves import (
+from recipes._divergences.curves import (
     NAMES,
     Curves,
     Family,
@@ -30,11 +29,11 @@ from recipes._divergence_curves import (
     moving_gaussian,
     parallel_lines,
 )
-from recipes._divergence_pictures import draw_divergences
-from recipes._errors import UserError
-from recipes._flags import check_above_zero, check_least
-from recipes._run import FolderArgs, RunFolder, open_run, write_json
-from recipes._seeds import key_of
+from recipes._divergences.pictures import draw_divergences
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,7 +150,7 @@ def write_metrics(folder: RunFolder, family: str, curves: tuple[Curves, Curves])
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -18,21 +18,20 @@ from typing import Any, Literal
 import jax
 
 import gameopt as go
-from recipes import _cli
-from recipes._certificates import Probe, check_probe
-from recipes._critics import discriminator_numbers
-from recipes._densities import DENSITIES
-from recipes._errors import UserError
-from recipes._flags import FEWEST, check_least, check_not_negative
-from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
-from recipes._gan_on_density import DensityJudge, TrainingDensity
-from recipes._gan_pictures import MINUS_LOG_4, draw_curves, draw_data_curves
-from recipes._optimizers import OptimizerArgs, make_optimizer
-from recipes._plots import over_time
-from recipes._run import Result, RunFolder, check_positive, open_run, write_summary
-from recipes._saturation import draw_saturation, measure_saturation
-from recipes._seeds import key_of
-from recipes._training import train
+from recipes._certify.certificates import Probe, check_probe
+from recipes._gans.critics import discriminator_numbers
+from recipes._gans.density import DensityJudge, TrainingDensity
+from recipes._gans.density_grid import DENSITIES
+from recipes._gans.judge import DataArgs, Judge, TrainingData, resolve_sizes
+from recipes._gans.pictures import MINUS_LOG_4, draw_curves, draw_data_curves
+from recipes._gans.saturation import draw_saturation, measure_saturation
+from recipes._report.plots import over_time
+from recipes._runtime import cli
+from recipes._runtime.errors import FEWEST, UserError, check_least, check_not_negative
+from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.run import Result, RunFolder, check_positive, open_run, write_summary
+from recipes._runtime.seeds import key_of
+from recipes._runtime.training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
 WHERE: dict[str, Literal["interpolates", "real", "fake"]] = {
@@ -224,7 +223,7 @@ def draw(args: Args, folder: RunFolder, judge: DensityJudge | Judge) -> list[str
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -20,16 +20,11 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from recipes import _cli
-from recipes._classifier import CACHE, trained_classifier
 from recipes._data import Dataset, load_labelled
-from recipes._errors import UserError
-from recipes._fields import Typed
-from recipes._flags import check_above_zero, check_least
-from recipes._mode_data import DATA, LAWS, ModeData, mixture, stacked
-from recipes._mode_methods import METHODS
-from recipes._mode_pictures import draw_images, draw_occupancy, draw_samples, draw_scores
-from recipes._mode_play import (
+from recipes._modes.data import DATA, LAWS, ModeData, mixture, stacked
+from recipes._modes.methods import METHODS, MODE_SOLVERS
+from recipes._modes.pictures import draw_images, draw_occupancy, draw_samples, draw_scores
+from recipes._modes.play import (
     SHOWN,
     SIMULTANEOUS,
     Networks,
@@ -39,11 +34,14 @@ from recipes._mode_play import (
     kept_samples,
     play_setting,
 )
-from recipes._mode_solvers import MODE_SOLVERS
-from recipes._mode_tables import REAL_DATA, Line, line_of, write_csv, write_markdown
-from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
-from recipes._seeds import key_of
-from recipes._solver_registry import check_names
+from recipes._modes.tables import REAL_DATA, Line, line_of, write_csv, write_markdown
+from recipes._planar.solvers import check_names
+from recipes._report.classifier import CACHE, trained_classifier
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.fields import Typed
+from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
 
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 
@@ -328,7 +326,7 @@ def draw(
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -22,15 +22,14 @@ import numpy as np
 
 import gameopt as go
 import theory
-from recipes import _cli
-from recipes._diagram_pictures import Cut, draw_diagram
-from recipes._errors import UserError
-from recipes._flags import check_above_zero, check_increasing, check_least
-from recipes._hyper_parameters import SECOND, Second
-from recipes._planar_games import PLANAR_GAMES, Verdict, critical_points
-from recipes._run import FolderArgs, Result, open_run, write_json
-from recipes._seeds import key_of
-from recipes._solver_registry import check_names
+from recipes._planar.diagram import Cut, draw_diagram
+from recipes._planar.games import PLANAR_GAMES, Verdict, critical_points
+from recipes._planar.hyper_parameters import SECOND, Second
+from recipes._planar.solvers import check_names
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_above_zero, check_increasing, check_least
+from recipes._runtime.run import FolderArgs, Result, open_run, write_json
+from recipes._runtime.seeds import key_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -247,7 +246,7 @@ def _numbers(cut: Cut, radii: np.ndarray, values: np.ndarray) -> dict[str, Any]:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import gameopt as go
-from recipes import _cli
-from recipes._errors import UserError
-from recipes._flags import check_above_zero, check_least
-from recipes._planar_games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
-from recipes._portrait_pictures import draw_distances, draw_portrait
-from recipes._run import FolderArgs, Result, open_run, write_json
-from recipes._seeds import key_of
-from recipes._solver_registry import SOLVERS, check_names
+from recipes._planar.games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
+from recipes._planar.portrait import draw_distances, draw_portrait
+from recipes._planar.solvers import SOLVERS, check_names
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.run import FolderArgs, Result, open_run, write_json
+from recipes._runtime.seeds import key_of
 
 MODIFIED = ("simultaneous", "alternating")
 
@@ -209,7 +208,7 @@ def _summary(args, verdicts, rates, endings, begin, folder: str) -> dict[str, An
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -29,15 +29,14 @@ from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import ConditionalLatent
-from recipes import _cli
-from recipes._critics import critic_numbers, estimate_numbers
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
-from recipes._errors import UserError
-from recipes._flags import FEWEST, check_least, check_not_negative
-from recipes._gan_data import check_varies
-from recipes._optimizers import OptimizerArgs, make_optimizer
-from recipes._plots import over_time
-from recipes._run import (
+from recipes._gans.critics import critic_numbers, estimate_numbers
+from recipes._gans.judge import check_varies
+from recipes._report.plots import over_time
+from recipes._runtime import cli
+from recipes._runtime.errors import FEWEST, UserError, check_least, check_not_negative
+from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.run import (
     CommonArgs,
     Result,
     RunFolder,
@@ -45,11 +44,11 @@ from recipes._run import (
     open_run,
     write_summary,
 )
-from recipes._seeds import key_of
-from recipes._table_gan import TableJudge, TrainingTable
-from recipes._table_pictures import draw_correlations, draw_curves, draw_marginals
-from recipes._table_reports import Report, make_report, markdown, tables
-from recipes._training import train
+from recipes._runtime.seeds import key_of
+from recipes._runtime.training import train
+from recipes._tabular.gan import TableJudge, TrainingTable
+from recipes._tabular.pictures import draw_correlations, draw_curves, draw_marginals
+from recipes._tabular.reports import Report, make_report, markdown, tables
 
 MAY_CHANGE_ON_RESUME = ("steps",)
 
@@ -230,7 +229,7 @@ def write_report(
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -20,23 +20,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recipes import _cli
-from recipes._errors import UserError
-from recipes._flags import check_increasing, check_least
-from recipes._run import FolderArgs, Result, RunFolder, open_run, write_json
-from recipes._seeds import key_of
-from recipes._solver_registry import (
+from recipes._planar.solvers import (
     FINITE_SUM_SOLVERS,
     FIRST_ORDER,
     SECOND_ORDER,
     SOLVERS,
     check_names,
 )
-from recipes._tournament_games import ALL_GAMES, DEFAULT_GAMES, GAMES, make_contest, points_of
-from recipes._tournament_gan import GanArgs, check_gan, play_gan, players_of_gan
-from recipes._tournament_pictures import draw_curves, draw_map
-from recipes._tournament_play import Task, line_of, play_all
-from recipes._tournament_tables import Line, write_csv, write_markdown
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_increasing, check_least
+from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
+from recipes._tournament.games import ALL_GAMES, DEFAULT_GAMES, GAMES, make_contest, points_of
+from recipes._tournament.gan import GanArgs, check_gan, play_gan, players_of_gan
+from recipes._tournament.pictures import draw_curves, draw_map
+from recipes._tournament.play import Task, line_of, play_all
+from recipes._tournament.tables import Line, write_csv, write_markdown
 
 MAY_CHANGE_ON_RESUME = ("games", "solvers")
 MOMENTS = 100
@@ -190,7 +189,7 @@ def _best(lines: list[Line]) -> dict[str, str]:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

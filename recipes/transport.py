@@ -19,12 +19,12 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from recipes import _cli
-from recipes._clouds import check_same_dimension, load_cloud
-from recipes._errors import UserError
-from recipes._run import FolderArgs, RunFolder, open_run, write_json
-from recipes._seeds import key_of
-from recipes._transport_numbers import (
+from recipes._data.clouds import check_same_dimension, load_cloud
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
+from recipes._transport.numbers import (
     Clouds,
     Piles,
     clouds_summary,
@@ -32,7 +32,7 @@ from recipes._transport_numbers import (
     solve_clouds,
     solve_piles,
 )
-from recipes._transport_pictures import draw_clouds, draw_entropic, draw_piles
+from recipes._transport.pictures import draw_clouds, draw_entropic, draw_piles
 
 MOST_POINTS = 500
 
@@ -186,7 +186,7 @@ def write_metrics(folder: RunFolder, piles: Piles, clouds: Clouds) -> None:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

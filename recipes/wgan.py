@@ -16,18 +16,23 @@ from typing import Any, Literal
 import jax
 
 import gameopt as go
-from recipes import _cli
-from recipes._certificates import Probe, check_probe
-from recipes._critics import critic_numbers, estimate_numbers, share_at_limit
-from recipes._errors import UserError
-from recipes._flags import FEWEST, check_above_zero, check_least, check_not_negative
-from recipes._gan_data import DataArgs, Judge, TrainingData, resolve_sizes
-from recipes._optimizers import OptimizerArgs, make_optimizer
-from recipes._plots import over_time
-from recipes._run import Result, check_positive, open_run, write_summary
-from recipes._seeds import key_of
-from recipes._training import train
-from recipes._wgan_pictures import draw_curves
+from recipes._certify.certificates import Probe, check_probe
+from recipes._gans.critics import critic_numbers, estimate_numbers, share_at_limit
+from recipes._gans.judge import DataArgs, Judge, TrainingData, resolve_sizes
+from recipes._gans.wgan_pictures import draw_curves
+from recipes._report.plots import over_time
+from recipes._runtime import cli
+from recipes._runtime.errors import (
+    FEWEST,
+    UserError,
+    check_above_zero,
+    check_least,
+    check_not_negative,
+)
+from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.run import Result, check_positive, open_run, write_summary
+from recipes._runtime.seeds import key_of
+from recipes._runtime.training import train
 
 MAY_CHANGE_ON_RESUME = ("steps",)
 
@@ -176,7 +181,7 @@ def run(args: Args) -> Result:
 
 def main() -> None:
     """Parses the flags and runs."""
-    _cli.main(Args, run)
+    cli.main(Args, run)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from PIL import Image
 
 import gameopt as go
 from models import MLP
-from recipes import _cli, _data, adversarial
-from recipes._adversary import PLANS, AdversarialGame, Windows, distinct_rows, steepest_steps
-from recipes._attacks import cross_entropy
-from recipes._balls import Ball, Norm
-from recipes._errors import UserError
+from recipes import _data, adversarial
+from recipes._adversarial.attacks import Ball, Norm, cross_entropy
+from recipes._adversarial.game import PLANS, AdversarialGame, Windows, distinct_rows, steepest_steps
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
 from tests.recipes.test_data import IMAGES, LABELS, idx_bytes, write_pair
 
 SMALL = adversarial.Args(
@@ -117,7 +117,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     """All four solvers: metrics, checkpoints, pictures, and a table that obeys the attacks."""
     result = adversarial.run(dataclasses.replace(SMALL, out=tmp_path / "run"))
     folder = tmp_path / "run"
-    assert json.loads((folder / "summary.json").read_text()) == _cli.finite(result.summary)
+    assert json.loads((folder / "summary.json").read_text()) == cli.finite(result.summary)
     assert json.loads((folder / "config.json").read_text())["data"]["held_out"] == 359
     assert set(result.summary["solvers"]) == set(PLANS) == set(result.players)
     gradients_of_a_round = {"none": 1, "simultaneous": 2, "alternating": 2, "inner_steps": 3}
@@ -135,7 +135,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
         assert np.asarray(Image.open(folder / picture).convert("L")).std() > 5, picture
     before = (folder / "config.json").read_bytes()
     with pytest.raises(UserError, match="has come to 24 already: --steps must be at least that"):
-        adversarial.run(_cli.parse(adversarial.Args, ["--resume", str(folder), "--steps", "12"]))
+        adversarial.run(cli.parse(adversarial.Args, ["--resume", str(folder), "--steps", "12"]))
     assert (folder / "config.json").read_bytes() == before
 
 
@@ -148,7 +148,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
     part = tmp_path / "parts" / "inner_steps"
     for _ in range(2):
         resumed = adversarial.run(
-            _cli.parse(adversarial.Args, ["--resume", str(tmp_path / "parts"), "--steps", "24"])
+            cli.parse(adversarial.Args, ["--resume", str(tmp_path / "parts"), "--steps", "24"])
         )
         chex.assert_trees_all_equal(go.playable(resumed.players), go.playable(whole.players))
         text = (tmp_path / "whole" / "inner_steps" / "metrics.jsonl").read_text()

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import recipes
-from recipes import _cli, certify, modes, phase_diagram, transport, wgan
-from recipes._errors import UserError
-from recipes._fields import of_type, type_hints
-from recipes._seeds import key_of, random_state
+from recipes import certify, modes, phase_diagram, transport, wgan
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import of_type, type_hints
+from recipes._runtime.seeds import key_of, random_state
 
 RECIPES = [m.name for m in pkgutil.iter_modules(recipes.__path__) if not m.name.startswith("_")]
 
@@ -180,4 +181,4 @@ def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path):
     """As editors on Windows write it."""
     path = tmp_path / "config.json"
     path.write_text('{"args": {"steps": 7}}', encoding="utf-8-sig")
-    assert _cli.parse(wgan.Args, ["--config", str(path)]).steps == 7
+    assert cli.parse(wgan.Args, ["--config", str(path)]).steps == 7

@@ -10,8 +10,16 @@ import pytest
 from jaxtyping import Array, Float
 
 from models import MLP
-from recipes._attacks import accuracy_over_radii, cross_entropy, fgsm, pgd, predict
-from recipes._balls import Ball, project_on_ball_in_box, steepest
+from recipes._adversarial.attacks import (
+    Ball,
+    accuracy_over_radii,
+    cross_entropy,
+    fgsm,
+    pgd,
+    predict,
+    project_on_ball_in_box,
+    steepest,
+)
 
 NORMS = ("linf", "l2")
 LABELS = jnp.array([0, 1, 0, 1, 1, 0])

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from recipes import _cli, certify, gan, wgan
-from recipes._errors import UserError
+from recipes import certify, gan, wgan
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
 
 TINY: dict[str, Any] = {"steps": 8, "eval_every": 4, "log_every": 4, "batch_size": 16, "depth": 1}
 PROBED: dict[str, Any] = {
@@ -84,7 +85,7 @@ def test_a_probed_run_goes_on_to_the_same_bits(tmp_path, float32, recipe, args):
     """Stopped after 4 of 8 rounds: metrics.jsonl, certificates included, ends up the same."""
     recipe.run(dataclasses.replace(args, out=tmp_path / "whole"))
     recipe.run(dataclasses.replace(args, out=tmp_path / "parts", steps=4))
-    resumed = _cli.parse(recipe.Args, ["--resume", str(tmp_path / "parts")])
+    resumed = cli.parse(recipe.Args, ["--resume", str(tmp_path / "parts")])
     recipe.run(dataclasses.replace(resumed, steps=8))
     texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
     assert texts[0] == texts[1]

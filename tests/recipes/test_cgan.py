@@ -10,13 +10,15 @@ import pytest
 
 import gameopt as go
 from models import BatchNorm, Conv2d, GroupNorm, SpectralConv2d
-from recipes import _classifier, _cli, cgan
-from recipes._errors import UserError
-from recipes._gan_data import Judge, judged_rows, most_judged
-from recipes._image_classes import Judging, class_numbers, nearest
-from recipes._image_conditions import CONDITIONS, edges, left_half, low_resolution
-from recipes._latent_search import between, nearest_latents
-from recipes._run import RunFolder
+from recipes import cgan
+from recipes._gans.conditions import CONDITIONS, edges, left_half, low_resolution
+from recipes._gans.judge import Judge, judged_rows, most_judged
+from recipes._report import classifier
+from recipes._report.classifier import Judging, class_numbers, nearest
+from recipes._report.latents import between, nearest_latents
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._runtime.run import RunFolder
 
 TINY = cgan.Args(
     steps=2, eval_every=2, log_every=1, batch_size=4, width=2, latent_size=3, eval_size=10,
@@ -28,7 +30,7 @@ TINY = cgan.Args(
 def quick_classifier(tmp_path, monkeypatch):
     """A classifier of few rounds, cached where the test is."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_classifier, "MOST_ROUNDS", 10)
+    monkeypatch.setattr(classifier, "MOST_ROUNDS", 10)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_wrong_flags_are_one_line(case, tmp_path, monkeypatch):
     np.save("images.npy", np.zeros((100, 8, 8), np.float32))
     flags, message = WRONG[case]
     with pytest.raises(UserError) as error:
-        cgan.run(_cli.parse(cgan.Args, flags))
+        cgan.run(cli.parse(cgan.Args, flags))
     assert message in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
 

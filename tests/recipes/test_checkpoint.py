@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recipes import _checkpoint
-from recipes._errors import UserError
+from recipes._runtime import checkpoint as _checkpoint
+from recipes._runtime.errors import UserError
 
 
 def tree(scale=1.0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recipes import _data
-from recipes._errors import UserError
+from recipes._runtime.errors import UserError
 from tests.recipes.test_data import refused
 
 ROWS = 3

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from recipes import _cli
-from recipes._errors import UserError
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,21 +70,21 @@ EVERYTHING = Args(
 def test_a_dumped_configuration_is_read_back(args, tmp_path):
     """Every kind of field; what belongs to the call alone is not taken over."""
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"recipe": "toy", "args": _cli.args_to_json(args)}))
-    again = _cli.parse(Args, ["--config", str(path)])
+    path.write_text(json.dumps({"recipe": "toy", "args": cli.args_to_json(args)}))
+    again = cli.parse(Args, ["--config", str(path)])
     assert again == dataclasses.replace(args, out=None, config=path)
 
 
 def test_arguments_as_json_and_back():
     """`args_from_json` is the inverse of `args_to_json`, through text as well."""
     for args in (Args(), EVERYTHING):
-        values = json.loads(json.dumps(_cli.args_to_json(args)))
-        assert _cli.args_from_json(Args, values, "here") == args
+        values = json.loads(json.dumps(cli.args_to_json(args)))
+        assert cli.args_from_json(Args, values, "here") == args
 
 
 def test_what_a_configuration_leaves_out_keeps_the_default_of_its_field():
     """`other.name` alone leaves `other.rate` at 9, not at Inner's 0.5; 3 is also a float."""
-    args = _cli.args_from_json(Args, {"other": {"name": "sgd"}, "maybe": 3}, "here")
+    args = cli.args_from_json(Args, {"other": {"name": "sgd"}, "maybe": 3}, "here")
     assert args == Args(other=Inner(rate=9.0, name="sgd"), maybe=3.0)
     assert isinstance(args.maybe, float)
 
@@ -93,14 +93,14 @@ def test_a_key_that_must_be_there():
     """Is named: a field without a default."""
     needy = dataclasses.make_dataclass("Needy", [("needed", int)])
     with pytest.raises(UserError, match=r"here lacks a key: .*'needed'"):
-        _cli.args_from_json(needy, {}, "here")
+        cli.args_from_json(needy, {}, "here")
 
 
 def test_flags_override_the_configuration_and_it_overrides_defaults(tmp_path):
     """In that order, nested fields too."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"n_critic": 7, "inner": {"rate": 2, "name": "sgd"}}))
-    args = _cli.parse(Args, ["--inner.rate", "3", f"--config={path}"])
+    args = cli.parse(Args, ["--inner.rate", "3", f"--config={path}"])
     assert args.n_critic == 7
     assert args.inner == Inner(rate=3.0, name="sgd")
     assert args.sizes == (1, 2)
@@ -124,7 +124,7 @@ def test_a_wrong_flag_is_one_line(name, columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr(sys, "argv", ["toy", *argv])
     with pytest.raises(SystemExit) as stop:
-        _cli.main(Args, lambda args: Result({}))
+        cli.main(Args, lambda args: Result({}))
     assert stop.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -171,12 +171,12 @@ def test_a_wrong_configuration_names_its_file(name, tmp_path, capsys):
     path = tmp_path / "config.json"
     path.write_text(text, errors="surrogateescape")
     with pytest.raises(UserError) as error:
-        _cli.parse(Args, ["--config", str(path)])
+        cli.parse(Args, ["--config", str(path)])
     assert str(path) in str(error.value)
     assert word in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(SystemExit) as stop:
-        _cli.main(Args, lambda args: Result({}), ["--config", str(path)])
+        cli.main(Args, lambda args: Result({}), ["--config", str(path)])
     assert stop.value.code == 2
     assert capsys.readouterr().err == f"error: {error.value}\n"
 
@@ -184,19 +184,19 @@ def test_a_wrong_configuration_names_its_file(name, tmp_path, capsys):
 def test_a_configuration_that_is_not_there(tmp_path):
     """Said by its path; and a run has one configuration only."""
     with pytest.raises(UserError, match=r"gone\.json does not exist"):
-        _cli.parse(Args, ["--config", str(tmp_path / "gone.json")])
+        cli.parse(Args, ["--config", str(tmp_path / "gone.json")])
     with pytest.raises(UserError, match="no JSON file that can be read"):
-        _cli.parse(Args, ["--config", str(tmp_path)])
+        cli.parse(Args, ["--config", str(tmp_path)])
     with pytest.raises(UserError, match="Missing value for argument '--config'"):
-        _cli.parse(Args, ["--config", "--flag"])
+        cli.parse(Args, ["--config", "--flag"])
     with pytest.raises(UserError, match="one configuration"):
-        _cli.parse(Args, ["--config", "a", "--resume", "b"])
+        cli.parse(Args, ["--config", "a", "--resume", "b"])
 
 
 def test_the_last_line_is_json_with_null_for_what_is_not_finite(monkeypatch, capsys):
     """Strict parsers read it."""
     monkeypatch.setattr(sys, "argv", ["toy"])
-    _cli.main(Args, lambda args: Result({"loss": float("nan"), "list": [1.0, float("inf")]}))
+    cli.main(Args, lambda args: Result({"loss": float("nan"), "list": [1.0, float("inf")]}))
     last = capsys.readouterr().out.splitlines()[-1]
     assert json.loads(last, parse_constant=pytest.fail) == {"loss": None, "list": [1.0, None]}
 
@@ -204,7 +204,7 @@ def test_the_last_line_is_json_with_null_for_what_is_not_finite(monkeypatch, cap
 def test_the_last_line_takes_arrays_and_paths(capsys):
     """NumPy's scalars among them, which Python's own json refuses."""
     summary = {"a": np.float32(0.5), "b": np.int64(2), "c": np.array([1.0, np.nan]), "d": Path("e")}
-    _cli.main(Args, lambda args: Result(summary), [])
+    cli.main(Args, lambda args: Result(summary), [])
     assert json.loads(capsys.readouterr().out) == {"a": 0.5, "b": 2, "c": [1.0, None], "d": "e"}
 
 
@@ -216,7 +216,7 @@ def test_an_error_of_the_run_is_one_line_and_status_2(monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "argv", ["toy"])
     with pytest.raises(SystemExit) as stop:
-        _cli.main(Args, run)
+        cli.main(Args, run)
     assert stop.value.code == 2
     assert capsys.readouterr().err == "error: first second\n"
     assert str(UserError("a\r\nb\u2028  c")) == "a b c"
@@ -230,11 +230,11 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "argv", ["toy"])
     with pytest.raises(SystemExit) as stop:
-        _cli.main(Args, run)
+        cli.main(Args, run)
     assert stop.value.code == 130
     assert "--resume" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        _cli.main(Inner, run, [])
+        cli.main(Inner, run, [])
     assert capsys.readouterr().err == "interrupted\n"
 
 
@@ -251,7 +251,7 @@ def test_output_that_nobody_reads_ends_quietly():
 def test_help_lists_every_flag_with_its_docstring(capsys):
     """Status 0."""
     with pytest.raises(SystemExit) as stop:
-        _cli.parse(Args, ["--help"])
+        cli.parse(Args, ["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
     for word in ("--n-critic", "Steps.", "--inner.rate", "A number."):

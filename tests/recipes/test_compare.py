@@ -14,12 +14,22 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from recipes import _cli, _comparison, _data, _gan_data, compare, wgan
-from recipes._comparison import CONFIDENT, PARAMETERS, REAL_DATA, ROUNDS, W1, training_numbers
-from recipes._errors import UserError
-from recipes._families import FAMILIES, FamilyName, is_done, planned
-from recipes._gan_data import judged_rows
-from recipes._image_classes import Judging
+from recipes import _data, compare, wgan
+from recipes._compare import comparison as _comparison
+from recipes._compare.comparison import (
+    CONFIDENT,
+    PARAMETERS,
+    REAL_DATA,
+    ROUNDS,
+    W1,
+    training_numbers,
+)
+from recipes._compare.families import FAMILIES, FamilyName, is_done, planned
+from recipes._gans import judge
+from recipes._gans.judge import judged_rows
+from recipes._report.classifier import Judging
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
 
 STEPS, SIZE = 4, 8
 FILES = ("compare.md", "compare.csv", "compare.png", "summary.json", "config.json")
@@ -29,7 +39,7 @@ FILES = ("compare.md", "compare.csv", "compare.png", "summary.json", "config.jso
 def _no_metrics_of_each_family():
     """The recipes' own metrics.md, of which they have tests, is left out as for too few points."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_gan_data, "FEWEST", SIZE + 1)
+        patch.setattr(judge, "FEWEST", SIZE + 1)
         yield
 
 
@@ -73,7 +83,7 @@ def whole(pictures, tmp_path_factory):
         compare.run(args_for(pictures, run, families=("gan",)))
         before = contents(run / "gan")
         (run / "wgan" / "samples").mkdir(parents=True)
-        compare.run(_cli.parse(compare.Args, ["--resume", str(run), "--families", "wgan"]))
+        compare.run(cli.parse(compare.Args, ["--resume", str(run), "--families", "wgan"]))
     return Whole(run, before)
 
 
@@ -121,7 +131,7 @@ def test_a_family_that_was_cut_off_goes_on(whole, pictures, tmp_path, float32, c
         wgan.run(dataclasses.replace(plan.args, steps=at, out=run / "wgan"))
     (run / "wgan" / "summary.json").unlink()
     assert not is_done(run / "wgan")
-    compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
+    compare.run(cli.parse(compare.Args, ["--resume", str(run)]))
     assert f"resumed at round {at}" in capfd.readouterr().err
     name = "wgan/generated.npy"
     assert (run / name).read_bytes() == (whole.path / name).read_bytes()
@@ -138,7 +148,7 @@ def test_samples_that_were_changed_are_drawn_again(whole, tmp_path, float32):
     (run / "gan" / "summary.json").write_text("[1]", encoding="utf-8")
     assert not is_done(run / "wgan")
     assert not is_done(run / "gan")
-    compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
+    compare.run(cli.parse(compare.Args, ["--resume", str(run)]))
     for name in ("gan", "wgan"):
         samples = f"{name}/generated.npy"
         assert (run / samples).read_bytes() == (whole.path / samples).read_bytes()
@@ -234,14 +244,14 @@ def test_few_images_and_unknown_families(tmp_path):
     with pytest.raises(UserError, match="has 10 images; a comparison needs 16"):
         compare.run(args_for(few, tmp_path / "run"))
     with pytest.raises(UserError, match="nosuch"):
-        _cli.parse(compare.Args, ["--families", "gan", "nosuch"])
+        cli.parse(compare.Args, ["--families", "gan", "nosuch"])
 
 
 @pytest.mark.slow
 def test_a_resumed_run_keeps_its_flags(whole, tmp_path):
     """Other steps or data would be another comparison."""
     with pytest.raises(UserError, match="where --steps is 4 and not 5"):
-        compare.run(_cli.parse(compare.Args, ["--resume", str(whole.path), "--steps", "5"]))
+        compare.run(cli.parse(compare.Args, ["--resume", str(whole.path), "--steps", "5"]))
     with pytest.raises(UserError, match=r"no config\.json there"):
         compare.run(compare.Args(resume=tmp_path))
 
@@ -255,7 +265,7 @@ def test_a_family_that_fails_is_named(whole, tmp_path, float32, monkeypatch):
     for manifest in (run / "wgan").rglob("manifest.json"):
         manifest.write_text("{")
     with pytest.raises(UserError, match=r"^wgan: .* has no sound checkpoint"):
-        compare.run(_cli.parse(compare.Args, ["--resume", str(run)]))
+        compare.run(cli.parse(compare.Args, ["--resume", str(run)]))
     assert is_done(run / "gan")
 
 

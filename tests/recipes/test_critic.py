@@ -11,9 +11,9 @@ import gameopt as go
 import theory
 from models import MLP
 from recipes import critic
-from recipes._critic_studies import score_gradient_norms
-from recipes._errors import UserError
-from recipes._fixed_laws import FixedLaws
+from recipes._critic.laws import FixedLaws
+from recipes._critic.studies import score_gradient_norms
+from recipes._runtime.errors import UserError
 
 SMALL = {
     "points": 40, "rounds": 300, "batch_size": 40, "width": 32, "depth": 2, "deep_depth": 3,

@@ -11,10 +11,11 @@ import optax
 import pytest
 
 import gameopt as go
-from recipes import _checkpoint, _cli, wgan
-from recipes._run import CommonArgs, Result, open_run, write_summary
-from recipes._seeds import key_of
-from recipes._training import train
+from recipes import wgan
+from recipes._runtime import checkpoint as _checkpoint, cli
+from recipes._runtime.run import CommonArgs, Result, open_run, write_summary
+from recipes._runtime.seeds import key_of
+from recipes._runtime.training import train
 
 GAME = go.Bilinear(jnp.float32(1.0))
 SOLVER = go.Simultaneous(go.Players(optax.adam(0.1), optax.adam(0.1)))
@@ -58,7 +59,7 @@ def numbers_of(folder):
     tree = (like, SOLVER.init(GAME, like, jax.random.key(0)))
     leaves = jax.tree.leaves(_checkpoint.load(folder / "checkpoints", tree, 4)[0])
     args = json.loads((folder / "config.json").read_text("utf-8"))["args"]
-    flags = {name: value for name, value in args.items() if name not in _cli.OF_THE_CALL}
+    flags = {name: value for name, value in args.items() if name not in cli.OF_THE_CALL}
     metrics = (folder / "metrics.jsonl").read_bytes()
     return [metrics, flags, manifest["leaves"], *map(np.asarray, leaves)]
 
@@ -100,7 +101,7 @@ def resumed(folder, capsys):
     capsys.readouterr()
     status = 0
     try:
-        _cli.main(Args, run, ["--resume", str(folder)])
+        cli.main(Args, run, ["--resume", str(folder)])
     except SystemExit as stop:
         status = stop.code
     return status, capsys.readouterr().err
@@ -193,6 +194,6 @@ def test_a_run_of_an_older_version_goes_on(whole, tmp_path, float32):
     config = json.loads((folder / "config.json").read_text("utf-8"))
     del config["crc32"]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    run(_cli.parse(Args, ["--resume", str(folder)]))
+    run(cli.parse(Args, ["--resume", str(folder)]))
     for left, right in zip(numbers_of(folder), numbers_of(whole), strict=True):
         np.testing.assert_array_equal(left, right)

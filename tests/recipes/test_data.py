@@ -12,8 +12,8 @@ import pytest
 import sklearn.datasets
 
 from recipes import _data
-from recipes._data._idx import TYPES, read_idx
-from recipes._errors import UserError
+from recipes._data.idx import TYPES, read_idx
+from recipes._runtime.errors import UserError
 
 
 def idx_bytes(array):
@@ -179,7 +179,8 @@ def test_an_unknown_name_lists_the_known():
 
 def test_importing_the_data_is_light():
     """Neither JAX nor scikit-learn: a wrong path is said at once."""
-    code = "import sys, recipes._data, recipes._cli; print({'jax', 'sklearn'} & set(sys.modules))"
+    code = "import sys, recipes._data, recipes._runtime.cli; "
+    code += "print({'jax', 'sklearn'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
 

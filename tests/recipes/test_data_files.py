@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recipes import _data
-from recipes._data import _files, _raw_bytes
-from recipes._errors import UserError
+from recipes._data import arrays, raw_bytes
+from recipes._runtime.errors import UserError
 from tests.recipes.test_data import IMAGES, LABELS, refused, write_pair
 
 
@@ -164,12 +164,12 @@ def test_archives_of_training_and_test_arrays(tmp_path, points, labels):
 
 def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path, monkeypatch):
     """The limit and the name are said, and no more than the limit is ever unpacked."""
-    monkeypatch.setattr(_raw_bytes, "LARGEST", 10**6)
+    monkeypatch.setattr(raw_bytes, "LARGEST", 10**6)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(10**7)))
-    refused(lambda: _raw_bytes.read_bytes(tmp_path / "bomb.gz"), "bomb.gz", "1,000,000 bytes")
+    refused(lambda: raw_bytes.read_bytes(tmp_path / "bomb.gz"), "bomb.gz", "1,000,000 bytes")
     (tmp_path / "plain").write_bytes(bytes(10**7))
-    refused(lambda: _raw_bytes.read_bytes(tmp_path / "plain"), "plain", "1,000,000 bytes")
-    monkeypatch.setattr(_files, "LARGEST", 10**6)
+    refused(lambda: raw_bytes.read_bytes(tmp_path / "plain"), "plain", "1,000,000 bytes")
+    monkeypatch.setattr(arrays, "LARGEST", 10**6)
     np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((10**6, 4)))
     refused(lambda: _data.load(str(tmp_path / "bomb.npz")), "bomb.npz (x)", "32,000,", "1,000,000")
     np.save(tmp_path / "large.npy", np.zeros((10**6, 4)))

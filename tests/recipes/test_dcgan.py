@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from recipes import _cli, dcgan
+from recipes import dcgan
 from recipes._data import load
-from recipes._errors import UserError
-from recipes._image_gan import LOSSES, PENALTIES, PRESETS, filled_in, make_game, make_solver
+from recipes._gans.images import LOSSES, PENALTIES, PRESETS, filled_in, make_game, make_solver
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
 
 TINY = dcgan.Args(
     steps=4, eval_every=2, log_every=1, batch_size=4, width=2, latent_size=3, eval_size=12,
@@ -49,7 +50,7 @@ def test_a_run_is_the_same_bits_in_two_parts(pictures, tmp_path, float32):
     result = dcgan.run(dataclasses.replace(args, out=tmp_path / "run"))
     half = dcgan.run(dataclasses.replace(args, steps=2, out=tmp_path / "half"))
     flags = ["--resume", str(half.folder), "--steps", "4"]
-    again = dcgan.run(_cli.parse(dcgan.Args, flags))
+    again = dcgan.run(cli.parse(dcgan.Args, flags))
     chex.assert_trees_all_equal(go.playable(again.players), go.playable(result.players))
 
 
@@ -163,7 +164,7 @@ def test_wrong_flags_are_one_line(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flags, message = WRONG[case]
     with pytest.raises(UserError) as error:
-        dcgan.run(_cli.parse(dcgan.Args, flags))
+        dcgan.run(cli.parse(dcgan.Args, flags))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from recipes import divergences
-from recipes._divergence_curves import NAMES, Training, exact_curves, learnable, moving_gaussian
-from recipes._errors import UserError
+from recipes._divergences.curves import NAMES, Training, exact_curves, learnable, moving_gaussian
+from recipes._runtime.errors import UserError
 
 
 def test_the_exact_gaussian_curves(float32):

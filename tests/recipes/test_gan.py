@@ -11,10 +11,16 @@ import pytest
 
 import gameopt as go
 import theory
-from recipes import _cli, gan
-from recipes._densities import DENSITIES, cells_around, data_log_masses, generated_log_masses
-from recipes._errors import UserError
-from recipes._saturation import measure_saturation
+from recipes import gan
+from recipes._gans.density_grid import (
+    DENSITIES,
+    cells_around,
+    data_log_masses,
+    generated_log_masses,
+)
+from recipes._gans.saturation import measure_saturation
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
 
 SMALL = gan.Args(
     steps=20, eval_every=10, log_every=5, batch_size=32, width=8, depth=1, metrics=False
@@ -49,7 +55,7 @@ def test_a_run_stays_within_its_bounds(tmp_path, float32, quick_saturation, data
         assert 0 <= line["d_error_mean"] <= line["d_error_max"] + 1e-6 <= 1 + 1e-6
     for picture in ("curves", "over_time", "saturation", "samples/00000020"):
         assert (tmp_path / "run" / f"{picture}.png").stat().st_size > 10_000
-    again = gan.run(_cli.parse(gan.Args, ["--resume", str(tmp_path / "run")]))
+    again = gan.run(cli.parse(gan.Args, ["--resume", str(tmp_path / "run")]))
     chex.assert_trees_all_equal(go.playable(again.players), go.playable(result.players))
 
 
@@ -73,7 +79,7 @@ def test_a_run_on_data_judges_its_samples(tmp_path, float32, penalty):
     for picture in ("curves", "over_time", "data", "samples/00000020"):
         assert (tmp_path / "run" / f"{picture}.png").stat().st_size > 1000
     assert np.load(tmp_path / "run/generated.npy").shape == (32, 8, 8)
-    again = gan.run(_cli.parse(gan.Args, ["--resume", str(tmp_path / "run")]))
+    again = gan.run(cli.parse(gan.Args, ["--resume", str(tmp_path / "run")]))
     chex.assert_trees_all_equal(go.playable(again.players), go.playable(result.players))
 
 

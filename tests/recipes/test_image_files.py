@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from recipes import _data
-from recipes._data._png import check_png
-from recipes._errors import UserError
+from recipes._data.pictures import check_png
+from recipes._runtime.errors import UserError
 from tests.recipes.test_data import IMAGES, refused, write_pair
 
 RNG = np.random.default_rng(0)

@@ -12,14 +12,14 @@ import pytest
 
 import gameopt as go
 import theory
-from recipes import _cli, _data, modes
-from recipes._errors import UserError
-from recipes._mode_data import StackedJudge, mixture
-from recipes._mode_methods import METHODS, make_game
-from recipes._mode_play import Networks, Setting, make_players, rounds_of
-from recipes._mode_solvers import MODE_SOLVERS, AcrossSeeds
-from recipes._mode_tables import line_of, turnover
-from recipes._tournament_play import cost_of
+from recipes import _data, modes
+from recipes._modes.data import StackedJudge, mixture
+from recipes._modes.methods import METHODS, MODE_SOLVERS, AcrossSeeds, make_game
+from recipes._modes.play import Networks, Setting, make_players, rounds_of
+from recipes._modes.tables import line_of, turnover
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._tournament.play import cost_of
 
 NETWORKS = modes.NetworkArgs(
     generator_width=8, generator_depth=1, critic_width=4, critic_depth=1, pieces=2
@@ -188,7 +188,7 @@ def test_a_run_writes_all_and_adds_settings_when_it_goes_on(tmp_path, capsys):
         assert (out / name).stat().st_size > 0
     part = out / "ring-non_saturating-simultaneous"
     before = (part / "metrics.jsonl").read_bytes()
-    more = _cli.parse(
+    more = cli.parse(
         modes.Args, ["--resume", str(out), "--methods", "non_saturating", "--solvers", "lookahead"]
     )
     modes.run(more)
@@ -211,7 +211,7 @@ def test_an_interrupted_run_ends_in_the_same_bits(tmp_path):
     (part / "done.json").unlink()
     for checkpoint in sorted((part / "checkpoints").iterdir())[-1:]:
         (checkpoint / "manifest.json").unlink()
-    modes.run(_cli.parse(modes.Args, ["--resume", str(tmp_path / "cut")]))
+    modes.run(cli.parse(modes.Args, ["--resume", str(tmp_path / "cut")]))
     name = "ring-non_saturating-simultaneous/metrics.jsonl"
     assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

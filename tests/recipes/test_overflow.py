@@ -11,9 +11,10 @@ import pytest
 
 import gameopt as go
 from models import mlp_critic
-from recipes import _checkpoint, critic, dcgan, divergences, tabular, wgan
-from recipes._errors import UserError
-from recipes._trained_critics import train_critic
+from recipes import critic, dcgan, divergences, tabular, wgan
+from recipes._gans.critics import train_critic
+from recipes._runtime import checkpoint as _checkpoint
+from recipes._runtime.errors import UserError
 from tests.recipes.test_damaged_runs import Args, run
 
 SMALL: dict[str, Any] = {

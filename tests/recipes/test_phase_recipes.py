@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from recipes import phase_diagram, phase_portrait
-from recipes._errors import UserError
-from recipes._hyper_parameters import SECOND
-from recipes._planar_games import PLANAR_GAMES, critical_points
+from recipes._planar.games import PLANAR_GAMES, critical_points
+from recipes._planar.hyper_parameters import SECOND
+from recipes._runtime.errors import UserError
 
 
 def portrait(tmp_path, **flags):
@@ -64,7 +64,7 @@ def test_a_portrait_refuses_what_cannot_work(tmp_path, flags, message):
 @pytest.mark.parametrize("name", sorted(PLANAR_GAMES))
 def test_every_game_of_the_plane_has_a_window_on_its_points(name):
     """Its critical points, if it has any, lie within; the words are those of the pictures."""
-    from recipes._portrait_pictures import MARKERS
+    from recipes._planar.portrait import MARKERS
 
     planar = PLANAR_GAMES[name]
     for verdict in critical_points(planar.make()):

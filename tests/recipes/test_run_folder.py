@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recipes import _checkpoint, _cli, _run, _signals, wgan
-from recipes._errors import UserError
-from recipes._files import load_array
-from recipes._metrics_file import MetricsFile
+from recipes import wgan
+from recipes._runtime import checkpoint as _checkpoint, cli, run as _run, signals
+from recipes._runtime.errors import UserError
+from recipes._runtime.files import load_array
+from recipes._runtime.metrics_file import MetricsFile
 from tests.recipes.test_args import RECIPES, module_of
 
 TINY = {
@@ -68,8 +69,8 @@ def test_a_folder_that_another_process_writes_to_is_refused(tmp_path):
     """To go on with it, and to replace it; when that process has ended, it is free."""
     run = tmp_path / "run"
     _run.open_run("toy", _run.FolderArgs(out=run), ()).write_config("toy", _run.FolderArgs(), {})
-    code = "import sys; from recipes._files import lock; held = lock(__import__('pathlib').Path("
-    code += f"{str(run)!r})); print('held', flush=True); sys.stdin.read()"
+    code = "import pathlib, sys; from recipes._runtime.files import lock; "
+    code += f"held = lock(pathlib.Path({str(run)!r})); print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code]
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdin is not None
@@ -109,7 +110,7 @@ def test_signals_end_a_training_with_its_last_checkpoint_intact(tmp_path, monkey
             assert (process.returncode, last.split(b":")[0]) == statuses[sent]
             assert b"Traceback" not in err
             _checkpoint.check_sound(run / "checkpoints")
-            args = _cli.parse(wgan.Args, ["--resume", str(run)])
+            args = cli.parse(wgan.Args, ["--resume", str(run)])
             assert _run.open_run("wgan", args, ("steps",)).resumed
             newest = _checkpoint.newest_round(run / "checkpoints")
             assert MetricsFile(run).read()[-1]["round"] >= newest
@@ -134,16 +135,16 @@ def test_a_signal_that_python_drops_is_raised_again(monkeypatch):
             with contextlib.suppress(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(_signals.Terminated), _signals.signals_raise():  # noqa: PT012
+    with pytest.raises(signals.Terminated), signals.signals_raise():  # noqa: PT012
         Finalised()
-        _signals.stop_if_asked()
-    _signals.stop_if_asked()
+        signals.stop_if_asked()
+    signals.stop_if_asked()
 
 
 def test_a_signal_waits_for_a_checkpoint():
     """It comes while threads write: they end first, and then it is raised."""
     seen = []
-    with pytest.raises(_signals.Terminated), _signals.signals_raise(), _signals.signals_wait():  # noqa: PT012
+    with pytest.raises(signals.Terminated), signals.signals_raise(), signals.signals_wait():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGTERM)
         seen.append("written")
     assert seen == ["written"]
@@ -182,7 +183,7 @@ def test_a_full_disk_is_one_line(code, capsys):
         raise OSError(code, os.strerror(code), "runs/metrics.jsonl")
 
     with pytest.raises(SystemExit) as stop:
-        _cli.main(_run.FolderArgs, run, [])
+        cli.main(_run.FolderArgs, run, [])
     assert stop.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1

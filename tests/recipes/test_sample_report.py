@@ -5,10 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recipes import _classifier, _data
-from recipes._classifier import trained_classifier
-from recipes._features import features_of, random_network, raw
-from recipes._sample_report import headline, sample_report, write_report
+from recipes import _data
+from recipes._report import classifier
+from recipes._report.classifier import trained_classifier
+from recipes._report.sample_metrics import (
+    features_of,
+    headline,
+    random_network,
+    raw,
+    sample_report,
+    write_report,
+)
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -55,7 +62,7 @@ def test_features_fit_the_data(tmp_path):
     assert list(spaces) == ["raw", "random network", "classifier"]
     points = jnp.asarray(digits.points[:5])
     shapes = [spaces[name](points).shape for name in spaces]
-    assert shapes == [(5, 64), (5, 128), (5, _classifier.WIDTH)]
+    assert shapes == [(5, 64), (5, 128), (5, classifier.WIDTH)]
 
 
 def test_a_classifier_is_good_and_trained_once(tmp_path, monkeypatch):
@@ -64,11 +71,11 @@ def test_a_classifier_is_good_and_trained_once(tmp_path, monkeypatch):
     first = trained_classifier(train, held_out, classes, tmp_path)
     assert first.accuracy > 0.95
     assert classes == 10
-    train_again = _classifier._train
-    monkeypatch.setattr(_classifier, "_train", lambda *args: pytest.fail("trained again"))
+    train_again = classifier._train
+    monkeypatch.setattr(classifier, "_train", lambda *args: pytest.fail("trained again"))
     again = trained_classifier(train, held_out, classes, tmp_path)
     assert again.accuracy == first.accuracy
-    monkeypatch.setattr(_classifier, "_train", train_again)
+    monkeypatch.setattr(classifier, "_train", train_again)
     next(tmp_path.rglob("manifest.json")).write_text("{")
     mended = trained_classifier(train, held_out, classes, tmp_path)
     assert mended.accuracy == first.accuracy

@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from recipes import cgan, critic, divergences, phase_diagram, tournament
-from recipes._solver_registry import FIRST_ORDER
+from recipes._planar.solvers import FIRST_ORDER
 
 RUNS = {
     "divergences": (divergences, {"rounds": 20, "thetas": 2, "batch_size": 4, "width": 4}),

@@ -9,9 +9,9 @@ import sklearn.datasets
 from scipy import stats
 
 from recipes import _data
-from recipes._data import Roles, _table_encoding, load_point_csv
-from recipes._data._csv import load_csv, write_csv
-from recipes._data._table import quantile_classes
+from recipes._data import Roles, load_point_csv, table_encoding
+from recipes._data.csv_files import load_csv, write_csv
+from recipes._data.table import quantile_classes
 from tests.recipes.test_data import refused
 
 HEADER = ["age", "income", "town", "children", "bought"]
@@ -298,7 +298,7 @@ def test_quoted_names_with_the_other_separators_in_them(tmp_path):
 def test_a_column_that_never_varies_has_the_deviation_zero(value):
     """A thousand times 0.1 has a mean that is not 0.1, and a deviation that is not 0."""
     values = np.full(1000, value)
-    assert _table_encoding.standard(values).deviation == 0
+    assert table_encoding.standard(values).deviation == 0
     points = np.stack([values, np.arange(1000.0)], axis=1).astype(np.float32)
     data, scaling = _data.standardized(_data.Dataset("x", points, None, "plane", "x"))
     assert scaling.scale[0] == 1

@@ -12,13 +12,18 @@ from PIL import Image
 from scipy import stats
 
 import gameopt as go
-from recipes import _cli, _data, tabular
+from recipes import _data, tabular
 from recipes._data import Column, Table
-from recipes._errors import UserError
-from recipes._table_classifiers import held_out_accuracy
-from recipes._table_gan import TrainingTable
-from recipes._table_metrics import correlation_gap, correlations, marginal_distances
-from recipes._table_reports import make_report, verdict
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._tabular.gan import TrainingTable
+from recipes._tabular.metrics import (
+    correlation_gap,
+    correlations,
+    held_out_accuracy,
+    marginal_distances,
+)
+from recipes._tabular.reports import make_report, verdict
 
 SMALL = tabular.Args(
     data="diabetes", steps=20, eval_every=10, log_every=5, batch_size=16, generator_width=16,
@@ -191,7 +196,7 @@ def test_a_run_leaves_everything_and_goes_on_to_the_same_bits(tmp_path, float32)
     whole = tabular.run(small(tmp_path, "whole", **of_file))
     check_folder(whole, _data.load_csv(path, _data.Roles("y")))
     tabular.run(small(tmp_path, "parts", steps=10, **of_file))
-    parsed = _cli.parse(tabular.Args, ["--resume", str(tmp_path / "parts"), "--steps", "20"])
+    parsed = cli.parse(tabular.Args, ["--resume", str(tmp_path / "parts"), "--steps", "20"])
     resumed = tabular.run(parsed)
     chex.assert_trees_all_equal(go.playable(resumed.players), go.playable(whole.players))
     _data.write_csv(known_law(60, 1), path)
@@ -210,7 +215,7 @@ def check_folder(result, table):
     for name in ("marginals", "correlations", "curves", "over_time", "samples/00000020"):
         image = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
         assert image.std() > 5, f"{name} is not blank"
-    assert json.loads((folder / "summary.json").read_text()) == _cli.finite(result.summary)
+    assert json.loads((folder / "summary.json").read_text()) == cli.finite(result.summary)
     assert {"random_forest", "random_forest_real", "w1_exact"} <= result.summary.keys()
     report = (folder / "report.md").read_text()
     assert "| a | W1 |" in report

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from recipes import _cli, tournament
-from recipes._errors import UserError
-from recipes._solver_registry import FINITE_SUM_SOLVERS, SOLVERS, solver_names
-from recipes._tournament_games import DEFAULT_GAMES, GAMES, flat, make_contest, points_of
-from recipes._tournament_gan import GanArgs, Scores, make_scores, ring
-from recipes._tournament_play import cost_of, play, verdicts
+from recipes import tournament
+from recipes._planar.solvers import FINITE_SUM_SOLVERS, SOLVERS, solver_names
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._tournament.games import DEFAULT_GAMES, GAMES, flat, make_contest, points_of
+from recipes._tournament.gan import GanArgs, Scores, make_scores, ring
+from recipes._tournament.play import cost_of, play, verdicts
 
 SMALL = tournament.Args(
     games=("bilinear", "forsaken"),
@@ -91,7 +92,7 @@ def test_a_run_and_its_numbers(tmp_path, float32):
     # A resumed run plays what is missing alone.
     before = (tmp_path / "run/metrics.jsonl").read_text()
     words = ["--resume", str(tmp_path / "run"), "--solvers", "simultaneous", "extragradient"]
-    again = tournament.run(_cli.parse(tournament.Args, words))
+    again = tournament.run(cli.parse(tournament.Args, words))
     assert (tmp_path / "run/metrics.jsonl").read_text() == before
     assert len(again.players) == 6
 
@@ -184,7 +185,7 @@ def test_a_gan_run(tmp_path, float32):
     assert "| real data |" in (tmp_path / "run/gan_table.md").read_text()
     lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["solver"] for line in lines] == ["simultaneous", "extra_adam"]
-    again = tournament.run(_cli.parse(tournament.Args, ["--resume", str(tmp_path / "run")]))
+    again = tournament.run(cli.parse(tournament.Args, ["--resume", str(tmp_path / "run")]))
     assert again.summary["gan"] == table
 
 
@@ -216,7 +217,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path, float32):
     tournament.run(dataclasses.replace(SMALL, **changes))
     with pytest.raises(UserError, match="--budget is 200"):
         tournament.run(
-            _cli.parse(tournament.Args, ["--resume", str(tmp_path / "run"), "--budget", "300"])
+            cli.parse(tournament.Args, ["--resume", str(tmp_path / "run"), "--budget", "300"])
         )
     with pytest.raises(UserError, match="does not exist"):
-        _cli.parse(tournament.Args, ["--resume", str(tmp_path / "other")])
+        cli.parse(tournament.Args, ["--resume", str(tmp_path / "other")])

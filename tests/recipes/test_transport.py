@@ -7,8 +7,8 @@ import pytest
 
 from recipes import transport
 from recipes._data import load_point_csv
-from recipes._errors import UserError
-from recipes._transport_pictures import potential_surface
+from recipes._runtime.errors import UserError
+from recipes._transport.pictures import potential_surface
 
 SMALL = {"points": 30, "regularisations": (0.03, 0.3)}
 

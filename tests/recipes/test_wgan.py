@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 import gameopt as go
-from recipes import _cli, _data, gan, wgan
-from recipes._errors import UserError
-from recipes._optimizers import OptimizerArgs
+from recipes import _data, gan, wgan
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError
+from recipes._runtime.optimizers import OptimizerArgs
 
 SMALL = wgan.Args(
     steps=40, eval_every=20, log_every=5, eval_size=64, batch_size=16, generator_width=16,
@@ -49,7 +50,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     for picture in ("curves.png", "over_time.png", "data.png", "samples/00000040.png"):
         image = np.asarray(Image.open(folder / picture).convert("L"))
         assert image.std() > 5, f"{picture} is not blank"
-    assert json.loads((folder / "summary.json").read_text()) == _cli.finite(result.summary)
+    assert json.loads((folder / "summary.json").read_text()) == cli.finite(result.summary)
     assert (folder / "checkpoints" / "00000040").is_dir()
 
 
@@ -115,7 +116,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
             '{"kind": "train", "round": 25, "loss_x": 0}\n{"kind": "tr'
         )  # as a kill leaves it
     resumed = wgan.run(
-        dataclasses.replace(_cli.parse(wgan.Args, ["--resume", str(tmp_path / "parts")]), steps=40)
+        dataclasses.replace(cli.parse(wgan.Args, ["--resume", str(tmp_path / "parts")]), steps=40)
     )
     chex.assert_trees_all_equal(arrays(resumed.players), arrays(whole.players))
     texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
@@ -133,7 +134,7 @@ def test_a_damaged_checkpoint_is_skipped_on_resume(tmp_path, float32, capsys):
     whole = wgan.run(small(tmp_path))
     manifest = tmp_path / "run/checkpoints/00000040/manifest.json"
     manifest.write_text("{")
-    resumed = wgan.run(_cli.parse(wgan.Args, ["--resume", str(tmp_path / "run")]))
+    resumed = wgan.run(cli.parse(wgan.Args, ["--resume", str(tmp_path / "run")]))
     error = capsys.readouterr().err
     assert "skipped checkpoint" in error
     assert "00000040" in error
@@ -155,7 +156,7 @@ def test_a_run_compiles_its_rollout_at_most_twice(tmp_path, float32, compilation
 def test_a_configuration_gives_the_same_run(tmp_path, float32):
     """config.json of one run as --config of another: the same bits."""
     first = wgan.run(small(tmp_path, steps=20))
-    args = _cli.parse(
+    args = cli.parse(
         wgan.Args, ["--config", str(tmp_path / "run/config.json"), "--out", str(tmp_path / "b")]
     )
     second = wgan.run(args)
@@ -175,7 +176,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path, float32, monkeypatch):
     """Another batch size, another recipe's folder, another output: refused; more steps: not."""
     wgan.run(small(tmp_path, steps=20))
     run = str(tmp_path / "run")
-    parsed = lambda *flags: _cli.parse(wgan.Args, ["--resume", run, *flags])
+    parsed = lambda *flags: cli.parse(wgan.Args, ["--resume", run, *flags])
     with pytest.raises(UserError, match="--batch-size is 16 and not 32"):
         wgan.run(parsed("--batch-size", "32"))
     with pytest.raises(UserError, match="leave --out out"):

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes import _run, gan, wgan
+from recipes import gan, wgan
+from recipes._runtime import run as _run
 
 LONG = "x" * 5000
 TINY: dict[str, Any] = {

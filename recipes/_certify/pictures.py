@@ -1,0 +1,166 @@
+"""The pictures of certificates: eigenvalues in the complex plane, path-angles, and curves."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+import gameopt as go
+from recipes._report import plots
+from recipes._report.plots import FAKE, REAL, THEORY, Curve, Panel, subplots
+
+Lines = list[dict[str, Any]]
+
+AXIS = "imaginary axis: what is left of it\nrepels the flow $\\dot z = -\\xi(z)$"
+LARGE = 0.02
+"""Errors beyond this share of the window are drawn."""
+
+
+def _colours(lines: Lines) -> list[Any]:
+    rounds = [line.get("round", 0) for line in lines]
+    last = max(max(rounds), 1)
+    return [matplotlib.colormaps["viridis"](round / last) for round in rounds]
+
+
+def _round_bar(lines: Lines, figure: Any, axes: Any) -> None:
+    if len(lines) > 1:
+        norm = Normalize(0, max(line["round"] for line in lines))
+        mappable = ScalarMappable(norm, "viridis")
+        figure.colorbar(mappable, ax=axes, label="round (generator steps)")
+
+
+def draw_spectra(lines: Lines, path: Path) -> None:
+    """The Jacobian's eigenvalues of each certificate: all of them, and near the imaginary axis."""
+    figure, axes = subplots(1, 2, figsize=(11.4, 4.4), layout="constrained")
+    for axis, title in zip(
+        axes, ("the Jacobian's spectrum", "near the imaginary axis"), strict=True
+    ):
+        for line, colour in zip(lines, _colours(lines), strict=True):
+            _scatter(axis, line["eigenvalues"], colour, line["method"])
+        axis.axvline(0, color=THEORY, lw=1, ls="--", label=AXIS)
+        axis.set(xlabel="real part, per unit of time", title=title)
+        axis.grid(alpha=0.25)
+    axes[0].set_ylabel("imaginary part: radians per unit of time")
+    _window(axes[1], lines)
+    handles, labels = axes[0].get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    axes[0].legend(named.values(), named.keys(), fontsize=8, loc="best")
+    _round_bar(lines, figure, axes)
+    plots.save(figure, path)
+
+
+def _scatter(axis: Any, eigenvalues: dict[str, Any], colour: Any, method: str) -> None:
+    real, imaginary, error = (
+        np.asarray(eigenvalues[name], float) for name in ("real", "imaginary", "residual")
+    )
+    label = "eigenvalues" if method == "dense" else "Ritz values"
+    axis.plot(real, imaginary, "o", ms=3.5, color=colour, alpha=0.85, label=label)
+    span = max(np.ptp(real), np.ptp(imaginary), 1e-30) if real.size else 1.0
+    shown = error > LARGE * span
+    if shown.any():
+        bars = {"xerr": error[shown], "yerr": error[shown]}
+        note = "residual, where it is large:\nno error bound by itself"
+        axis.errorbar(
+            real[shown], imaginary[shown], **bars, fmt="none", ecolor="grey", elinewidth=0.5,
+            alpha=0.5, label=note,
+        )  # fmt: skip
+
+
+def _window(axis: Any, lines: Lines) -> None:
+    """Shows as much to the right of the imaginary axis as there is to its left, or a twentieth."""
+    real = np.concatenate([line["eigenvalues"]["real"] for line in lines])
+    imaginary = np.concatenate([line["eigenvalues"]["imaginary"] for line in lines])
+    if not real.size:
+        return
+    reach = 1.3 * max(-real.min(), np.abs(real).max() / 20, 1e-12)
+    height = np.abs(imaginary[np.abs(real) <= reach]).max(initial=reach / 4)
+    axis.set(xlim=(-reach, reach), ylim=(-1.2 * height, 1.2 * height))
+
+
+def draw_path_angles(lines: Lines, path: Path) -> None:
+    """The angle between the field and the line to the players, and the field's size, along it."""
+    names = list(dict.fromkeys(name for line in lines for name in line["paths"]))
+    shape = {"figsize": (5.9 * len(names), 6.4), "squeeze": False, "layout": "constrained"}
+    figure, axes = subplots(2, len(names), sharex=True, **shape)
+    for column, name in zip(axes.T, names, strict=True):
+        steepest = max(
+            np.abs(l["paths"][name]["cosine"]).max() for l in lines if name in l["paths"]
+        )
+        reach = min(1.05, max(1.2 * steepest, 1e-3))
+        for line, colour in zip(lines, _colours(lines), strict=True):
+            if name in line["paths"]:
+                angle = line["paths"][name]
+                marks = {"color": colour, "lw": 1.3}
+                column[0].plot(angle["alpha"], angle["cosine"], label="$c(\\alpha)$", **marks)
+                column[1].plot(angle["alpha"], angle["field_norm"], **marks)
+        column[0].set(title=name, ylim=(-reach, reach), ylabel="cosine of field and line")
+        column[0].axhline(0, color="grey", lw=0.6)
+        column[1].set(yscale="log", xlabel="$\\alpha$", ylabel="norm of the field")
+        for axis in column:
+            axis.axvline(1, color=THEORY, lw=1, ls="--", label="$\\alpha = 1$: the players")
+            axis.grid(alpha=0.25)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    title = "from below 0 to above it at 1: attraction\na bump around 1: rotation"
+    axes[0, 0].legend(named.values(), named.keys(), fontsize=8, title=title, title_fontsize=8)
+    _round_bar(lines, figure, axes)
+    plots.save(figure, path)
+
+
+def draw_history(lines: Lines, path: Path) -> None:
+    """Norms of the field, smallest eigenvalues with their bounds, and rotation, over the rounds."""
+    rounds = [line["round"] for line in lines]
+    column = lambda name: [np.nan if line[name] is None else line[name] for line in lines]
+    label = "round (generator steps)"
+    zero = Curve("0: below it, no Nash equilibrium", rounds, [0.0] * len(rounds), ":", THEORY)
+    fields = [
+        Curve("generator's", rounds, column("field_norm_x"), "o-", FAKE),
+        Curve("discriminator's or critic's", rounds, column("field_norm_y"), "s-", REAL),
+    ]
+    own = [
+        Curve("generator's: at most", rounds, column("hessian_x"), "o-", FAKE),
+        Curve("at least", rounds, column("hessian_x_lower"), ":", FAKE),
+        Curve("discriminator's or critic's: at most", rounds, column("hessian_y"), "s-", REAL),
+        Curve("at least", rounds, column("hessian_y_lower"), ":", REAL),
+        zero,
+    ]
+    left = [
+        Curve("leftmost real part found", rounds, column("leftmost_real"), "o-", FAKE),
+        Curve("largest imaginary part found", rounds, column("frequency"), "s-", REAL),
+        Curve("0: a real part below it repels", rounds, [0.0] * len(rounds), ":", THEORY),
+    ]
+    shares = [
+        Curve("potential share", rounds, column("potential_share"), "o-", FAKE),
+        Curve("rotational share", rounds, column("rotational_share"), "s-", REAL),
+    ]
+    plots.panels(
+        [
+            Panel("Each player's own gradient", label, "norm", fields, log_y=True),
+            Panel("Smallest eigenvalue of the own Hessians", label, "curvature", own),
+            Panel("Eigenvalues of the Jacobian", label, "per unit of time", left),
+            Panel("What the Jacobian does to the field", label, "share", shares),
+        ],
+        path,
+    )
+
+
+def draw_densities(densities: dict[str, go.SpectralDensity], path: Path) -> None:
+    """How many eigenvalues the players' own Hessians have where."""
+    figure, axes = subplots(1, len(densities), figsize=(5.7 * len(densities), 3.9))
+    for axis, (name, found) in zip(np.atleast_1d(axes), densities.items(), strict=True):
+        grid, density = np.asarray(found.grid), np.asarray(found.density)
+        error = 2 * np.asarray(found.standard_error)
+        floor = 1e-7 * density.max()
+        band = np.maximum(density - error, floor), np.maximum(density + error, floor)
+        axis.fill_between(grid, *band, color=REAL, alpha=0.3, label="two standard errors")
+        label = f"density, smoothed over {float(found.width):.2g}"
+        axis.plot(grid, np.maximum(density, floor), color=REAL, lw=1.3, label=label)
+        axis.axvline(0, color=THEORY, lw=1, ls="--", label="0: below it, no Nash equilibrium")
+        axis.set(title=name, xlabel="eigenvalue", ylabel="share per unit", yscale="log")
+        axis.grid(alpha=0.25)
+        axis.legend(fontsize=8)
+    figure.tight_layout()
+    plots.save(figure, path)

@@ -1,0 +1,172 @@
+"""Families of generative models as a comparison trains them: a recipe each, with its flags."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+
+import gameopt as go
+from recipes import cgan, dcgan, gan, wgan
+from recipes._runtime.errors import UserError
+from recipes._runtime.files import digest, load_array
+from recipes._runtime.run import GENERATED, RunFolder
+
+BATCH = 64
+"""Images a step of every family sees, if there are as many."""
+SMALL = 16
+"""Up to so many pixels a side, networks and rounds are those for 8x8 digits."""
+SHARED = ("data", "data_dir", "image_size", "seed", "eval_size")
+
+FamilyName = Literal["gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan"]
+
+
+class Setting(NamedTuple):
+    """What all families of a comparison have in common.
+
+    - `shared`: flags of every recipe, those of `SHARED`. `steps`: rounds, or `None` for each
+      family's own number. `images`, `side`: how many there are, and the longer side in pixels.
+    """
+
+    shared: dict[str, Any]
+    steps: int | None
+    images: int
+    side: int
+
+    @property
+    def small(self) -> bool:
+        """Whether the images are as small as the digits."""
+        return self.side <= SMALL
+
+
+def first_player(recipe: Any, args: Any, data: Any) -> Any:
+    """The generator of a GAN, fresh."""
+    return recipe.set_up(args, data)[1].x
+
+
+class Family(NamedTuple):
+    """A recipe with flags.
+
+    - `says`: what it is, for the table. `recipe`: a module with `Args`, `resolve` and `run`, whose
+      run leaves generated.npy and a summary.json with `rounds` and `rounds_per_second`.
+    - `flags`: those of its own; `steps` among them is its default.
+    - `sampler`: `(recipe, resolved args, data)` to the network that samples are drawn from.
+    - `labelled`: whether it is for labelled data only.
+    """
+
+    says: str
+    recipe: Any
+    flags: Callable[[Setting], dict[str, Any]]
+    sampler: Callable[[Any, Any, Any], Any] = first_player
+    labelled: bool = False
+
+
+def _convolutional(steps_when_small: int | None = None, **changes: Any) -> Callable:
+    """Flags of convolutional networks: the preset of the images' size, and what differs from it."""
+
+    def flags(setting: Setting) -> dict[str, Any]:
+        preset = "small" if setting.small else "mnist"
+        return {"preset": preset, "steps": steps_when_small if setting.small else None, **changes}
+
+    return flags
+
+
+FAMILIES: dict[str, Family] = {
+    "gan": Family(
+        "multilayer perceptrons, non-saturating loss, R1 penalty",
+        gan,
+        lambda setting: {"steps": 3000 if setting.small else 20_000},
+    ),
+    "wgan": Family(
+        "multilayer perceptrons, Wasserstein loss, gradient penalty",
+        wgan,
+        lambda setting: {"steps": 2000 if setting.small else 20_000},
+    ),
+    "dcgan": Family("convolutions, non-saturating loss, R1 penalty", dcgan, _convolutional()),
+    # A round has five critic steps: a third of the rounds is twice the time of dcgan on the digits.
+    "wgan-gp": Family(
+        "convolutions, Wasserstein loss, gradient penalty, five critic steps",
+        dcgan,
+        _convolutional(1000, loss="wasserstein", penalties=("gp",), k=5),
+    ),
+    "sngan": Family(
+        "convolutions, hinge loss, spectral normalisation",
+        dcgan,
+        _convolutional(loss="hinge", penalties=(), discriminator_weights="spectral"),
+    ),
+    "cgan": Family(
+        "convolutions, as dcgan, told the class; trained on four fifths of the data",
+        cgan,
+        _convolutional(),
+        labelled=True,
+    ),
+}
+
+
+class Plan(NamedTuple):
+    """Flags of a family's recipe that have been found good; parameters of its sampler."""
+
+    args: Any
+    parameters: int
+
+
+def planned(name: str, setting: Setting) -> Plan:
+    """What a family is trained by. Nothing is compiled or written.
+
+    **Raises:** `UserError` if the recipe does, for flags and data that it cannot work with.
+    """
+    family = FAMILIES[name]
+    flags = family.flags(setting)
+    flags["steps"] = setting.steps or flags["steps"]
+    flags["batch_size"] = min(BATCH, setting.images // 2)
+    args = family.recipe.Args(**setting.shared, **flags)
+    resolved, data = family.recipe.resolve(args)
+    make = lambda: go.playable(family.sampler(family.recipe, resolved, data))
+    shapes = jax.tree.leaves(eqx.filter_eval_shape(make))
+    return Plan(args, sum(leaf.size for leaf in shapes))
+
+
+def is_done(path: Path) -> bool:
+    """True if a family's folder is that of a run that came to its end, and as it was then."""
+    try:
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        rounds, rate = summary["rounds"], summary["rounds_per_second"]
+        is_sound = isinstance(rounds, int) and isinstance(rate, int | float | None)
+        # Those of older versions have no checksum.
+        expected = summary.get("generated_sha256", digest(path / GENERATED))
+        return is_sound and expected == digest(path / GENERATED)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def train_family(name: str, args: Any, folder: RunFolder) -> None:
+    """A run of the family's recipe in its part of the folder; goes on with one that was cut off.
+
+    **Raises:** `UserError` if the recipe does, with the family's name.
+    """
+    path = folder.path / name
+    if any((path / "checkpoints").glob("[0-9]*")):
+        args = dataclasses.replace(args, resume=path)
+    else:
+        # Cut off before its first checkpoint, it may be without a config.json, too.
+        shutil.rmtree(path, ignore_errors=True)
+        args = dataclasses.replace(args, out=path)
+    try:
+        FAMILIES[name].recipe.run(args)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+
+
+def samples_of(path: Path) -> np.ndarray:
+    """The samples of a family's run, shape `(n, *shape)`, in the data's units."""
+    found = load_array(path / GENERATED)
+    if found is None:
+        raise UserError(
+            f"{path / GENERATED} is damaged; remove {path}, and --resume trains it anew."
+        )
+    return found

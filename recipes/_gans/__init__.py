@@ -1,0 +1,1 @@
+"""GANs as recipes train and judge them."""

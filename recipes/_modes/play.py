@@ -1,0 +1,203 @@
+"""One setting of recipes.modes: all its seeds in one compiled program, and what came of them."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import PRNGKeyArray
+
+import gameopt as go
+from models import maxout_critic, normalised_generator
+from recipes._modes.data import Judge, ModeData, judged
+from recipes._modes.methods import (
+    METHODS,
+    MODE_SOLVERS,
+    AcrossSeeds,
+    Method,
+    make_game,
+    make_optimizer,
+)
+from recipes._runtime.files import load_array
+from recipes._runtime.run import RunFolder, write_json
+from recipes._runtime.training import train
+
+SHOWN = 1000
+"""Samples of the first seed that are kept for pictures."""
+DONE = "done.json"
+"""Written into a setting's folder at its end."""
+SIMULTANEOUS = MODE_SOLVERS["simultaneous"].gradients
+
+
+class Networks(NamedTuple):
+    """The networks, which all methods share: those of PacGAN at another size.
+
+    - `generator_width`, `generator_depth`: units, batch-normalised, of so many hidden layers.
+    - `critic_width`, `critic_depth`, `pieces`: maxout units of so many pieces, and layers.
+    """
+
+    generator_width: int
+    generator_depth: int
+    critic_width: int
+    critic_depth: int
+    pieces: int
+
+
+class Play(NamedTuple):
+    """How long, and with which step sizes, every setting is played.
+
+    - `steps`: rounds of simultaneous play; every other solver may take as many gradients.
+    - `seeds`: networks and minibatches, all in one compiled call.
+    - `learning_rate`, `decay`: Adam's step size at first, and whether it falls to 0 along a line.
+    - `batch_size`: points, or packs of them, that a step sees. `clip`: of a clipped critic.
+    - `unroll_rate`: step size of the imagined steps of unrolled play.
+    - `moments`: how often the samples are judged, at equal distances.
+    """
+
+    steps: int
+    seeds: int
+    learning_rate: float
+    decay: bool
+    batch_size: int
+    clip: float
+    unroll_rate: float
+    moments: int
+    networks: Networks
+
+
+class Setting(NamedTuple):
+    """A method on some data, played by a solver; each by its name."""
+
+    data: str
+    method: str
+    solver: str
+
+    def __str__(self) -> str:
+        return f"{self.data} {self.method} by {self.solver}"
+
+    @property
+    def folder(self) -> str:
+        """The name of its part of the run's folder."""
+        return "-".join(self)
+
+
+def rounds_of(setting: Setting, args: Play) -> tuple[int, int]:
+    """Rounds, and those between two moments: as many gradients as `steps` simultaneous rounds."""
+    gradients = MODE_SOLVERS[setting.solver].gradients
+    between = max(1, args.steps * SIMULTANEOUS // (gradients * args.moments))
+    return between * args.moments, between
+
+
+def make_solver(setting: Setting, args: Play) -> go.AbstractSolver:
+    """The setting's solver of all seeds, with the method's optimizers."""
+    method, entry = METHODS[setting.method], MODE_SOLVERS[setting.solver]
+    rounds, _ = rounds_of(setting, args)
+
+    def optimizer(updates: int) -> optax.GradientTransformation:
+        if not args.decay:
+            return make_optimizer(method, args.learning_rate)
+        schedule = optax.linear_schedule(args.learning_rate, 0.0, rounds * updates)
+        return make_optimizer(method, schedule)
+
+    optimizers = go.Players(optimizer(entry.updates.x), optimizer(entry.updates.y))
+    return AcrossSeeds(entry.make(optimizers, args.unroll_rate), args.seeds)
+
+
+def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) -> go.Players:
+    """Fresh networks, with a first axis of seeds; the same seed the same generator."""
+    sizes = args.networks
+    pack = (method.packing,) if method.packing > 1 else ()
+
+    @eqx.filter_vmap
+    def fresh(key: PRNGKeyArray) -> go.Players:
+        key_x, key_y = jax.random.split(key)
+        generator = normalised_generator(
+            data.latent_size,
+            data.shape,
+            width=sizes.generator_width,
+            depth=sizes.generator_depth,
+            bounded=data.bounded,
+            key=key_x,
+        )
+        critic = maxout_critic(
+            (*pack, *data.shape),
+            width=sizes.critic_width,
+            depth=sizes.critic_depth,
+            pieces=sizes.pieces,
+            key=key_y,
+        )
+        return go.Players(generator, critic)
+
+    return fresh(jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.arange(args.seeds)))
+
+
+class Watch:
+    """Judges the samples of a setting from fixed latents, and keeps those of the first seed."""
+
+    def __init__(self, folder: RunFolder, judge: Judge, latents: jax.Array):
+        self.folder, self.judge, self.latents = folder, judge, latents
+        self.samples = folder.path / "samples"
+        self.samples.mkdir(exist_ok=True)
+
+    def __call__(self, players: go.Players, round: int) -> dict[str, Any]:
+        """For every seed: `captured`, `high_quality`, `reverse_kl` and `counts` by mode."""
+        coverage, points = judged(self.judge, players, self.latents, SHOWN)
+        np.save(self.samples / f"{round:08d}.npy", np.asarray(points))
+        return {name: np.asarray(value).tolist() for name, value in coverage._asdict().items()}
+
+
+def record_losses(now: go.Moment) -> dict[str, jax.Array]:
+    """A training line: the losses of every seed."""
+    return {"round": now.round, "loss_x": now.info.losses.x, "loss_y": now.info.losses.y}
+
+
+def play_setting(
+    setting: Setting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
+) -> list[dict[str, Any]]:
+    """Plays a setting in its part of the folder, or goes on with it, or reads what came of it.
+
+    **Returns:** the judgements, moment by moment.
+    """
+    if (folder.path / setting.folder / DONE).is_file():
+        return history_of(folder.path / setting.folder)
+    part = folder.part(setting.folder)
+    method = METHODS[setting.method]
+    key_players, key_play, key_latents = jax.random.split(key, 3)
+    latents = jax.random.normal(key_latents, (data.samples, data.latent_size))
+    rounds, between = rounds_of(setting, args)
+    begin = time.perf_counter()
+    train(
+        part,
+        make_game(method, data.sampler, data.latent_size, args.batch_size, args.clip),
+        make_solver(setting, args),
+        make_players(method, data, args, key_players),
+        key_play,
+        Watch(part, data.judge, latents),
+        steps=rounds,
+        eval_every=between,
+        log_every=between,
+        shown={"captured": "modes", "high_quality": "high quality", "reverse_kl": "reverse KL"},
+        record=record_losses,
+        may_diverge=True,
+    )
+    seconds = time.perf_counter() - begin
+    write_json(
+        part.path / DONE, {"seconds": round(seconds, 1), "gradients": args.steps * SIMULTANEOUS}
+    )
+    return history_of(part.path)
+
+
+def history_of(part: Path) -> list[dict[str, Any]]:
+    """The judgements of a setting, moment by moment."""
+    return [line for line in RunFolder(part, True).read_metrics() if line["kind"] == "eval"]
+
+
+def kept_samples(part: Path) -> list[tuple[int, np.ndarray]]:
+    """The rounds, and the first seed's samples then."""
+    paths = sorted((part / "samples").glob("[0-9]*.npy"))
+    found = [(int(path.stem), load_array(path)) for path in paths]
+    return [(round, points) for round, points in found if points is not None]

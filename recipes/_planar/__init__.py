@@ -1,0 +1,1 @@
+"""Games on the plane and their solvers."""

@@ -1,0 +1,1 @@
+"""Running an experiment: flags, folders, checkpoints, training."""

@@ -1,0 +1,264 @@
+"""From flags to `run(args)` and back: one line of JSON at the end, or one line of error.
+
+args = parse(Args, ["--steps", "100"])     # flags over --config over defaults
+main(Args, run)                            # what every recipe's main is
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import errno
+import io
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from recipes._runtime.config import read_config
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import of_type, type_hints, type_name
+from recipes._runtime.signals import Terminated, signals_raise
+
+A = TypeVar("A")
+
+OF_THE_CALL = ("out", "overwrite", "resume", "config")
+"""Flags that belong to one call, and are not taken over from a config.json."""
+
+
+class HasSummary(Protocol):
+    """What `run` returns: at least the numbers of the last line."""
+
+    @property
+    def summary(self) -> dict[str, Any]: ...
+
+
+USERS = (
+    errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG,
+    errno.EFBIG,
+)  # fmt: skip
+"""Faults of the operating system that the user can mend: permissions, full disks, names."""
+
+
+def main(
+    args_type: type[A], run: Callable[[A], HasSummary], argv: Sequence[str] | None = None
+) -> None:
+    """Parses the flags, runs, and prints the summary as the last line of standard output.
+
+    A `UserError`, and a full disk or a lack of rights, become one line on standard error and exit
+    status 2; SIGINT and SIGTERM one line and status 130 and 143. `argv` is the process's own by
+    default.
+    """
+    _print_everywhere()
+    try:
+        with signals_raise():
+            summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
+        print(json.dumps(finite(summary)), flush=True)
+    except BrokenPipeError:
+        # Its reader has had enough, as in `--help | head`. Python would write the rest at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in USERS:
+            raise
+        print(f"error: {UserError(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as error:
+        can_resume = "resume" in getattr(args_type, "__dataclass_fields__", {})
+        hint = ": go on with --resume and the folder of the run" if can_resume else ""
+        word, status = (
+            ("terminated", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+        )
+        print(f"{word}{hint}", file=sys.stderr)
+        sys.exit(status)
+
+
+def _print_everywhere() -> None:
+    """A terminal or pipe without a character gets its escape, and no error after a training."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def program_of(args_type: type) -> str:
+    """`python -m recipes.NAME`."""
+    module = sys.modules[args_type.__module__]
+    spec = getattr(module, "__spec__", None)
+    name = spec.name if spec is not None else args_type.__module__
+    return f"python -m {name}"
+
+
+def parse(args_type: type[A], argv: Sequence[str]) -> A:
+    """The arguments: flags override the file of `--config` or `--resume`, which overrides defaults.
+
+    **Raises:** `UserError` for a wrong flag or file; `SystemExit(0)` after `--help`.
+    """
+    import tyro
+
+    program, doc = program_of(args_type), sys.modules[args_type.__module__].__doc__
+    path, resumed = _config_path(argv)
+    default: Any = {} if path is None else {"default": _from_config(args_type, path, resumed)}
+    caught = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(caught), _wide_unless_help(argv):
+            return tyro.cli(args_type, args=list(argv), prog=program, description=doc, **default)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+    raise UserError(_one_line(caught.getvalue(), program))
+
+
+@contextlib.contextmanager
+def _wide_unless_help(argv: Sequence[str]) -> Iterator[None]:
+    """An error's box is so wide that no word is broken: a path must come out as it was given."""
+    before = os.environ.get("COLUMNS")
+    if not {"-h", "--help"} & set(argv):
+        os.environ["COLUMNS"] = "10000"
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS", None)
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
+def _one_line(box: str, program: str) -> str:
+    """The message of tyro's box, the flags it suggests, and where the help is."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in box.splitlines()]
+    if any(line.startswith("╭") for line in lines):
+        rows = [line.strip("│ ") for line in lines if line.startswith("│")]
+    else:  # a terminal without box characters: the title, a rule, and then the rows
+        rules = [index for index, line in enumerate(lines) if line and set(line) == {"-"}]
+        rows = lines[rules[0] + 1 :] if rules else lines
+    sections, current = [], []
+    for row in [*rows, "-"]:
+        if row and set(row) <= {"─", "-"}:
+            sections.append(" ".join(current))
+            current = []
+        elif row:
+            current.append(row)
+    message = sections[0] if sections and sections[0] else " ".join(" ".join(lines).split())
+    hints = [section for section in sections if section.startswith("Perhaps you meant")]
+    flags = re.findall(r"(?<!\S)--[\w.-]+", " ".join(hints))
+    hint = f"; perhaps you meant {' or '.join(dict.fromkeys(flags))}" if flags else ""
+    return f"{message.rstrip('.')}{hint}. See {program} --help"
+
+
+def _config_path(argv: Sequence[str]) -> tuple[Path | None, bool]:
+    """The file of `--config`, or of the run of `--resume`, and whether it is the run's."""
+    found, resumed = None, False
+    for flag, tail in (("--config", ""), ("--resume", "config.json")):
+        for index, word in enumerate(argv):
+            value = None
+            following = argv[index + 1] if index + 1 < len(argv) else "--"
+            if word == flag and not following.startswith("--"):  # else the parser says what lacks
+                value = following
+            elif word.startswith(flag + "="):
+                value = word.removeprefix(flag + "=")
+            if value is None:
+                continue
+            if found is not None:
+                raise UserError("give --config or --resume once: a run has one configuration.")
+            found, resumed = Path(value) / tail, flag == "--resume"
+    return found, resumed
+
+
+def _from_config(args_type: type[A], path: Path, resumed: bool) -> A:
+    """The arguments of a config.json, without those of the call that wrote it."""
+    config = read_config(path)
+    saved = config.get("args", config)
+    if not isinstance(saved, dict):
+        raise UserError(f"{path} must hold an object of flags, or one under the key 'args'.")
+    saved = {key: value for key, value in saved.items() if key not in OF_THE_CALL}
+    program, recipe = program_of(args_type), config.get("recipe")
+    of_another = isinstance(recipe, str) and program != f"python -m recipes.{recipe}"
+    if resumed and of_another and " recipes." in program:
+        raise UserError(
+            f"--resume {path.parent} is a run of recipes.{recipe}; go on with it by "
+            f"python -m recipes.{recipe}."
+        )
+    try:
+        return args_from_json(args_type, saved, str(path))
+    except UserError as error:
+        text = str(error) if str(path) in str(error) else f"{path}: {error}"
+        hint = f" It is a configuration of recipes.{recipe}." if of_another else ""
+        raise UserError(text + hint) from error
+
+
+def args_from_json(args_type: type[A], values: Mapping[str, Any], where: str) -> A:
+    """The inverse of `args_to_json`; a field that is not there keeps its default.
+
+    **Arguments:**
+
+    - `where`: what the values were read from, for the errors.
+
+    **Raises:** `UserError` that names an unknown key, or the key of a value of another type.
+    """
+    return _fields_from_json(args_type, None, values, where, "")
+
+
+def _fields_from_json(
+    kind: Any, default: Any, values: Mapping[str, Any], where: str, prefix: str
+) -> Any:
+    hints = type_hints(kind)
+    fields = [field.name for field in dataclasses.fields(kind) if field.init]
+    found = {}
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"perhaps you meant {prefix}{near[0]}" if near else "take it out"
+            flag = "--" + (prefix + key).replace("_", "-")
+            raise UserError(f"{where} has the key {prefix}{key}: there is no {flag}; {hint}.")
+        inner = getattr(default if default is not None else kind, key, None)
+        try:
+            found[key] = _from_json(hints[key], inner, value, where, prefix + key)
+        except (TypeError, OverflowError):  # a whole number may be beyond all floats
+            wanted = type_name(hints[key])
+            text = f"{where}: {prefix}{key} must be {wanted}, not {json.dumps(value)}."
+            raise UserError(text) from None
+    try:
+        return kind(**found) if default is None else dataclasses.replace(default, **found)
+    except TypeError as error:  # a field without a default
+        raise UserError(f"{where} lacks a key: {error}") from error
+
+
+def _from_json(hint: Any, default: Any, value: Any, where: str, key: str) -> Any:
+    """A JSON value as the type `hint`; a `TypeError` if it is none."""
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        default = default if isinstance(default, hint) else None  # pyright: ignore
+        return _fields_from_json(hint, default, value, where, key + ".")
+    return of_type(hint, value)
+
+
+def args_to_json(args: Any) -> dict[str, Any]:
+    """A dataclass of arguments as JSON values: paths become strings, tuples lists."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(entry) for key, entry in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(entry) for entry in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return plain(dataclasses.asdict(args))
+
+
+def finite(value: Any) -> Any:
+    """The same JSON value, with `null` for numbers that are not finite, and arrays as lists."""
+    if hasattr(value, "tolist"):  # scalars and arrays of NumPy and JAX, without importing either
+        return finite(value.tolist())
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
