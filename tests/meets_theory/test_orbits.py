@@ -6,7 +6,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import gameopt as go
-from tests.gameopt.test_limit_cycles import named
+from tests.gameopt.dynamics.test_limit_cycles import named
 from tests.solvers import ALL_SOLVERS, point
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.gameopt.test_fields import GAMES, random_quadratic
+from tests.gameopt.games.test_derivatives import GAMES, random_quadratic
 from tests.solvers import point
 
 seeds = st.integers(0, 2**31 - 1)

@@ -20,7 +20,7 @@ from recipes._adversarial.attacks import Ball, Norm, cross_entropy
 from recipes._adversarial.game import PLANS, AdversarialGame, Windows, distinct_rows, steepest_steps
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
-from tests.recipes.test_data import IMAGES, LABELS, idx_bytes, write_pair
+from tests.recipes.data.test_data import IMAGES, LABELS, idx_bytes, write_pair
 
 SMALL = adversarial.Args(
     steps=24, eval_every=12, log_every=4, width=8, depth=1, batch_size=32, inner_steps=2,

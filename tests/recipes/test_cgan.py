@@ -206,7 +206,7 @@ def test_what_is_shown_beside_the_samples_has_their_labels(tmp_path, float32):
 
 def test_no_text_calls_the_real_datas_distance_a_bound():
     """Blurred or shrunk samples can be nearer to data than other data are."""
-    for path in sorted(Path(cgan.__file__).parent.glob("*.py")):
+    for path in sorted(Path(cgan.__file__).parent.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         for claim in ("no generator passes", "expected to pass", '"floor', "pass the floor"):
             assert claim not in text, path.name

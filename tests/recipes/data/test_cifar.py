@@ -8,7 +8,7 @@ import pytest
 
 from recipes import _data
 from recipes._runtime.errors import UserError
-from tests.recipes.test_data import refused
+from tests.recipes.data.test_data import refused
 
 ROWS = 3
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.gameopt.test_toy_games import coordinates
+from tests.gameopt.games.test_toy_games import coordinates
 
 
 def field_of(game):

@@ -9,7 +9,7 @@ import pytest
 from jaxtyping import Array
 
 import gameopt as go
-from tests.gameopt.test_solvers_on_gans import NAMES
+from tests.gameopt.solvers.test_solvers_on_gans import NAMES
 from tests.solvers import ALL_SOLVERS
 
 KEYS = jax.random.split(jax.random.key(9), 6)

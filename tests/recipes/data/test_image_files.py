@@ -14,7 +14,7 @@ from PIL import Image
 from recipes import _data
 from recipes._data.pictures import check_png
 from recipes._runtime.errors import UserError
-from tests.recipes.test_data import IMAGES, refused, write_pair
+from tests.recipes.data.test_data import IMAGES, refused, write_pair
 
 RNG = np.random.default_rng(0)
 ENDS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")

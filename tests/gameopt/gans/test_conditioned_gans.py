@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array
 
 import gameopt as go
-from tests.gameopt.test_solvers_on_gans import NAMES
+from tests.gameopt.solvers.test_solvers_on_gans import NAMES
 from tests.solvers import ALL_SOLVERS
 
 LABELS = jnp.array([0, 0, 0, 1, 1, 2], jnp.int32)

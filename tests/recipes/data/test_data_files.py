@@ -10,7 +10,7 @@ import pytest
 from recipes import _data
 from recipes._data import arrays, raw_bytes
 from recipes._runtime.errors import UserError
-from tests.recipes.test_data import IMAGES, LABELS, refused, write_pair
+from tests.recipes.data.test_data import IMAGES, LABELS, refused, write_pair
 
 
 def save(path: Path, **arrays) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.gameopt.test_toy_games import LINES, grid_of_starts
+from tests.gameopt.games.test_toy_games import LINES, grid_of_starts
 from tests.solvers import point
 
 

@@ -12,7 +12,7 @@ from recipes import _data
 from recipes._data import Roles, load_point_csv, table_encoding
 from recipes._data.csv_files import load_csv, write_csv
 from recipes._data.table import quantile_classes
-from tests.recipes.test_data import refused
+from tests.recipes.data.test_data import refused
 
 HEADER = ["age", "income", "town", "children", "bought"]
 

@@ -15,7 +15,7 @@ from recipes import critic, dcgan, divergences, tabular, wgan
 from recipes._gans.critics import train_critic
 from recipes._runtime import checkpoint as _checkpoint
 from recipes._runtime.errors import UserError
-from tests.recipes.test_damaged_runs import Args, run
+from tests.recipes.runtime.test_damaged_runs import Args, run
 
 SMALL: dict[str, Any] = {
     "steps": 6,
@@ -61,7 +61,7 @@ def test_a_run_that_overflows_later_keeps_its_checkpoints(tmp_path, float32, mon
     run(Args(out=tmp_path / "run"))
 
     steep = go.Bilinear(jnp.float32(1e25))
-    monkeypatch.setattr("tests.recipes.test_damaged_runs.GAME", steep)
+    monkeypatch.setattr("tests.recipes.runtime.test_damaged_runs.GAME", steep)
     with pytest.raises(UserError, match=r"before round 6 .* The checkpoints before it are kept"):
         run(Args(resume=tmp_path / "run", steps=8))
     assert _checkpoint.newest_round(tmp_path / "run/checkpoints") == 4
@@ -76,7 +76,7 @@ def test_a_state_that_begins_infinite_may_stay_so(tmp_path, float32, monkeypatch
         lambda updates, state, params=None: (updates, state),
     )
     monkeypatch.setattr(
-        "tests.recipes.test_damaged_runs.SOLVER", go.Simultaneous(go.Players(best, best))
+        "tests.recipes.runtime.test_damaged_runs.SOLVER", go.Simultaneous(go.Players(best, best))
     )
     assert run(Args(out=tmp_path / "run")).summary["rounds"] == 4
 

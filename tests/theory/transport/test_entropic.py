@@ -11,7 +11,7 @@ import ot
 import pytest
 
 import theory
-from tests.theory.test_transport import clouds
+from tests.theory.transport.test_closed_form import clouds
 
 seeds = st.integers(0, 2**31 - 1)
 

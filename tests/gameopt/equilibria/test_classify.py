@@ -12,7 +12,7 @@ import pytest
 
 import gameopt as go
 from gameopt import VERDICT
-from tests.gameopt.test_spectrum import NETS, net
+from tests.gameopt.equilibria.test_spectrum import NETS, net
 from tests.solvers import point
 
 METHODS: list[Literal["dense", "krylov"]] = ["dense", "krylov"]

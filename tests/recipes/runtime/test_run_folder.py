@@ -22,7 +22,7 @@ from recipes._runtime import checkpoint as _checkpoint, cli, run as _run, signal
 from recipes._runtime.errors import UserError
 from recipes._runtime.files import load_array
 from recipes._runtime.metrics_file import MetricsFile
-from tests.recipes.test_args import RECIPES, module_of
+from tests.recipes.runtime.test_args import RECIPES, module_of
 
 TINY = {
     "--batch-size": 8, "--depth": 1, "--eval-size": 8, "--generator-width": 4, "--critic-width": 4,
@@ -223,7 +223,7 @@ def test_an_array_that_was_damaged_is_left_out(tmp_path, capsys):
 
 def test_every_text_file_is_opened_with_its_encoding():
     """In the packages and the benchmarks: no locale decides. Bytes have no encoding."""
-    root = Path(_run.__file__).parents[1]
+    root = Path(_run.__file__).parents[2]
     for folder in ("gameopt", "theory", "models", "recipes", "benchmarks"):
         for path in (root / folder).rglob("*.py"):
             for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import theory
-from tests.theory.test_transport import clouds
+from tests.theory.transport.test_closed_form import clouds
 
 seeds = st.integers(0, 2**31 - 1)
 sizes = st.integers(1, 7)
