@@ -19,10 +19,16 @@ from recipes._runtime.run import RunFolder
 from recipes._runtime.signals import asked, raise_if_asked, signals_ask
 
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
+Probe = Callable[[go.Players, int], dict[str, Any] | None]
 SECONDS = 1.0
 """What a chunk is to take: so long a signal waits, and the bar stands still."""
 FASTER = 8
 """A chunk has at most so many times the rounds of the one before, until the rate is known."""
+
+
+def no_probe(players: go.Players, round: int) -> None:
+    """A probe that says nothing."""
+    del players, round
 
 
 def record_losses(now: go.Moment) -> dict[str, jax.Array]:
@@ -48,7 +54,7 @@ def train(
     eval_every: int,
     log_every: int,
     shown: dict[str, str],
-    probe: Callable[[go.Players, int], dict[str, Any] | None] = lambda players, round: None,
+    probe: Probe = no_probe,
     record: Record = record_losses,
     may_diverge: bool = False,
 ) -> tuple[go.Players, float]:
