@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from recipes._runtime.errors import UserError
 from recipes._runtime.standing import how_to_go_on
@@ -12,7 +12,7 @@ LONGEST_LIST = 6
 """A list of more entries is left to summary.json."""
 
 
-def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
+def print_summary(summary: dict[str, Any], stream: Any) -> None:
     """Prints the summary, of JSON values: on a terminal as a table, elsewhere as a line of JSON."""
     if not stream.isatty():
         print(json.dumps(summary), file=stream, flush=True)

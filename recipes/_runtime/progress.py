@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,7 +14,7 @@ FIRST, EVERY = 1.0, 4.0
 
 
 @contextlib.contextmanager
-def says(what: str, bar: "tqdm | None" = None, stream: TextIO | None = None) -> Iterator[None]:
+def says(what: str, bar: "tqdm | None" = None, stream: Any = None) -> Iterator[None]:
     """Within it standard error says `what` and how many seconds it has taken.
 
     A thread writes, so that a compiler may take its time; it touches no array. What is over in a
@@ -36,7 +36,7 @@ def says(what: str, bar: "tqdm | None" = None, stream: TextIO | None = None) -> 
         ticks.join()
 
 
-def _tick(what: str, bar: "tqdm | None", stream: TextIO, done: threading.Event) -> None:
+def _tick(what: str, bar: "tqdm | None", stream: Any, done: threading.Event) -> None:
     begin = time.monotonic()
     if done.wait(FIRST):
         return
