@@ -1,10 +1,11 @@
 """The run folder that every recipe writes, and how a run begins, goes on and ends.
 
-RUN/config.json          every resolved flag with a checksum, the versions, the data's checksum
+RUN/config.json          every resolved flag with a checksum, the data's checksum, the versions and
+                         the device that it began with, and of every process that went on with it
     metrics.jsonl        one line of JSON per record; see _metrics_file
     samples/, *.png      pictures
     checkpoints/         see _checkpoint
-    summary.json         the last line of standard output, kept
+    summary.json         the last line of standard output, or its table on a terminal, kept
 """
 
 import dataclasses
