@@ -11,7 +11,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("gameopt", "theory", "models", "recipes")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DISTRIBUTIONS = {"PIL": "pillow", "ot": "pot", "sklearn": "scikit-learn", "orbax": "orbax-checkpoint"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "ot": "pot",
+    "sklearn": "scikit-learn",
+    "orbax": "orbax-checkpoint",
+}
 """Distributions whose name is not that of the module."""
 
 
