@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,9 @@ from jaxtyping import PRNGKeyArray
 import gameopt as go
 from recipes._certify.pictures import draw_history, draw_path_angles, draw_spectra
 from recipes._runtime import checkpoint
-from recipes._runtime.errors import UserError, check_least
-from recipes._runtime.run import CommonArgs, RunFolder
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast0, AtLeast1, Flags
+from recipes._runtime.run import RunFolder
 from recipes._runtime.seeds import key_of
 
 VERDICTS = (
@@ -33,29 +34,41 @@ FROM_START, FROM_LAST = "from the first players", "from the last certificate"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ProbeArgs(CommonArgs):
+class ProbeArgs(metaclass=Flags):
     """The flags of a training that is certified while it goes on."""
 
-    certify_every: int = 0
+    certify_every: AtLeast0 = 0
     """Rounds between two certificates, a multiple of --eval-every: what the players' Hessians and
     the game's Jacobian say, in metrics.jsonl and in pictures in probe/. 0 for none."""
-    certify_samples: int = 512
+    certify_samples: AtLeast1 = 512
     """Points of the game that is certified: minibatches of --batch-size, drawn once."""
-    certify_matvecs: int = 32
+    certify_matvecs: AtLeast1 = 32
     """Products that each Krylov space of a certificate takes; more see the spectrum's ends
     sharper."""
 
 
-def check_probe(args: ProbeArgs) -> None:
-    """Raises a `UserError` for a flag of the probe that cannot work."""
-    if args.certify_every < 0:
-        raise UserError(f"--certify-every must be 0 or more, got {args.certify_every}.")
+class Probed(Protocol):
+    """Flags of a training that is certified."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def eval_every(self) -> int: ...
+    @property
+    def certify_every(self) -> int: ...
+    @property
+    def certify_samples(self) -> int: ...
+    @property
+    def certify_matvecs(self) -> int: ...
+
+
+def check_probe(args: Probed) -> None:
+    """Raises a `UserError` unless certificates are made at evaluations."""
     if args.certify_every % args.eval_every:
         raise UserError(
             f"--certify-every {args.certify_every} must be a multiple of --eval-every "
             f"{args.eval_every}: a certificate is made at an evaluation."
         )
-    check_least(args, 1, "certify_samples", "certify_matvecs")
 
 
 def stated_game(
@@ -186,7 +199,7 @@ class Probe:
         folder: RunFolder,
         game: go.AbstractGame,
         first: go.Players,
-        args: ProbeArgs,
+        args: Probed,
         batch_size: int,
     ):
         key = jax.random.fold_in(key_of(args.seed), 1)

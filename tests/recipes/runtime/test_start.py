@@ -1,6 +1,7 @@
 """The list of recipes, and starts that can't work: one line and status 2, before any import."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,11 +98,10 @@ def test_a_folder_without_init_hides_nothing(tmp_path):
 
 def test_a_copy_of_the_recipes_alone_is_ours(tmp_path):
     """Recipes are made to be copied and edited: the packages are then those beside gameopt."""
-    (tmp_path / "recipes").mkdir()
-    for path in ("__init__.py", "__main__.py", "_runtime/__init__.py", "_runtime/start.py"):
-        copy = tmp_path / "recipes" / path
-        copy.parent.mkdir(exist_ok=True)
-        copy.write_text((ROOT / "recipes" / path).read_text(encoding="utf-8"), encoding="utf-8")
+    for path in ("__init__.py", "__main__.py", "_runtime"):
+        copy = shutil.copytree if path == "_runtime" else shutil.copy
+        (tmp_path / "recipes").mkdir(exist_ok=True)
+        copy(ROOT / "recipes" / path, tmp_path / "recipes" / path)
     own = tmp_path / "recipes" / "mine.py"
     own.write_text('"""My own."""\n', encoding="utf-8")
     done = python("-m", "recipes", folder=tmp_path)
