@@ -1,4 +1,4 @@
-"""The pages at the root: the README's example and commands, links, and the rooms of ARCHITECTURE.md."""
+"""The pages at the root: README's example and commands, links, rooms of ARCHITECTURE.md."""
 
 import contextlib
 import io

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +47,7 @@ class ProbeArgs(metaclass=Flags):
     sharper."""
 
 
+@runtime_checkable
 class Probed(Protocol):
     """Flags of a training that is certified."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import PRNGKeyArray
 
@@ -15,6 +15,7 @@ SHOWN = (".png", ".md", ".csv")
 """The files that a person opens."""
 
 
+@runtime_checkable
 class Described(Protocol):
     """Data of an experiment: `str` is a line for a person."""
 
