@@ -55,7 +55,7 @@ class Range(NamedTuple):
     excluded: bool = False
     high: float = math.inf
 
-    def check(self, flag: str, value: float) -> None:
+    def check(self, flag: str, value: int | float) -> None:
         """Raises a `UserError` for a number outside."""
         above = value > self.low if self.excluded else value >= self.low
         if not (above and value < self.high):
