@@ -66,3 +66,18 @@ def test_flags_are_those_of_the_table(recipe):
     players = re.compile(r"(generator|discriminator|classifier)-optimizer(\.|$)")
     unknown = {flag for flag in flags if STEMS.search(last(flag)) and last(flag) not in NAMES}
     assert not {flag for flag in unknown if not players.match(flag)}
+
+
+COMMAND = re.compile(r"python -m recipes\.(\w+)((?:[^`\n#]|\\\n)*)")
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "recipes").glob("[!_]*.py")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_that_are_shown_have_flags_that_there_are(page):
+    """In the README, the docs, and the usage at the head of every recipe."""
+    for name, rest in COMMAND.findall(page.read_text(encoding="utf-8")):
+        if name not in recipes():  # an example's
+            continue
+        flags = {*flags_of(importlib.import_module(f"recipes.{name}").Args), "help"}
+        shown = {flag.removeprefix("no-") for flag in re.findall(r"--([a-z][\w.-]*)", rest)}
+        assert shown <= flags, f"{name}: {shown - flags}"
