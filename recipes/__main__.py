@@ -1,5 +1,6 @@
 """The recipes, a line each: `python -m recipes`."""
 
+import os
 import sys
 
 from recipes._runtime.start import first_line, recipes, unknown_recipe
@@ -14,9 +15,13 @@ def main(argv: list[str]) -> None:
         sys.exit(2)
     names = recipes()
     width = max(map(len, names))
-    print("python -m recipes.NAME, with NAME one of these; --help lists its flags.\n")
-    for name in names:
-        print(f"{name:{width}}  {first_line(name)}")
+    lines = [f"{name:{width}}  {first_line(name)}" for name in names]
+    head = "python -m recipes.NAME, with NAME one of these; --help lists its flags.\n"
+    try:
+        print("\n".join([head, *lines]), flush=True)
+    except BrokenPipeError:  # its reader has had enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 if __name__ == "__main__":
