@@ -21,10 +21,10 @@ from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.run import RunFolder
 
-FLAGS: dict[str, Any] = dict(
-    steps=2, eval_every=2, log_every=1, batch_size=4, width=2, latent_size=3, eval_size=10,
-    metrics=False,
-)  # fmt: skip
+FLAGS: dict[str, Any] = {
+    "steps": 2, "eval_every": 2, "log_every": 1, "batch_size": 4, "width": 2, "latent_size": 3,
+    "eval_size": 10, "metrics": False,
+}  # fmt: skip
 TINY = cgan.Args(**FLAGS)
 
 
