@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,8 @@ import gameopt as go
 from recipes._certify.pictures import draw_history, draw_path_angles, draw_spectra
 from recipes._runtime import checkpoint
 from recipes._runtime.errors import UserError
-from recipes._runtime.fields import AtLeast0, AtLeast1, Flags
-from recipes._runtime.run import RunFolder
+from recipes._runtime.fields import AtLeast0, AtLeast1
+from recipes._runtime.run import RunFolder, TrainArgs
 from recipes._runtime.seeds import key_of
 
 VERDICTS = (
@@ -34,7 +34,7 @@ FROM_START, FROM_LAST = "from the first players", "from the last certificate"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ProbeArgs(metaclass=Flags):
+class ProbeArgs(TrainArgs):
     """The flags of a training that is certified while it goes on."""
 
     certify_every: AtLeast0 = 0
@@ -47,23 +47,7 @@ class ProbeArgs(metaclass=Flags):
     sharper."""
 
 
-@runtime_checkable
-class Probed(Protocol):
-    """Flags of a training that is certified."""
-
-    @property
-    def seed(self) -> int: ...
-    @property
-    def eval_every(self) -> int: ...
-    @property
-    def certify_every(self) -> int: ...
-    @property
-    def certify_samples(self) -> int: ...
-    @property
-    def certify_matvecs(self) -> int: ...
-
-
-def check_probe(args: Probed) -> None:
+def check_probe(args: ProbeArgs) -> None:
     """Raises a `UserError` unless certificates are made at evaluations."""
     if args.certify_every % args.eval_every:
         raise UserError(
@@ -200,7 +184,7 @@ class Probe:
         folder: RunFolder,
         game: go.AbstractGame,
         first: go.Players,
-        args: Probed,
+        args: ProbeArgs,
         batch_size: int,
     ):
         key = jax.random.fold_in(key_of(args.seed), 1)

@@ -12,7 +12,6 @@ from recipes._report.judge import SampleArgs
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, Decay, Flags, NotNegative, Positive
 from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
-from recipes._runtime.run import TrainArgs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class GameArgs(metaclass=Flags):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GANArgs(GameArgs, ProbeArgs, SampleArgs, DataArgs, TrainArgs):
+class GANArgs(GameArgs, ProbeArgs, SampleArgs, DataArgs):
     """The flags of a GAN that is trained on a data set, judged and certified."""
 
 

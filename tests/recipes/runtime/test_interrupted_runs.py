@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from recipes._runtime.metrics_file import MetricsFile
 from tests.recipes.runtime.test_damaged_runs import SOLVER, Args, run
 from tests.recipes.runtime.test_run_folder import TINY
 
-ROUNDS = {"steps": 7, "eval_every": 3, "log_every": 2}
+ROUNDS: dict[str, Any] = {"steps": 7, "eval_every": 3, "log_every": 2}
 
 
 def contents(folder, rounds=7):
