@@ -7,6 +7,7 @@ import platform
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SECONDS = 0.2
 """Programs that compile faster are not kept."""
@@ -29,7 +30,7 @@ def compiled_programs_kept(keep: bool) -> Iterator[None]:
 def _begin() -> None:
     import jax
 
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    if setting("jax_compilation_cache_dir") or not setting("jax_enable_compilation_cache"):
         return
     with contextlib.suppress(OSError, RuntimeError):  # the latter: there is no home
         folder = cache_folder()
@@ -37,6 +38,13 @@ def _begin() -> None:
         if os.access(folder, os.W_OK):
             jax.config.update("jax_compilation_cache_dir", str(folder))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS)
+
+
+def setting(name: str) -> Any:
+    """A setting of JAX's, which its types do not list."""
+    import jax
+
+    return getattr(jax.config, name)
 
 
 def cache_folder() -> Path:

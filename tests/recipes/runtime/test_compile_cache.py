@@ -4,10 +4,9 @@ import os
 import subprocess
 import sys
 
-import jax
 import pytest
 
-from recipes._runtime.compile_cache import cache_folder
+from recipes._runtime.compile_cache import cache_folder, setting
 
 PROGRAM = """
 import sys
@@ -64,7 +63,7 @@ def test_no_compile_cache_leaves_it_out(tmp_path):
 
 def test_the_tests_keep_nothing():
     """Neither these, nor the processes that they start."""
-    assert not jax.config.jax_enable_compilation_cache
+    assert not setting("jax_enable_compilation_cache")
     assert os.environ["JAX_ENABLE_COMPILATION_CACHE"] == "false"
 
 
