@@ -101,7 +101,7 @@ def parse(args_type: type[A], argv: Sequence[str]) -> A:
 
     program, doc = program_of(args_type), sys.modules[args_type.__module__].__doc__
     fields = [field.name for field in dataclasses.fields(cast(Any, args_type))]
-    argv = present_names(argv, fields)
+    argv = present_names(argv, args_type)
     path, resumed = _config_path(argv)
     given = _given(argv, fields)
     if path is None:
