@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 
 from gameopt._enumerations import Enumeration
-from gameopt._types import Count, Players, Scalar
+from gameopt._types import Count, Losses, Players, Scalar
 
 
 class RESULTS(Enumeration):
@@ -41,12 +41,12 @@ class Stats(eqx.Module):
     """How a solve went.
 
     - `rounds`: rounds played. `stationarity`: of the returned players (see `stationarity`).
-    - `losses`: of the returned players.
+    - `losses`: of the returned players; `None` for an absent one.
     """
 
     rounds: Count
     stationarity: Scalar
-    losses: Players[Scalar, Scalar]
+    losses: Losses
 
 
 class Solution(eqx.Module):

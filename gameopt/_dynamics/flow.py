@@ -11,9 +11,9 @@ import optimistix
 from jaxtyping import Array, Bool, Float
 
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again, as_data, as_keys
-from gameopt._trees import check_playable, float_array, per_player, strong, tree_scale
+from gameopt._trees import float_array, per_player, split_played, strong, tree_scale
 from gameopt._types import Key, Players, Real
 
 
@@ -69,7 +69,7 @@ def flow(
     - `event`: a real function of the players; the flow stops where it changes sign.
     - `integrator`: tolerances and method.
     """
-    check_game(game)
+    check_strategies(game, players)
     velocity = _Descent(game, key, per_player(rates))
     return integrate(velocity, players, duration, save_at, event, integrator)
 
@@ -123,7 +123,6 @@ def integrate(
       flow are one compiled program.
     - `speed`: the initial one of a second-order equation: the state is then (players, speed).
     """
-    check_playable(players)
     end = float_array(duration)
     times = None if save_at is None else float_array(save_at)
     return _integrate(velocity, players, end, times, event, integrator or Integrator(), speed)
@@ -131,7 +130,7 @@ def integrate(
 
 @eqx.filter_jit
 def _integrate(velocity, players, end, times, event, integrator: Integrator, speed) -> Flow:
-    played, rest = eqx.partition(strong(players), eqx.is_inexact_array)
+    played, rest = split_played(strong(players))
     state = played if speed is None else (played, speed)
     position = lambda state: state if speed is None else state[0]
     dtype = jax.tree.leaves(played)[0].dtype

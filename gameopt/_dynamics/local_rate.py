@@ -11,13 +11,12 @@ from jaxtyping import Array, ArrayLike, Bool, Complex, Float
 
 from gameopt._arithmetic import single_at_least
 from gameopt._checks import Integer, check_callable, check_choice, check_count
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again
 from gameopt._linalg.krylov import arnoldi, random_start
 from gameopt._loops import check_play
 from gameopt._solvers.base import AbstractSolver
 from gameopt._trees import (
-    check_playable,
     float_array,
     playable,
     ravel,
@@ -215,8 +214,7 @@ def local_rates(
     **Raises:** `ValueError` if the strategies have more than 512 entries: the Jacobians of the
     whole batch are in memory at once, each the square of the entries of strategies and state.
     """
-    check_game(game)
-    check_small(players)
+    check_small(game, players)
     check_callable("make_solver", make_solver)
     parameters = [float_array(values) for values in hyper_parameters]
     found = _many_jacobians(game, make_solver, parameters, players, key)
@@ -228,9 +226,9 @@ def local_rates(
     return radii
 
 
-def check_small(players: Players) -> None:
+def check_small(game: AbstractGame, players: Players) -> None:
     """Raises a `ValueError` if there is nothing to play, or too much for a batch of Jacobians."""
-    check_playable(players)
+    check_strategies(game, players)
     entries = sum(leaf.size for leaf in jax.tree.leaves(playable(players)))
     if entries > DENSE:
         raise ValueError(

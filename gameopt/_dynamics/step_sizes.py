@@ -89,7 +89,7 @@ def safe_step(
     **Raises:** `ValueError` if the strategies have more than 512 entries, if `bounds` are not
     increasing, or if the game's Jacobian is not finite.
     """
-    check_small(players)
+    check_small(game, players)
     low, high = bounds if bounds is not None else _default_bounds(game, players, key)
     if not 0 < low < high:
         raise ValueError(f"bounds must be positive and increasing, got {(low, high)}.")

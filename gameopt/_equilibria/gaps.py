@@ -9,12 +9,17 @@ import optax
 from jaxtyping import Array, Bool
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
-from gameopt._games.derivatives import Player
+from gameopt._games.base import (
+    AbstractGame,
+    check_game,
+    check_strategies,
+    player_loss_and_gradient,
+    replace,
+)
 from gameopt._keys import again
 from gameopt._solvers.base import Known, as_optimizers, descend
-from gameopt._trees import all_finite, any_nan, check_playable, playable, strong
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._trees import all_finite, any_nan, playable, split_played, strong
+from gameopt._types import Key, Losses, Player, Players, Scalar, Strategy
 
 Optimizer = optax.GradientTransformation
 Method = Literal["auto", "exact", "ascent"]
@@ -40,8 +45,8 @@ class Gap(eqx.Module):
     """
 
     total: Scalar
-    gains: Players[Scalar, Scalar]
-    nonfinite: Players[Bool[Array, ""], Bool[Array, ""]]
+    gains: Losses
+    nonfinite: Players[Bool[Array, ""], Bool[Array, ""] | None]
     answers: Any
     exact: bool = eqx.field(static=True)
 
@@ -85,10 +90,9 @@ def exploitability(
     steps = check_count("steps", steps)
     optimizers = optimizer if isinstance(optimizer, Players) else Players(optimizer, optimizer)
     as_optimizers(optimizers, "optimizer")
-    if optimizers.x is None or optimizers.y is None:
+    check_strategies(game, players)
+    if any(getattr(optimizers, name) is None for name in game.player_names):
         raise ValueError("exploitability needs an optimizer for each player: both search.")
-    check_game(game)
-    check_playable(players)
     return _gap(game, players, key, optimizers, steps, method)
 
 
@@ -131,6 +135,9 @@ def _gap(game, players, key, optimizers, steps: int, method: Method) -> Gap:
             f"{type(game).__name__} has no best_answer_gains in closed form. Use method='ascent'."
         )
     x = _search(game, players, "x", key, optimizers.x, steps)
+    if "y" not in game.player_names:
+        absent = lambda entry: Players(entry, None)
+        return _report(absent(x.gain), absent(x.nonfinite), absent(x.answer), False)
     y = _search(game, players, "y", key, optimizers.y, steps)
     gains = Players(x.gain, y.gain)
     return _report(gains, Players(x.nonfinite, y.nonfinite), Players(x.answer, y.answer), False)
@@ -140,7 +147,8 @@ def _report(gains: Players, nonfinite: Players, answers: Players | None, exact: 
     """Rounding below zero is zero, and where not even a difference is defined there is no bound."""
     clean = lambda gain: jnp.where(jnp.isnan(gain), jnp.inf, jnp.maximum(gain, 0))
     gains = jax.tree.map(clean, gains)
-    return Gap(gains.x + gains.y.astype(gains.x.dtype), gains, nonfinite, answers, exact)
+    total = gains.x if gains.y is None else gains.x + gains.y.astype(gains.x.dtype)
+    return Gap(total, gains, nonfinite, answers, exact)
 
 
 class _Found(NamedTuple):
@@ -161,7 +169,7 @@ class _Search(NamedTuple):
 
 def _search(game, players: Players, player: Player, key, optimizer, steps: int) -> _Found:
     """Descends one player's loss, the other waiting, and keeps the best point of all."""
-    played, rest = eqx.partition(getattr(players, player), eqx.is_inexact_array)
+    played, rest = split_played(getattr(players, player))
     joint = lambda strategy: replace(players, player, eqx.combine(strategy, rest))
     evaluate = lambda strategy: player_loss_and_gradient(game, joint(strategy), player, again(key))
 

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._equilibria.operators import SYMMETRIC, Which, operator
-from gameopt._equilibria.spectrum import check_zero_sum, size_of
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._equilibria.operators import SYMMETRIC, Which, check_which, operator
+from gameopt._equilibria.spectrum import size_of
+from gameopt._games.base import AbstractGame
 from gameopt._linalg.krylov import krylov_space, random_start
 from gameopt._linalg.ritz_values import analyse
-from gameopt._trees import check_playable, float_array
+from gameopt._trees import float_array
 from gameopt._types import Key, Players, Scalar
 
 
@@ -64,9 +64,7 @@ def spectral_density(
         Krishnan & Xiao (2019), arXiv:1901.10159.
     """
     check_choice("which", which, SYMMETRIC)
-    check_game(game)
-    check_playable(players)
-    check_zero_sum(game, which)
+    check_which(game, players, which)
     num_probes, points = check_count("num_probes", num_probes), check_count("points", points, 2)
     num_matvecs = check_count("num_matvecs", num_matvecs, 1)
     if num_probes < 2:

@@ -10,18 +10,18 @@ from jaxtyping import Array, Complex, Float
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._equilibria.operators import (
     SYMMETRIC,
-    WHICH,
     Matvec,
     Operator,
     Which,
+    check_which,
     operator,
     played_sizes,
 )
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame
 from gameopt._linalg.dense import dense_eigenvalues
 from gameopt._linalg.krylov import KrylovSpace, krylov_space, random_start
 from gameopt._linalg.ritz_values import Kind, RitzAnalysis, analyse
-from gameopt._trees import check_playable
+from gameopt._trees import playable
 from gameopt._types import Key, Players, Scalar
 
 DENSE = 256
@@ -97,19 +97,16 @@ def spectrum(
     - `vectors`: whether to return eigenvectors.
     - `failure_probability`: of each of `lower` and `upper`. `seed`: of the random start.
 
-    **Raises:** `ValueError` for an unknown name, players with nothing to play, or a Schur
-    complement of a general-sum game.
+    **Raises:** `ValueError` for an unknown name, a player that it acts on with nothing to play, a
+    Schur complement of a general-sum game, or an operator of an absent player.
 
     !!! cite "Source"
 
         Bounds: van Dorsselaer, Hochstenbach & van der Vorst (2000), see docs/derivations.md; errors
         of a non-symmetric operator: Kahan, Parlett & Jiang (1982).
     """
-    check_choice("which", which, WHICH)
     check_choice("method", method, ("auto", "dense", "krylov"))
-    check_game(game)
-    check_playable(players)
-    check_zero_sum(game, which)
+    check_which(game, players, which)
     num_matvecs = check_count("num_matvecs", num_matvecs)
     k = None if k is None else check_count("k", k)
     restarts = check_count("restarts", restarts)
@@ -122,15 +119,6 @@ def spectrum(
     settings = (which, k, num_matvecs, restarts, tol, vectors, failure_probability)
     compute = _dense_spectrum if method == "dense" else _krylov_spectrum
     return compute(game, players, key, start, *settings)
-
-
-def check_zero_sum(game: AbstractGame, which: Which) -> None:
-    """Raises a `ValueError` for a Schur complement of a general-sum game."""
-    if which.startswith("schur") and not game.is_zero_sum:
-        raise ValueError(
-            f"{which} is the curvature along the opponent's best answer in zero-sum games only, "
-            f"and {type(game).__name__} is not declared zero-sum (is_zero_sum)."
-        )
 
 
 def size_of(players: Players, which: Which) -> int:
@@ -240,7 +228,7 @@ def _ends(values: Complex[Array, " m"], k: int | None) -> Array:
 
 def _strategies(linear: Operator, space: KrylovSpace, rows: Complex[Array, "k m"]) -> Any:
     """Ritz vectors as strategies, complex, `None` in place of leaves that are not played."""
-    played = lambda vector: eqx.filter(linear.unravel(vector), eqx.is_inexact_array)
+    played = lambda vector: playable(linear.unravel(vector))
     part = lambda numbers: jax.vmap(played)(numbers.astype(space.basis.dtype) @ space.basis)
     return jax.tree.map(jax.lax.complex, part(rows.real), part(rows.imag))
 

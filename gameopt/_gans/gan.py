@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame, replace, zero_sum_losses_and_field
+from gameopt._games.base import AbstractGame, replace, value_and_gradient, zero_sum_losses_and_field
 from gameopt._gans.gradient_penalties import Penalty
 from gameopt._gans.losses import class_cross_entropy, reconstruction_error
 from gameopt._gans.networks import generated, loss_scores
@@ -27,7 +27,7 @@ from gameopt._gans.points import (
 )
 from gameopt._keys import again, require_key
 from gameopt._trees import optional_float_array
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._types import Key, Player, Players, Scalar, Strategy
 
 Terms: TypeAlias = dict[str, Scalar]
 
@@ -199,7 +199,7 @@ class AbstractGAN(AbstractGame):
         self,
         players: Players,
         batch: Batch,
-        player: Literal["x", "y"],
+        player: Player,
         loss: Scalar,
         gradient: Strategy,
     ) -> tuple[Scalar, Strategy]:
@@ -212,7 +212,7 @@ class AbstractGAN(AbstractGame):
             terms = getattr(self._own_terms(joint, self._seen(joint, batch)), player)
             return _plus(jnp.zeros_like(loss), terms)
 
-        term, slope = eqx.filter_value_and_grad(own)(getattr(players, player))
+        term, slope = value_and_gradient(own, getattr(players, player), "its own terms")
         return loss + term, jax.tree.map(jnp.add, gradient, slope)
 
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:

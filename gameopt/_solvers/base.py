@@ -1,18 +1,18 @@
-"""What a solver is: one round of play, and what it reports."""
+"""The protocol of a solver: one round of play and its report; first-order moves."""
 
 import abc
 import re
 from collections.abc import Callable
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 
-from gameopt._games.base import AbstractGame, replace
-from gameopt._trees import check_playable, check_players, playable, tree_axpy
-from gameopt._types import Count, Key, Players, Scalar, Strategy
+from gameopt._games.base import AbstractGame, check_strategies, replace
+from gameopt._trees import check_playable, check_players, playable, split_played, tree_axpy
+from gameopt._types import Count, Key, Losses, Player, Players, Scalar, Strategy
 
 State = TypeVar("State")
 
@@ -45,17 +45,17 @@ def optional_optimizers(name: str) -> Callable[[Any], Optimizers | None]:
 
 
 class RoundInfo(eqx.Module):
-    """What a round reports, of fixed shapes, so that a scan stacks it.
+    """The report of a round, of fixed shapes, so that a scan stacks it.
 
     - `losses`: each player's loss just before its last move of the round; that of a frozen player
-      just before the other's.
+      just before the other's (it does not move, but it has a loss); `None` for an absent player.
     - `gradients`: how many gradients of one player's loss were taken (int32).
     - `hvps`: products with second derivatives of one player's loss (int32); one with the game's
       Jacobian, or with its transpose, counts two. `solves`: inner linear solves (int32).
     - `residual`: of the last inner solve, relative; 0 where there is none.
     """
 
-    losses: Players[Scalar, Scalar]
+    losses: Losses
     gradients: Count
     hvps: Count
     solves: Count
@@ -63,13 +63,13 @@ class RoundInfo(eqx.Module):
 
 
 def round_info(
-    losses: Players[Scalar, Scalar],
+    losses: Losses,
     gradients: int | Count,
     hvps: int | Count = 0,
     solves: int = 0,
     residual: Scalar | None = None,
 ) -> RoundInfo:
-    """The report of a round, its counts as int32 arrays."""
+    """A `RoundInfo` whose counts are int32 arrays."""
     count = lambda n: jnp.asarray(n, jnp.int32)
     dtype = losses.x.dtype
     residual = jnp.zeros((), dtype) if residual is None else residual.astype(dtype)
@@ -141,7 +141,7 @@ def descend(
 def _update(
     optimizer, gradient: Strategy, state: Any, strategy: Strategy, known: Known
 ) -> tuple[Strategy, Any]:
-    played, rest = eqx.partition(strategy, eqx.is_inexact_array)
+    played, rest = split_played(strategy)
     extra: dict[str, Any] = {}
     if isinstance(optimizer, optax.GradientTransformationExtraArgs):
         extra = _extra_arguments(gradient, rest, known)
@@ -192,7 +192,7 @@ def updates_of(
     direction: Players,
     state: Players[Any, Any],
     players: Players,
-    losses: Players[Scalar, Scalar],
+    losses: Losses,
 ) -> tuple[Players, Players[Any, Any]]:
     """What each optimizer would add to its player, zero for a frozen one, and the new states."""
     zero = jax.tree.map(jnp.zeros_like, playable(players))
@@ -210,8 +210,8 @@ def descend_both(
     direction: Players,
     state: Players[Any, Any],
     players: Players,
-    losses: Players[Scalar | None, Scalar | None],
-    losses_at: Callable[[Players], Players[Scalar, Scalar]] | None = None,
+    losses: Players[Scalar | None, Any],
+    losses_at: Callable[[Players], Losses] | None = None,
 ) -> tuple[Players, Players[Any, Any]]:
     """Both players' moves along one direction, at once and onto the sets of the game.
 
@@ -221,7 +221,7 @@ def descend_both(
       gradients of these, here.
     """
 
-    def known(player: Literal["x", "y"]) -> Known:
+    def known(player: Player) -> Known:
         loss = getattr(losses, player)
         if losses_at is None:
             return Known(loss)
@@ -234,6 +234,16 @@ def descend_both(
     if optimizers.y is not None:
         y, state_y = descend(optimizers.y, direction.y, state.y, players.y, known("y"))
     return game.project(Players(x, y)), Players(state_x, state_y)
+
+
+def check_two_players(game: AbstractGame, players: Players, solver: object) -> None:
+    """Raises a `ValueError` unless the game has two players, and each has a number to play."""
+    if game.player_names != ("x", "y"):
+        raise ValueError(
+            f"{type(solver).__name__} is about how one player answers another, and "
+            f"{type(game).__name__} has one player: take go.descent(optimizer)."
+        )
+    check_strategies(game, players)
 
 
 def count_moving(optimizers: Optimizers) -> int:

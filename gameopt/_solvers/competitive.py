@@ -11,8 +11,8 @@ from gameopt._arithmetic import square_root
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product
 from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
-from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
-from gameopt._trees import check_playable, float_array, per_player, playable, tree_axpy
+from gameopt._solvers.base import AbstractSolver, RoundInfo, check_two_players, round_info
+from gameopt._trees import float_array, per_player, playable, tree_axpy
 from gameopt._types import Key, Players, Scalar
 
 
@@ -38,8 +38,8 @@ class CGD(AbstractSolver[None]):
     linear_solver: LinearSolver = None
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
+        del key
+        check_two_players(game, players, self)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None
@@ -80,8 +80,8 @@ class ACGD(AbstractSolver[ACGDState]):
     linear_solver: LinearSolver = None
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> ACGDState:
-        del game, key
-        check_playable(players)
+        del key
+        check_two_players(game, players, self)
         zeros = jax.tree.map(jnp.zeros_like, playable(players))
         return ACGDState(zeros, jnp.zeros((), jnp.int32))
 

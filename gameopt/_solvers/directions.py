@@ -11,13 +11,13 @@ from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
+    check_two_players,
     descend_both,
     descend_plainly,
     init_optimizers,
     round_info,
 )
-from gameopt._trees import check_playable
-from gameopt._types import Count, Key, Players, Scalar
+from gameopt._types import Count, Key, Losses, Players, Scalar
 
 
 class Direction(NamedTuple):
@@ -27,7 +27,7 @@ class Direction(NamedTuple):
     """
 
     value: Players
-    losses: Players[Scalar, Scalar]
+    losses: Losses
     gradients: int
     hvps: int | Count = 0
     solves: int = 0
@@ -74,8 +74,8 @@ class AbstractPlainDirection(AbstractSolver[None]):
         """The joint direction that is descended in place of the field."""
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
+        del key
+        check_two_players(game, players, self)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

@@ -1,25 +1,26 @@
 """Solvers for games with a leader (x) and a follower (y): Stackelberg and Follow-the-Ridge."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
-from gameopt._games.derivatives import Player, hessian_product, jvp, loss_gradient
+from gameopt._games.derivatives import hessian_product, jvp, loss_gradient
 from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._solvers.base import (
     AbstractSolver,
     Optimizers,
     RoundInfo,
     as_optimizers,
+    check_two_players,
     descend_plainly,
     round_info,
 )
 from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
-from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_scale
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._trees import float_array, per_player, tree_axpy, tree_scale
+from gameopt._types import Key, Player, Players, Scalar, Strategy
 
 
 class Stackelberg(AbstractOptimizedDirection):
@@ -44,6 +45,10 @@ class Stackelberg(AbstractOptimizedDirection):
     optimizers: Optimizers = eqx.field(converter=as_optimizers)
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
     linear_solver: LinearSolver = None
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> Players[Any, Any]:
+        check_two_players(game, players, self)
+        return super().init(game, players, key)
 
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
@@ -92,8 +97,8 @@ class FollowTheRidge(AbstractSolver[None]):
         check_choice("variant", self.variant, ("single", "double"))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
+        del key
+        check_two_players(game, players, self)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 
 from gameopt._arithmetic import divisor
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.derivatives import jvp
 from gameopt._keys import again
 from gameopt._linalg.linear_solves import LinearSolver, solve_linear
 from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
 from gameopt._trees import (
-    check_playable,
     per_player,
     playable,
+    split_played,
     strong,
     tree_axpy,
     tree_norm,
@@ -49,8 +49,8 @@ class ProximalPoint(AbstractSolver[None]):
     linear_solver: LinearSolver = None
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
+        del key
+        check_strategies(game, players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None
@@ -58,7 +58,7 @@ class ProximalPoint(AbstractSolver[None]):
         scaled = lambda tree: Players(
             tree_scale(self.learning_rate.x, tree.x), tree_scale(self.learning_rate.y, tree.y)
         )
-        start, rest = eqx.partition(strong(players), eqx.is_inexact_array)
+        start, rest = split_played(strong(players))
         losses, first = game.losses_and_field(players, key)
 
         def missing(u: Players, field: Players) -> Any:

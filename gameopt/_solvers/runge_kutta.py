@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.derivatives import hessian_product, loss_gradient
 from gameopt._keys import again
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
-from gameopt._trees import check_playable, optional_float_array, per_player, tree_axpy
+from gameopt._trees import optional_float_array, per_player, tree_axpy
 from gameopt._types import Key, Players, Scalar
 
 
@@ -61,8 +61,8 @@ class RungeKutta(AbstractSolver[None]):
             check_choice("method", self.method, tuple(TABLEAUS))
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
+        del key
+        check_strategies(game, players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from gameopt._checks import check_count, count_field
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.finite_sum import AbstractFiniteSumGame, OnIndices, over
 from gameopt._keys import require_key
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
-from gameopt._trees import check_playable, per_player, playable
+from gameopt._trees import per_player, playable
 from gameopt._types import Key, Players, Scalar
 
 
@@ -60,7 +60,7 @@ class SVRE(AbstractSolver[SVREState]):
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> SVREState:
         del key
         _check(game)
-        check_playable(players)
+        check_strategies(game, players)
         played = playable(players)
         return SVREState(played, jax.tree.map(jnp.zeros_like, played), jnp.zeros((), jnp.int32))
 
