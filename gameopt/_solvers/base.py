@@ -126,14 +126,29 @@ class Known(NamedTuple):
     loss_at: Callable[[Strategy], Scalar] | None = None
 
 
+_UNKNOWN = Known()
+
+
 def descend(
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | None,
     gradient: Strategy,
     state: Any,
     strategy: Strategy,
-    known: Known,
+    known: Known = _UNKNOWN,
 ) -> tuple[Strategy, Any]:
-    """One first-order move: `strategy + updates`, and the optimizer's new state."""
+    """One player's first-order move: `strategy + updates`, and the optimizer's new state.
+
+    A frozen player, whose optimizer is `None`, stays. No set is applied: that is for
+    `game.project`, once both have moved. Works under strict dtype promotion, and dtypes stay.
+
+    **Arguments:**
+
+    - `gradient`: of the structure of `strategy`, or of its played leaves.
+    - `state`: as `init_optimizers` begins it, this player's.
+    - `known`: the loss, for optimizers that want its value, such as line searches.
+    """
+    if optimizer is None:
+        return strategy, state
     updates, state = _update(optimizer, gradient, state, strategy, known)
     return eqx.apply_updates(strategy, updates), state
 
@@ -228,11 +243,8 @@ def descend_both(
         whole = losses_at
         return Known(loss, lambda own: getattr(whole(replace(players, player, own)), player))
 
-    x, y, state_x, state_y = players.x, players.y, state.x, state.y
-    if optimizers.x is not None:
-        x, state_x = descend(optimizers.x, direction.x, state.x, players.x, known("x"))
-    if optimizers.y is not None:
-        y, state_y = descend(optimizers.y, direction.y, state.y, players.y, known("y"))
+    x, state_x = descend(optimizers.x, direction.x, state.x, players.x, known("x"))
+    y, state_y = descend(optimizers.y, direction.y, state.y, players.y, known("y"))
     return game.project(Players(x, y)), Players(state_x, state_y)
 
 

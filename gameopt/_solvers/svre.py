@@ -102,7 +102,9 @@ class SVRE(AbstractSolver[SVREState]):
 
 def _minibatches(game: AbstractFiniteSumGame) -> int:
     """How many make up the whole sum."""
-    batch = jax.eval_shape(game.draw_indices, jax.eval_shape(jax.random.key, 0)).shape[0]
+    # A function of its own: JAX compares bound methods, and with them the game's traced arrays.
+    draw = lambda key: game.draw_indices(key)
+    batch = jax.eval_shape(draw, jax.eval_shape(jax.random.key, 0)).shape[0]
     return max(1, -(-game.size // batch))
 
 
