@@ -106,10 +106,9 @@ def _shortest_solution(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -
     dtype, wide = matrix.dtype, single_at_least(matrix.dtype)
     matrix, right = matrix.astype(wide), right.astype(wide)
     finite = jnp.isfinite(matrix).all() & jnp.isfinite(right).all()
-    u, s, vt = jnp.linalg.svd(jnp.where(finite, matrix, 0))
-    floor = 100 * float(jnp.finfo(dtype).eps) * s[0]
-    inverse = jnp.where(s > floor, 1 / jnp.where(s > floor, s, 1), 0)
-    return (vt.T @ (inverse * (u.T @ jnp.where(finite, right, 0)))).astype(dtype)
+    rounding = 100 * float(jnp.finfo(dtype).eps)
+    inverse = jnp.linalg.pinv(jnp.where(finite, matrix, 0), rtol=rounding)
+    return (inverse @ jnp.where(finite, right, 0)).astype(dtype)
 
 
 def _distinct(

@@ -101,19 +101,19 @@ class ZeroSumQuadratic(ZeroSumGame):
         quadratic = _form(self.xx, x) + x @ self.xy @ y + _form(self.yy, y)
         return quadratic + _dot(self.linear_x, x) + _dot(self.linear_y, y)
 
+    @property
+    def general_sum(self) -> Quadratic:
+        """The same game by its two losses."""
+        linear_y = None if self.linear_y is None else -self.linear_y
+        return Quadratic(self.xx, self.xy, -self.xy.T, -self.yy, self.linear_x, linear_y)
+
     def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
         """Infinite where the value is not convex in x, or not concave in y."""
-        x, y = players.x, players.y
-        linear_y = None if self.linear_y is None else -self.linear_y
-        return Players(
-            _gain(self.xx, x, self.xy, y, self.linear_x),
-            _gain(-self.yy, y, -self.xy.T, x, linear_y),
-        )
+        return self.general_sum.best_answer_gains(players)
 
     def equilibria(self) -> tuple[Players, ...]:
         """The saddle point of smallest norm; none if the game is not convex-concave."""
-        linear_y = None if self.linear_y is None else -self.linear_y
-        return _quadratic_nash(self.xx, self.xy, -self.xy.T, -self.yy, self.linear_x, linear_y)
+        return self.general_sum.equilibria()
 
 
 def _form(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Scalar:

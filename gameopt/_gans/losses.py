@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
@@ -164,11 +165,9 @@ def class_cross_entropy(critic: Critic, points: Points) -> Scalar:
             "of shape () for each point."
         )
     logits = jax.vmap(classify, axis_name=BATCH_AXIS)(points.value)
-    labels = points.condition[:, None]
     # Counted from the end, a label below 0 would be another class.
-    labels = jnp.where(labels < 0, logits.shape[1], labels)
-    rows = jnp.take_along_axis(jax.nn.log_softmax(logits), labels, axis=1)
-    return -jnp.mean(rows)
+    labels = jnp.where(points.condition < 0, logits.shape[1], points.condition)
+    return jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels))
 
 
 def _is_labels(condition: Any) -> bool:

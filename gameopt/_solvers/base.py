@@ -3,7 +3,7 @@
 import abc
 import re
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -102,6 +102,22 @@ class AbstractSolver(eqx.Module, Generic[State]):
         """The joint strategy that analyses and sampling look at: the iterate itself by default."""
         del state
         return players
+
+
+class AbstractMemorylessSolver(AbstractSolver[None]):
+    """A solver whose rounds depend on nothing but the joint strategy.
+
+    - `needs_two`: whether it is about how one player answers another.
+    """
+
+    needs_two: ClassVar[bool] = False
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
+        del key
+        if self.needs_two:
+            check_two_players(game, players, self)
+        else:
+            check_strategies(game, players)
 
 
 def init_optimizers(optimizers: Optimizers, players: Players) -> Players[Any, Any]:

@@ -1,6 +1,6 @@
 """Competitive gradient descent: both players play the Nash equilibrium of a bilinear model."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,12 +11,18 @@ from gameopt._arithmetic import square_root
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product
 from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
-from gameopt._solvers.base import AbstractSolver, RoundInfo, check_two_players, round_info
+from gameopt._solvers.base import (
+    AbstractMemorylessSolver,
+    AbstractSolver,
+    RoundInfo,
+    check_two_players,
+    round_info,
+)
 from gameopt._trees import float_array, per_player, playable, tree_axpy
 from gameopt._types import Key, Players, Scalar
 
 
-class CGD(AbstractSolver[None]):
+class CGD(AbstractMemorylessSolver):
     r"""$\Delta x = -\eta_x(\nabla_x L_x + \nabla^2_{xy}L_x\,\Delta y)$ and $\Delta y =
     -\eta_y(\nabla_y L_y + \nabla^2_{yx}L_y\,\Delta x)$, solved together:
 
@@ -34,12 +40,9 @@ class CGD(AbstractSolver[None]):
         Schäfer & Anandkumar (2019), arXiv:1905.12103, equation 4 and algorithm 1.
     """
 
+    needs_two: ClassVar[bool] = True
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     linear_solver: LinearSolver = None
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del key
-        check_two_players(game, players, self)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

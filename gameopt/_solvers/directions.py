@@ -1,17 +1,17 @@
 """Solvers of which a round is one joint direction: what they share."""
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 
 from gameopt._games.base import AbstractGame
 from gameopt._keys import again
 from gameopt._solvers.base import (
+    AbstractMemorylessSolver,
     AbstractSolver,
     Optimizers,
     RoundInfo,
-    check_two_players,
     descend_both,
     descend_plainly,
     init_optimizers,
@@ -64,18 +64,18 @@ class AbstractOptimizedDirection(AbstractSolver[Players[Any, Any]]):
         return players, state, direction.info
 
 
-class AbstractPlainDirection(AbstractSolver[None]):
-    """Both players descend one joint direction at once, with a step size and no memory."""
+class AbstractPlainDirection(AbstractMemorylessSolver):
+    """Both players descend one joint direction at once, with a step size and no memory.
 
+    It is of how each answers the other.
+    """
+
+    needs_two: ClassVar[bool] = True
     learning_rate: eqx.AbstractVar[Players[Scalar, Scalar]]
 
     @abc.abstractmethod
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         """The joint direction that is descended in place of the field."""
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del key
-        check_two_players(game, players, self)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

@@ -1,6 +1,6 @@
 """Solvers for games with a leader (x) and a follower (y): Stackelberg and Follow-the-Ridge."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -10,7 +10,7 @@ from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product, jvp, loss_gradient
 from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._solvers.base import (
-    AbstractSolver,
+    AbstractMemorylessSolver,
     Optimizers,
     RoundInfo,
     as_optimizers,
@@ -59,7 +59,7 @@ class Stackelberg(AbstractOptimizedDirection):
         return Direction(direction, losses, 3, 1 + solution.matvecs, 1, solution.residual)
 
 
-class FollowTheRidge(AbstractSolver[None]):
+class FollowTheRidge(AbstractMemorylessSolver):
     r"""Gradient play with a correction that keeps the follower on its ridge
     $\nabla_y L_y = 0$ while x moves.
 
@@ -88,6 +88,7 @@ class FollowTheRidge(AbstractSolver[None]):
         TMLR (`double`; the form above is derived from the property).
     """
 
+    needs_two: ClassVar[bool] = True
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     variant: Literal["single", "double"] = "single"
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
@@ -95,10 +96,6 @@ class FollowTheRidge(AbstractSolver[None]):
 
     def __check_init__(self):
         check_choice("variant", self.variant, ("single", "double"))
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del key
-        check_two_players(game, players, self)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from gameopt._arithmetic import divisor
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame, check_strategies
+from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import jvp
 from gameopt._keys import again
 from gameopt._linalg.linear_solves import LinearSolver, solve_linear
-from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
+from gameopt._solvers.base import AbstractMemorylessSolver, RoundInfo, round_info
 from gameopt._trees import (
     per_player,
     playable,
@@ -26,7 +26,7 @@ from gameopt._trees import (
 from gameopt._types import Key, Players, Scalar
 
 
-class ProximalPoint(AbstractSolver[None]):
+class ProximalPoint(AbstractMemorylessSolver):
     r"""$z^+ = z - \eta\,\xi(z^+)$: implicit Euler, by Newton's method from $z$.
 
     - `learning_rate`: $\eta$, a number or a `Players`.
@@ -47,10 +47,6 @@ class ProximalPoint(AbstractSolver[None]):
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     newton_steps: int = count_field("newton_steps", default=4)
     linear_solver: LinearSolver = None
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del key
-        check_strategies(game, players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

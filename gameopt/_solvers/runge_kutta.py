@@ -9,10 +9,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
-from gameopt._games.base import AbstractGame, check_strategies
+from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product, loss_gradient
 from gameopt._keys import again
-from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
+from gameopt._solvers.base import (
+    AbstractMemorylessSolver,
+    RoundInfo,
+    descend_plainly,
+    round_info,
+)
 from gameopt._trees import optional_float_array, per_player, tree_axpy
 from gameopt._types import Key, Players, Scalar
 
@@ -34,7 +39,7 @@ TABLEAUS: dict[str, Tableau] = {
 """Of order 1, 2, 2 and 4."""
 
 
-class RungeKutta(AbstractSolver[None]):
+class RungeKutta(AbstractMemorylessSolver):
     r"""$z^+ = z - \eta\sum_i b_i\,\xi(z_i)$: one step of $\dot z = -\xi(z)$, all stages *joint*.
 
     - `learning_rate`: $\eta$, a number or a `Players` (then the flow's rates are unequal).
@@ -59,10 +64,6 @@ class RungeKutta(AbstractSolver[None]):
     def __check_init__(self):
         if isinstance(self.method, str):
             check_choice("method", self.method, tuple(TABLEAUS))
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del key
-        check_strategies(game, players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None
