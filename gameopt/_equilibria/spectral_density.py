@@ -44,7 +44,7 @@ def spectral_density(
     width: float | None = None,
     seed: Integer = 0,
 ) -> SpectralDensity:
-    r"""How many eigenvalues a symmetric operator of the game has where.
+    r"""The density of the eigenvalues of a symmetric operator of the game.
 
     With a unit vector $v$ of random direction, $v^\top g(A) v$ has the mean $\mathrm{tr}\,g(A)/n$,
     and Gauss quadrature from a Lanczos run gives it exactly for polynomials of degree $2m - 1$.
@@ -72,8 +72,7 @@ def spectral_density(
     size = num_probes * size_of(players, which)
     starts = random_start(size, seed, jnp.result_type(float))
     smoothing = None if width is None else float_array(width)
-    settings = (which, num_probes, num_matvecs, points)
-    return _density(game, players, key, starts, *settings, smoothing)
+    return _density(game, players, key, starts, which, num_probes, num_matvecs, points, smoothing)
 
 
 @eqx.filter_jit
