@@ -190,7 +190,7 @@ def _thrown(solution: Solution) -> Solution:
 
 
 def check_play(game: Any, solver: Any, players: Any) -> None:
-    """Raises a `TypeError` unless these are a game, a solver and a pair of players.
+    """Raise a `TypeError` unless these are a game, a solver and a pair of players.
 
     A `ValueError` for the strategy of an absent player.
     """

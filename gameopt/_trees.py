@@ -50,7 +50,7 @@ def split_played(strategy: Strategy) -> tuple[Strategy, Strategy]:
 
 
 def check_players(players: Any, name: str = "players") -> None:
-    """Raises a `TypeError` unless this is a pair."""
+    """Raise a `TypeError` unless this is a pair."""
     if not isinstance(players, Players):
         raise TypeError(
             f"{name} must be a pair, go.Players(x, y), got {type(players).__name__}: give "
@@ -59,7 +59,7 @@ def check_players(players: Any, name: str = "players") -> None:
 
 
 def check_playable(players: Players, names: tuple[str, ...] = ("x", "y")) -> None:
-    """Raises a `ValueError` if one of the named players has no number to play.
+    """Raise a `ValueError` if one of the named players has no number to play.
 
     A `TypeError` if the players are no pair.
     """
@@ -170,7 +170,7 @@ def stayed_finite(tree: PyTree, begun: PyTree) -> Array:
 
 
 def strong(tree: PyTree) -> PyTree:
-    """Drops weak types, so that the carry of a scan keeps its type from the first round on."""
+    """Drop weak types, so that the carry of a scan keeps its type from the first round on."""
     # A typed key has no weak type, and is no number.
     is_number = lambda a: eqx.is_array(a) and not jnp.issubdtype(a.dtype, jax.dtypes.prng_key)
     return jax.tree.map(lambda a: jnp.asarray(a, a.dtype) if is_number(a) else a, tree)

@@ -1,4 +1,4 @@
-"""Continuous time: the flow of a game's field, and how every flow is integrated."""
+"""Flows: integration of a game's field in continuous time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ class Flow(eqx.Module):
 
 
 class Integrator(eqx.Module):
-    """How a flow is integrated: what `diffrax.diffeqsolve` wants to know.
+    """Settings of `diffrax.diffeqsolve`: method and tolerances.
 
     - `solver`: a diffrax solver. `rtol`, `atol`: of the adaptive step.
     - `max_steps`: more of them than this are a failure.
@@ -57,7 +57,7 @@ def flow(
     event: Callable[[Players], Array] | None = None,
     integrator: Integrator | None = None,
 ) -> Flow:
-    r"""Integrates $\dot z = -(r_x\nabla_x L_x, r_y\nabla_y L_y)$ from `players`.
+    r"""Integrate $\dot z = -(r_x\nabla_x L_x, r_y\nabla_y L_y)$ from `players`.
 
     With `rates` the learning rates of a solver, time is measured in rounds of it.
 
@@ -65,7 +65,7 @@ def flow(
 
     - `duration`: the end of time. `key`: the sample of a stochastic game, held fixed.
     - `rates`: $r$, a number or a `Players`.
-    - `save_at`: times from 0 to `duration`, increasing; 100 equal ones if left out.
+    - `save_at`: times from 0 to `duration`, increasing; 100 equal ones by default.
     - `event`: a real function of the players; the flow stops where it changes sign.
     - `integrator`: tolerances and method.
     """
@@ -115,7 +115,7 @@ def integrate(
     integrator: Integrator | None,
     speed: Players | None = None,
 ) -> Flow:
-    """Integrates a velocity of the played leaves, or of them and their speed.
+    """Integrate a velocity of the played leaves, or of them and their speed.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""High-resolution equations, which tell apart solvers whose plain flow is the same."""
+"""High-resolution differential equations of solvers."""
 
 from typing import Any, Literal
 
@@ -70,7 +70,7 @@ class _HighResolution(eqx.Module):
 
     @property
     def pull(self) -> float:
-        """How strongly the field pulls: $k\\alpha$ for lookahead, else 1."""
+        """The strength of the field's pull: $k\\alpha$ for lookahead, else 1."""
         return self.steps * self.alpha if self.solver == "lookahead" else 1.0
 
     def __call__(self, t: Any, state: tuple[Players, Players], rest: Players):

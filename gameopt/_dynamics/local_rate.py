@@ -1,4 +1,4 @@
-"""How fast a solver converges: the spectrum of one round, and the slope of a trajectory."""
+"""Local convergence rates: the spectrum of one round of a solver."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -69,7 +69,7 @@ def local_rate(
     **Arguments:**
 
     - `players`: where; usually an equilibrium. `key`: the sample of a stochastic game, held fixed.
-    - `state`: the solver's; that after two rounds at `players` if left out, so that what it
+    - `state`: the solver's; that after two rounds at `players` by default, so that what it
       remembers is of this point. Its counters and other integers are held.
     - `method`: `dense` builds the Jacobian, `krylov` takes `num_matvecs` products with it
       (Arnoldi); `auto` is dense up to 512 entries.
@@ -123,7 +123,7 @@ def local_rate(
 
 
 def _on_this_side(array: Array) -> np.ndarray:
-    """In double precision, so that the host's arithmetic adds no rounding to the array's own."""
+    """The array on the host, in float64, so that arithmetic there adds no rounding to its own."""
     return np.asarray(jax.device_get(array), np.float64)
 
 
@@ -227,7 +227,7 @@ def local_rates(
 
 
 def check_small(game: AbstractGame, players: Players) -> None:
-    """Raises a `ValueError` if there is nothing to play, or too much for a batch of Jacobians."""
+    """Raise a `ValueError` if there is nothing to play, or too much for a batch of Jacobians."""
     check_strategies(game, players)
     entries = sum(leaf.size for leaf in jax.tree.leaves(playable(players)))
     if entries > DENSE:

@@ -113,7 +113,7 @@ def modified_field(
     steps = {"x": inner_steps.x, "y": inner_steps.y}
 
     def change(along: Players) -> dict[str, Players]:
-        """How both parts change along a direction: $Da\\,v$ and $Db\\,v$."""
+        """The changes of both parts along a direction: $Da\\,v$ and $Db\\,v$."""
         moved = playable(jvp(game, players, along, key))
         return {
             "x": Players(tree_scale(-rates.x, moved.x), zero.y),
@@ -156,7 +156,7 @@ def overlay(
     inner_steps: Players[int, int] = ONE_EACH,
     integrator: Integrator | None = None,
 ) -> Overlay:
-    """Plays gradient play, integrates the game's flow and the modified flow, and aligns them.
+    """Gradient play, the game's flow and the modified flow from one start, at the same rounds.
 
     **Arguments:** those of `modified_flow`. The game is deterministic, or held at one sample: `key`
     is used for every round.

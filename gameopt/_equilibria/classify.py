@@ -68,8 +68,8 @@ def classify(
       `classify(over(game, keys), players)`.
     - `learning_rate`: the step sizes at which rounds of simultaneous and alternating gradient play
       are judged; one number or a `Players`, `None` for no judgement.
-    - `tol`: the largest stationarity that counts as 0; the square root of the machine precision if
-      left out (1.5e-8 in float64, 3.5e-4 in float32).
+    - `tol`: the largest stationarity that counts as 0; the square root of the machine precision by
+      default (1.5e-8 in float64, 3.5e-4 in float32).
     - `num_matvecs`: products in each Krylov space. There is one space for each own Hessian and each
       Schur complement, two (one transposed) for the Jacobian, two for alternating rounds, and two
       for simultaneous rounds if the step sizes differ.

@@ -49,7 +49,7 @@ def find_critical_points(
     - `starts`: a joint strategy whose leaves have a first axis: one start for each entry.
     - `key`: the sample of a stochastic game, held fixed.
     - `max_rounds`: rounds from each start, in one compiled call.
-    - `tol`: the largest $\|\xi\|$ of a critical point, in units of the field; if left out, the
+    - `tol`: the largest $\|\xi\|$ of a critical point, in units of the field; by default, the
       machine precision to the power 2/3 (4e-11 in float64).
     - `apart`: points nearer than this, times $1 + \|z\|$, are one.
     - `reach`: points with an entry beyond are left out.
@@ -114,7 +114,7 @@ def _shortest_solution(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -
 def _distinct(
     points: np.ndarray, critical: Bool[np.ndarray, " s"], norms: np.ndarray, apart: float
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Indices of distinct points, the most stationary ends, and how many each stands for."""
+    """Indices of distinct points, the most stationary of each, and the number of ends there."""
     left = np.flatnonzero(critical)
     left = left[np.argsort(norms[left], kind="stable")]
     kept, counts = [], []

@@ -78,7 +78,7 @@ def dense_facts(
 
 
 def _drift(game, players, key, matrix) -> Scalar:
-    """How much the Jacobian may differ at the critical point nearby, from Newton's step to it."""
+    """A bound on the Jacobian's change up to the critical point nearby, by Newton's step to it."""
     vector, unravel = ravel(players)
     wide = single_at_least(matrix.dtype)
     residual = -ravel(field(game, players, key))[0]
@@ -240,7 +240,7 @@ def _leftmost(matrix: np.ndarray, noise: float, positive: _Proof) -> _Left:
 
 
 def _simultaneous(matrix: np.ndarray, size_x: int, noise: float, rates: Rates) -> _Proof:
-    """Whether a round of simultaneous play contracts."""
+    """Proofs that a round of simultaneous play contracts, or does not."""
     if not (rates > 0).all():
         return _Proof(False, False)
     n = len(matrix)
@@ -249,7 +249,7 @@ def _simultaneous(matrix: np.ndarray, size_x: int, noise: float, rates: Rates) -
 
 
 def _alternating(matrix: np.ndarray, size_x: int, noise: float, rates: Rates) -> _Proof:
-    """Whether a round of alternating play contracts."""
+    """Proofs that a round of alternating play contracts, or does not."""
     if not (rates > 0).all():
         return _Proof(False, False)
     n, (rate_x, rate_y) = len(matrix), rates

@@ -1,4 +1,4 @@
-"""What the players could still gain: duality gap and exploitability."""
+"""Gains from best answers: duality gap and exploitability."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -72,7 +72,7 @@ def exploitability(
     - `key`: the sample of a stochastic game, held fixed: an answer to one sample gains more than
       one to all of them, and the gap of the game itself is that of `over(game, keys)`.
     - `optimizer`: for both, or one each; make it once, because another one is another program.
-      Adam with rate 0.01 if left out.
+      Adam with rate 0.01 by default.
     - `steps`: the budget, in gradients of each player's loss.
     - `method`: `exact` insists on a closed form, `ascent` on the search; `auto` prefers the former.
 
@@ -158,7 +158,7 @@ class _Found(NamedTuple):
 
 
 class _Search(NamedTuple):
-    """Where the search is, what is best so far, and whether it goes on. Played leaves only."""
+    """State of a search: strategy, best so far, and a flag for going on; played leaves only."""
 
     strategy: Strategy
     state: optax.OptState
@@ -168,7 +168,7 @@ class _Search(NamedTuple):
 
 
 def _search(game, players: Players, player: Player, key, optimizer, steps: int) -> _Found:
-    """Descends one player's loss, the other waiting, and keeps the best point of all."""
+    """Descend one player's loss, the other waiting, and keep the best point of all."""
     played, rest = split_played(getattr(players, player))
     joint = lambda strategy: replace(players, player, eqx.combine(strategy, rest))
     evaluate = lambda strategy: player_loss_and_gradient(game, joint(strategy), player, again(key))

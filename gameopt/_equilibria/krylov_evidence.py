@@ -25,7 +25,7 @@ SAFETY = 100.0
 
 
 class Budget(NamedTuple):
-    """What may be spent.
+    """Budgets of `classify`.
 
     - `num_matvecs`: products a Krylov space. `schur_products`: with the Jacobian, for each Schur
       complement. `probability`: with which a bound may fail.
@@ -239,7 +239,7 @@ def _alternating(game, players, key, rates, start, budget: Budget) -> VERDICT:
 
 
 def _contraction(right: KrylovSpace, left: KrylovSpace, n: int, budget: Budget) -> VERDICT:
-    """Whether the moduli of all eigenvalues are below 1."""
+    """The verdict on all eigenvalues having a modulus below 1."""
     flag = jax.ShapeDtypeStruct((), jnp.bool_)
     function = functools.partial(_moduli, n, budget.probability)
     parts = (right.small, right.last, right.noise, left.small, left.last)

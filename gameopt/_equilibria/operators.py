@@ -54,7 +54,7 @@ class Operator(NamedTuple):
 
 
 def check_which(game: AbstractGame, players: Players, which: Which) -> None:
-    """Raises unless the game has the operator of that name at these players.
+    """Raise unless the game has the operator of that name at these players.
 
     Only the players that it acts on need have numbers: a Hessian asks its own.
     """

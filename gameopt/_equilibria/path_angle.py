@@ -1,4 +1,4 @@
-"""The path-angle: what the field looks like along the line to a point."""
+"""The path-angle: the field along the line to a point."""
 
 from collections.abc import Sequence
 
@@ -73,8 +73,8 @@ def path_angle(
 
     - `start`, `end`: $z_0$ and $z_1$; leaves that are not played are those of `start`.
     - `key`: the sample of a stochastic game, held fixed on the whole line.
-    - `alphas`: shape `(k,)` with `k >= 3`; ascending, from -0.25 to 1.25 in steps of 0.01 if left
-      out. One field at a time is in memory.
+    - `alphas`: shape `(k,)` with `k >= 3`; ascending, from -0.25 to 1.25 in steps of 0.01
+      by default. One field at a time is in memory.
     - `window`: the bump is sought for $|\alpha - 1|$ up to it.
 
     **Raises:** `ValueError` for fewer than three alphas, such that do not ascend, or a player with

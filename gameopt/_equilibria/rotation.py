@@ -1,4 +1,4 @@
-"""How much of a game is rotation: along its field, and in its spectrum."""
+"""The rotational part of a game: along its field, and in its spectrum."""
 
 from typing import Literal
 
@@ -55,7 +55,7 @@ def rotation(
     method: Literal["auto", "dense", "krylov"] = "auto",
     num_matvecs: Integer = 64,
 ) -> Rotation:
-    r"""How much of $J = S + A$, symmetric and antisymmetric, is felt along the field.
+    r"""The shares of the symmetric and antisymmetric parts of $J = S + A$ along the field.
 
     The shares cost one product with $J$ and one with its transpose. The small non-symmetric
     eigenproblem is solved on the host, also under `jit` and `vmap`.

@@ -53,8 +53,8 @@ def spectral_density(
 
     - `which`: `symmetric`, `hessian_x`, `hessian_y`, `schur_x` or `schur_y`, as in `spectrum`.
     - `num_probes`, at least 2: random vectors, one after the other, each of `num_matvecs` products.
-    - `width`: of the smoothing, in the units of the eigenvalues; their range over `num_matvecs` if
-      left out, which is what the quadrature resolves.
+    - `width`: of the smoothing, in the units of the eigenvalues; their range over `num_matvecs` by
+      default, which is what the quadrature resolves.
 
     **Raises:** `ValueError` for another operator, or fewer than two probes.
 

@@ -89,7 +89,7 @@ def spectrum(
       $(J - J^\top)/2$; `hessian_x`, `hessian_y` the players' own; `schur_x`
       $J_{xx} - J_{xy}J_{yy}^{-1}J_{yx}$ and `schur_y`, for zero-sum games, whose opponent's own
       Hessian is positive definite.
-    - `k`: how many from each end, all if left out.
+    - `k`: how many from each end, all by default.
     - `method`: `dense` builds the matrix, `krylov` takes `num_matvecs` products (twice as many for
       the Jacobian, whose transpose gives the condition numbers); `auto` is dense up to 256 entries.
     - `restarts`: how often to begin again from the Ritz vectors at both ends, if their residuals
@@ -123,13 +123,13 @@ def spectrum(
 
 
 def size_of(players: Players, which: Which) -> int:
-    """How many numbers the operator of that name acts on."""
+    """The size of the operator of that name."""
     x, y = played_sizes(players)
     return {"hessian_x": x, "schur_x": x, "hessian_y": y, "schur_y": y}.get(which, x + y)
 
 
 def kind_of(which: Which) -> Kind:
-    """What an operator is, by name."""
+    """The kind of the operator of that name."""
     if which in SYMMETRIC:
         return "symmetric"
     return "antisymmetric" if which == "antisymmetric" else "general"

@@ -91,7 +91,7 @@ class AbstractGame(eqx.Module):
 
     @property
     def is_zero_sum(self) -> bool:
-        """Whether $L_x = -L_y$ everywhere, so that a solver may use the symmetry of one Hessian."""
+        """True if $L_x = -L_y$ everywhere; a solver may then use the symmetry of one Hessian."""
         return False
 
     def critical_points(self) -> tuple[CriticalPoint, ...]:
@@ -181,7 +181,7 @@ def _checked(loss: Any, name: str) -> Scalar:
 
 
 def check_game(game: Any) -> None:
-    """Raises a `TypeError` unless this is a game."""
+    """Raise a `TypeError` unless this is a game."""
     if not isinstance(game, AbstractGame):
         raise TypeError(
             f"game must be a go.AbstractGame, got {type(game).__name__}: go.zero_sum_game and "
@@ -190,7 +190,7 @@ def check_game(game: Any) -> None:
 
 
 def check_strategies(game: Any, players: Any) -> None:
-    """Raises unless this is a game, and each of its players has a number to play.
+    """Raise unless this is a game, and each of its players has a number to play.
 
     A `TypeError` for what is no game or no pair; a `ValueError` for a player with nothing to play,
     or the strategy of an absent one.
@@ -201,7 +201,7 @@ def check_strategies(game: Any, players: Any) -> None:
 
 
 def check_absent(game: AbstractGame, players: Any) -> None:
-    """Raises a `ValueError` for the strategy of an absent player."""
+    """Raise a `ValueError` for the strategy of an absent player."""
     check_players(players)
     if "y" not in game.player_names and players.y is not None:
         raise ValueError(

@@ -38,7 +38,7 @@ class AbstractFiniteSumGame(AbstractGame):
 
     @abc.abstractmethod
     def draw_indices(self, key: Key) -> Indices:
-        """The minibatch that `key` stands for, of one size for every key."""
+        """Draw the indices of a minibatch, of one size for every key."""
 
     def losses(self, players: Players, key: Key = None) -> Losses:
         key_draw, key_rest = jax.random.split(require_key(key, self))
@@ -79,7 +79,7 @@ class _MeanOver(AbstractGame):
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, Meaning, Array | None]:
-        """Slices along the first axis, what each stands for, and one slice of another length."""
+        """Slices along the first axis, the meaning of each, and a last slice of another length."""
 
     def _mean(self, evaluate: Callable[[AbstractGame, Key], Any]) -> Any:
         slices, meaning, last = self.parts()

@@ -33,8 +33,8 @@ Terms: TypeAlias = dict[str, Scalar]
 
 
 class _Seen(NamedTuple):
-    """What a batch becomes: the points that the critic sees, both kinds before they were
-    augmented, and the key that is left for the penalty."""
+    """A batch as the critic sees it, both kinds of points before they were augmented, and the key
+    of the penalty."""
 
     real: Points
     fake: Points
@@ -100,7 +100,7 @@ class AbstractGAN(AbstractGame):
 
     @abc.abstractmethod
     def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        """What the generator minimises, from the critic's scores."""
+        """The generator's loss, from the critic's scores."""
 
     @property
     def is_zero_sum(self) -> bool:
@@ -113,7 +113,7 @@ class AbstractGAN(AbstractGame):
         return Players(classes or of_x, classes or self.penalty is not None)
 
     def draw(self, key: Key) -> Batch:
-        """The batch that `key` stands for."""
+        """Draw a batch: the same key is the same batch."""
         key = require_key(key, self)
         key_data, key_latent, key_penalty = jax.random.split(key, 3)
         real = self._packs(self.data(key_data, self.batch_size * self.packing))
@@ -166,7 +166,7 @@ class AbstractGAN(AbstractGame):
         return _Seen(real_seen, fake_seen, batch.real, fake, key)
 
     def _own_terms(self, players: Players, seen: _Seen) -> Players[Terms, Terms]:
-        """What is added to each player's loss, by name and weighted."""
+        """The weighted terms added to each player's loss, by name."""
         of_x, of_y = {}, {}
         if self.penalty is not None:
             of_y["penalty"] = self.penalty(players.y, seen.real, seen.fake, seen.key)

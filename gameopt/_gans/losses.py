@@ -112,7 +112,7 @@ RELATIVISTIC_AVERAGE_LOSSES: dict[str, Callable[[Array, Array], Scalar]] = {
     "least_squares": lambda real, fake: 2 * least_squares_value(real, fake, 1.0, -1.0),
     "hinge": hinge_value,
 }
-"""What is made of scores relative to the other kind's mean, by name: RaSGAN, RaLSGAN, RaHingeGAN.
+"""Relativistic average losses, by name, by name: RaSGAN, RaLSGAN, RaHingeGAN.
 Least squares are those of the relativistic paper, without a factor of 1/2."""
 
 

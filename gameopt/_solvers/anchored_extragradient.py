@@ -13,7 +13,7 @@ from gameopt._types import Key, Players, Scalar
 
 
 class AnchoredState(eqx.Module):
-    """Where play began, and how many rounds ago."""
+    """The start of play, and the number of rounds since."""
 
     anchor: Players
     count: Int[Array, ""]

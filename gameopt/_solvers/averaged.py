@@ -1,4 +1,4 @@
-"""Averages of what another solver plays."""
+"""Averages of another solver's iterates."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class Averaged(AbstractSolver[AveragedState]):
     - `solver`: any solver of the joint strategy.
     - `decay`: $\beta$ of the exponential moving average $\bar z^+ = \beta\bar z + (1-\beta)z^+$,
       which begins at the start (or at the point of the game's sets next to it, so that an average
-      stays in convex sets); a number or a `Players`. If left out, the average is uniform over
+      stays in convex sets); a number or a `Players`. By default, the average is uniform over
       all iterates after the first round: $\bar z_t = \frac1t\sum_{i\le t} z_i$.
 
     The average never enters the play; `evaluate` gives it, so that `solve` and records see it.
@@ -71,7 +71,7 @@ class Averaged(AbstractSolver[AveragedState]):
         return players, AveragedState(inner, average, count), info
 
     def _weight(self, player: Player, count: Int[Array, ""]) -> Scalar:
-        """How much the newest iterate counts."""
+        """The weight of the newest iterate."""
         if self.decay is None:
             return 1 / count.astype(jnp.result_type(float))
         return 1 - getattr(self.decay, player)

@@ -40,7 +40,7 @@ def as_optimizers(value: Any, name: str = "optimizers") -> Optimizers:
 
 
 def optional_optimizers(name: str) -> Callable[[Any], Optimizers | None]:
-    """`as_optimizers` of that name, with `None` for what is left out."""
+    """`as_optimizers` of that name, which lets `None` pass."""
     return lambda value: None if value is None else as_optimizers(value, name)
 
 
@@ -77,7 +77,7 @@ def round_info(
 
 
 class AbstractSolver(eqx.Module, Generic[State]):
-    """How one round of play changes the joint strategy. Owns no loop and stores no state.
+    """A solver: one round of play on a joint strategy. It owns no loop and stores no state.
 
     `no_single_rate` says why a round of this solver is not the same smooth map every time, so that
     it has no one local rate; it is empty where it has one.
@@ -85,7 +85,7 @@ class AbstractSolver(eqx.Module, Generic[State]):
 
     @property
     def no_single_rate(self) -> str:
-        """Why there is no local rate; empty if there is one."""
+        """The reason for having no local rate; empty if there is one."""
         return ""
 
     @abc.abstractmethod
@@ -200,7 +200,7 @@ def _extra_arguments(gradient: Strategy, rest: Strategy, known: Known) -> dict[s
 
 
 def _explained(error: TypeError) -> TypeError:
-    """The error of an optimizer that wants what the solver does not know, with a remedy."""
+    """The error of an optimizer that needs more than the solver knows, with a remedy."""
     missing = re.search(r"(\S+)\(\) missing .* required keyword-only arguments?: (.*)", str(error))
     if missing is None:
         return error
@@ -225,7 +225,7 @@ def updates_of(
     players: Players,
     losses: Losses,
 ) -> tuple[Players, Players[Any, Any]]:
-    """What each optimizer would add to its player, zero for a frozen one, and the new states."""
+    """The optimizers' updates of their players, zero for a frozen one, and the new states."""
     zero = jax.tree.map(jnp.zeros_like, playable(players))
     x, y, state_x, state_y = zero.x, zero.y, state.x, state.y
     if optimizers.x is not None:
@@ -265,7 +265,7 @@ def descend_both(
 
 
 def check_two_players(game: AbstractGame, players: Players, solver: object) -> None:
-    """Raises a `ValueError` unless the game has two players, and each has a number to play."""
+    """Raise a `ValueError` unless the game has two players, and each has a number to play."""
     if game.player_names != ("x", "y"):
         raise ValueError(
             f"{type(solver).__name__} is about how one player answers another, and "
@@ -275,7 +275,7 @@ def check_two_players(game: AbstractGame, players: Players, solver: object) -> N
 
 
 def count_moving(optimizers: Optimizers) -> int:
-    """How many players are not frozen."""
+    """The number of players that are not frozen."""
     return (optimizers.x is not None) + (optimizers.y is not None)
 
 

@@ -30,7 +30,7 @@ class CGD(AbstractMemorylessSolver):
     \bigl(\nabla_x L_x - \eta_y\nabla^2_{xy}L_x\nabla_y L_y\bigr).$$
 
     - `learning_rate`: $\eta$, a number or a `Players`.
-    - `linear_solver`: see `solve_linear`; conjugate gradients if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients by default.
 
     Two gradients, one solve, two Hessian products and two for every product of the solve. On a
     bilinear game it is the proximal point method: rate $1/\sqrt{1 + \eta^2 s^2}$.
@@ -68,7 +68,7 @@ class ACGD(AbstractSolver[ACGDState]):
     $v \leftarrow \beta v + (1 - \beta) g^2$ of its own gradient.
 
     - `learning_rate`: $\eta$, a number or a `Players`. `beta`: $\beta$. `epsilon`: $\epsilon$.
-    - `linear_solver`: see `solve_linear`; conjugate gradients if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients by default.
 
     The cost of `CGD`.
 

@@ -1,4 +1,4 @@
-"""Solvers of which a round is one joint direction: what they share."""
+"""Base classes of solvers whose round follows one joint direction."""
 
 import abc
 from typing import Any, ClassVar, NamedTuple
@@ -21,7 +21,7 @@ from gameopt._types import Count, Key, Losses, Players, Scalar
 
 
 class Direction(NamedTuple):
-    """Where to go, the losses here, and what it took to know: the counts of a `RoundInfo`.
+    """A joint direction, the losses here, and its costs: the counts of a `RoundInfo`.
 
     - `is_field`: whether it is the players' own gradients.
     """

@@ -31,8 +31,8 @@ class Stackelberg(AbstractOptimizedDirection):
     and the follower y descends $\nabla_y L_y$, both at once.
 
     - `optimizers`: one per player; y's should be the faster.
-    - `damping`: $\lambda \ge 0$. `linear_solver`: see `solve_linear`; conjugate gradients if left
-      out, on the squared system, since far from an answer y's Hessian may be indefinite.
+    - `damping`: $\lambda \ge 0$. `linear_solver`: see `solve_linear`; conjugate gradients on the
+      squared system by default, since far from an answer y's Hessian may be indefinite.
 
     Three gradients, one solve, a Hessian product and two for every step of the solve.
 
@@ -76,7 +76,7 @@ class FollowTheRidge(AbstractMemorylessSolver):
 
     - `learning_rate`: $\eta$, a number or a `Players` (`double` wants equal ones for its theory).
     - `damping`: added to the Hessian that is inverted. `linear_solver`: see `solve_linear`;
-      conjugate gradients on the squared system if left out.
+      conjugate gradients on the squared system by default.
 
     Two gradients, one solve; per step of the solve two Hessian products (`single`), or four
     (`double`).

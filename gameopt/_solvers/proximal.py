@@ -32,7 +32,7 @@ class ProximalPoint(AbstractMemorylessSolver):
     - `learning_rate`: $\eta$, a number or a `Players`.
     - `newton_steps`: each solves $(I + \eta J(u))\,\delta = z - u - \eta\,\xi(u)$ and goes to
       $u + \delta$. One is exact on affine games.
-    - `linear_solver`: see `solve_linear`; conjugate gradients on the squared system if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients on the squared system by default.
 
     `info.residual` is that of the *equation*, $\|z^+ - z + \eta\,\xi(z^+)\|/\|\eta\,\xi(z)\|$,
     before the game's sets are applied. $2(n + 1)$ gradients for n Newton steps, n solves, and four

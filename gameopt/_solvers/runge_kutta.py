@@ -97,7 +97,7 @@ def _tableau(method: str | diffrax.AbstractERK) -> Tableau:
 
 
 def _combine(coefficients: tuple[float, ...], fields: list[Players]) -> Players:
-    """The weighted sum of the fields; those of weight zero are left out."""
+    """The weighted sum of the fields; those of weight zero are skipped."""
     used = [(c, f) for c, f in zip(coefficients, fields, strict=True) if c != 0]
     total = jax.tree.map(lambda leaf: used[0][0] * leaf, used[0][1])
     for coefficient, field in used[1:]:

@@ -34,7 +34,7 @@ class SVRE(AbstractSolver[SVREState]):
 
     - `learning_rate`: $\eta$, a number or a `Players`.
     - `epoch`: rounds from one snapshot $\hat z$ to the next; the number of minibatches in the
-      game if left out.
+      game by default.
     - `coin`: a key. With one, every round takes a snapshot with probability 1/`epoch` instead, as
       published. The coin is the solver's own and not the round's key, so that it is the same for
       all seeds of a `vmap`, and none of them pays for a snapshot that it does not take.
@@ -101,7 +101,7 @@ class SVRE(AbstractSolver[SVREState]):
 
 
 def _minibatches(game: AbstractFiniteSumGame) -> int:
-    """How many make up the whole sum."""
+    """The number of minibatches in the whole sum."""
     # A function of its own: JAX compares bound methods, and with them the game's traced arrays.
     draw = lambda key: game.draw_indices(key)
     batch = jax.eval_shape(draw, jax.eval_shape(jax.random.key, 0)).shape[0]

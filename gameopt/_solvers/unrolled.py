@@ -1,4 +1,4 @@
-"""Unrolled play: x sees what y would do next."""
+"""Unrolled play: x differentiates through the next steps of y."""
 
 from typing import Any
 

@@ -220,7 +220,7 @@ def test_the_text_of_a_motion_says_what_may_be_done():
 
 
 def test_a_batch_is_its_paths_one_by_one():
-    """A circle, rest and departure at once, as `jax.vmap` of rollouts stacks them: the same bits."""
+    """A circle, rest and departure at once: the same bits."""
     circle, at_rest, away = spiral(0.0), spiral(-0.1), spiral(0.02)
     paths = go.Players(jnp.stack([circle, at_rest, away])[:, :, 0], None)
     found = go.limit_cycle(paths, batched=True)
@@ -243,10 +243,8 @@ def test_recorded_rollouts_of_a_batch():
     """Gradient play on V = xy leaves; alternating play circles; on x^2 - y^2 it rests."""
     starts = point(jnp.asarray([1.0, 0.5]), jnp.asarray([0.0, 0.5]))
     sgd = go.Players(optax.sgd(0.2), optax.sgd(0.2))
-    bilinear, saddle = (
-        go.zero_sum_game(lambda x, y: x * y),
-        go.zero_sum_game(lambda x, y: x**2 - y**2),
-    )
+    bilinear = go.zero_sum_game(lambda x, y: x * y)
+    saddle = go.zero_sum_game(lambda x, y: x**2 - y**2)
     cases = {
         "diverging": (bilinear, go.Simultaneous(sgd)),
         "cycle": (bilinear, go.Alternating(sgd)),

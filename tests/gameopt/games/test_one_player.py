@@ -23,7 +23,7 @@ def quadratic(name: str = "definite", shift: float = 0.0) -> go.OnePlayerGame:
     return go.one_player_game(jax.tree_util.Partial(loss, hessian, jnp.full(2, shift)))
 
 
-def at(*x: float) -> go.Players:
+def at(*x) -> go.Players:
     """A strategy of one player."""
     return go.Players(jnp.asarray(x), None)
 
@@ -133,6 +133,7 @@ class LeastSquares(go.AbstractFiniteSumGame):
         return len(self.centres)
 
     def draw_indices(self, key):
+        assert key is not None
         return jax.random.randint(key, (2,), 0, self.size)
 
     def losses_at(self, players, indices, key=None):
