@@ -13,20 +13,25 @@ from recipes._report import plots
 from recipes._runtime.run import RunFolder
 
 Score = Callable[[Any, Array], Array]
-"""`(critic, points) -> numbers`, of shapes `(n, 2)` and `(n,)`."""
+"""`(players, points) -> numbers`, of shapes `(n, 2)` and `(n,)`."""
 
 
 class Pictures:
     """Samples from fixed latents, a picture each evaluation.
 
-    - `score`, `score_label`: what the plane is coloured by.
+    - `score`, `score_label`: what the plane is coloured by; `None` for nothing.
     """
 
     def __init__(
-        self, folder: RunFolder, data: Dataset, real: np.ndarray, score: Score, score_label: str
+        self,
+        folder: RunFolder,
+        data: Dataset,
+        real: np.ndarray,
+        score: Score | None,
+        score_label: str,
     ):
         self.folder, self.kind, self.real = folder, data.kind, real
-        self.score, self.score_label = eqx.filter_jit(score), score_label
+        self.score, self.score_label = score and eqx.filter_jit(score), score_label
         if data.kind == "image":
             plots.image_grid(real[:64], folder.path / "data.png", columns=8)
         elif data.kind == "plane":
@@ -35,7 +40,7 @@ class Pictures:
             centred = real - real.mean(axis=0)
             self.axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
 
-    def samples(self, fake: np.ndarray, critic: Any, round: int, numbers: dict[str, Any]) -> None:
+    def samples(self, fake: np.ndarray, players: Any, round: int, numbers: dict[str, Any]) -> None:
         """Draws samples/ROUND.png from generated points of shape `(n, *shape)`."""
         path = self.folder.path / "samples" / f"{round:08d}.png"
         title = (
@@ -45,9 +50,8 @@ class Pictures:
             plots.image_grid(fake[:64], path, columns=8)
         elif self.kind == "plane":
             grid = jnp.asarray(plots.plane_grid(self.limits), self.real.dtype)
-            scores = np.asarray(self.score(critic, grid))
-            label = self.score_label
-            plots.plane(self.real, fake, path, title, self.limits, scores, label)
+            scores = None if self.score is None else np.asarray(self.score(players, grid))
+            plots.plane(self.real, fake, path, title, self.limits, scores, self.score_label)
         else:
             real, drawn = self.real @ self.axes, fake @ self.axes
             plots.plane(
