@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from gameopt import BATCH_AXIS, Conditioned
+from gameopt import BATCH_AXIS, Conditioned, Fixed
 from models.layers.combinators import Chain, Residual, Skip
 from models.layers.conv import with_channels
 from models.layers.normalisation import BatchNorm
@@ -38,7 +38,7 @@ def with_standing_statistics(network: Any, points: Any) -> Any:
 
 @functools.singledispatch
 def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
-    """The network with fixed statistics, and what it makes of the points."""
+    """The network with fixed statistics, and its outputs at the points."""
     if _has_batch_norm(network):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
@@ -56,7 +56,8 @@ def _has_batch_norm(network: Any) -> bool:
 @_fixed.register
 def _(network: BatchNorm, points: Array) -> tuple[BatchNorm, Array]:
     found = jax.vmap(network.statistics, axis_name=BATCH_AXIS, out_axes=None)(points)
-    fixed = eqx.tree_at(lambda n: n.standing, network, found, is_leaf=lambda leaf: leaf is None)
+    is_none = lambda leaf: leaf is None
+    fixed = eqx.tree_at(lambda n: n.standing, network, Fixed(found), is_leaf=is_none)
     return fixed, jax.vmap(fixed)(points)
 
 
