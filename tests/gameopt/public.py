@@ -57,7 +57,7 @@ ANALYSES: dict[str, Analysis] = {
     "classify (krylov)": lambda game, z, key: go.classify(game, z, key, method="krylov"),
     "spectrum": lambda game, z, key: (go.spectrum(game, z, key), go.stationarity(game, z, key)),
     "spectral_density": lambda game, z, key: go.spectral_density(
-        game, z, key, num_probes=2, num_matvecs=2, points=5
+        game, z, key, which="symmetric", num_probes=2, num_matvecs=2, points=5
     ),
     "rotation": lambda game, z, key: go.rotation(game, z, key),
     "local_rate": lambda game, z, key: go.local_rate(game, SGD(0.1), z, key),
