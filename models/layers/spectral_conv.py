@@ -1,4 +1,4 @@
-"""Spectral normalisation of convolutions: by the norm of the operator, not of a reshaped kernel."""
+"""Spectral normalisation of convolutions by the norm of the operator, not of a reshaped kernel."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ ITERATIONS = 1
 
 
 class SpectralConv2d(eqx.Module):
-    r"""A convolution by $w/\|w\|$, with $\|w\|$ the norm of the *operator* on images of one size.
+    r"""A convolution by $w/\|w\|$, with $\|w\|$ the *operator's* norm on images of one size.
 
     The norm of the kernel reshaped to a matrix, which is often taken instead, does not bound the
     operator: a 3x3 box kernel would come out 3-Lipschitz. The norm is $\langle v, w * u\rangle$ at
@@ -85,7 +85,7 @@ class SpectralConv2d(eqx.Module):
         return self.kernel / jnp.where(norm == 0, 1, norm)
 
     def operator_norm(self, iterations: int) -> Float[Array, ""]:
-        """The norm of the unnormalised operator after `iterations` steps, at most the true one.
+        """The unnormalised operator's norm after `iterations`, from below.
 
         Of a kernel in half precision it is taken in single, and rounded at the end.
         """
@@ -96,7 +96,7 @@ class SpectralConv2d(eqx.Module):
         return jnp.vdot(answer, convolve(image, own, where)).astype(self.kernel.dtype)
 
     def refreshed(self, iterations: int) -> "SpectralConv2d":
-        """Advance the stored direction by `iterations` steps of the power method."""
+        """Advance the stored power-iteration vector by `iterations` steps of the power method."""
         kernel = lax.stop_gradient(self.kernel).astype(self.direction.value.dtype)
         direction = self._iterated(kernel, iterations)
         return eqx.tree_at(lambda layer: layer.direction.value, self, direction)
