@@ -1,6 +1,7 @@
 """The path-angle: the field along the line to a point."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -40,8 +41,8 @@ class PathAngle(eqx.Module):
     alphas: Float[Array, " k"]
     cosine: Float[Array, " k"]
     field_norm: Float[Array, " k"]
-    own_cosine: Players[Float[Array, " k"], Float[Array, " k"] | None]
-    own_field_norm: Players[Float[Array, " k"], Float[Array, " k"] | None]
+    own_cosine: Players[Float[Array, " k"], Any]
+    own_field_norm: Players[Float[Array, " k"], Any]
     switch: Scalar
     bump: Scalar
 

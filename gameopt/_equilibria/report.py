@@ -50,15 +50,15 @@ class EquilibriumReport(eqx.Module):
     spurious: VERDICT
     saddle: VERDICT
     losses: Losses
-    field_norm: Players[Scalar, Scalar | None]
+    field_norm: Losses
     stationarity: Scalar
     tol: Scalar
     hessian_x: Curvature
-    hessian_y: Curvature | None
+    hessian_y: Curvature | Any
     schur_x: Curvature | None
     schur_y: Curvature | None
     leftmost: Leftmost
-    tau_star: Scalar | None
+    tau_star: Scalar | Any
     max_step: Scalar
     noise: Scalar
     finite: Bool[Array, ""]
