@@ -65,7 +65,9 @@ def takes(hint, value):
 def in_range(hint, value):
     """Whether a value is in the range that a field's type names; by the bounds, not by a flag."""
     if typing.get_origin(hint) is typing.Annotated:
-        (kept,) = (part for part in typing.get_args(hint) if isinstance(part, Range))
+        kept = next((part for part in typing.get_args(hint) if isinstance(part, Range)), None)
+        if kept is None:
+            return True
         above = value > kept.low if kept.excluded else value >= kept.low
         return above and value < kept.high
     if isinstance(value, tuple):
