@@ -11,19 +11,27 @@ from recipes._runtime.signals import quiet_while_importing
 from recipes._runtime.start import check_start
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from recipes._runtime.trained import Trained
 
 quiet_while_importing()
 check_start()
 
 
-def load_run(folder: str | Path, round: int | None = None, **changes: Any) -> "Trained":
+def load_run(
+    folder: str | Path,
+    round: int | None = None,
+    module: "ModuleType | None" = None,
+    **changes: Any,
+) -> "Trained":
     """A run of any recipe that trains, from its folder: its flags, data, game, players, samples.
 
     **Arguments:**
 
     - `folder`: of the run; of one part of it, where a recipe trains several games.
     - `round`: of the checkpoint; the newest sound one by default.
+    - `module`: the recipe, where it is a file of your own.
     - `changes`: flags in place of the run's, such as `batch_size`, that leave the players' shapes.
 
     **Raises:** `UserError` if the folder is no run of a recipe that trains, if its data are not
@@ -32,4 +40,4 @@ def load_run(folder: str | Path, round: int | None = None, **changes: Any) -> "T
     # Imported here, because every start of a recipe imports this package first.
     from recipes._runtime.trained import load_run
 
-    return load_run(folder, round, **changes)
+    return load_run(folder, round, module, **changes)

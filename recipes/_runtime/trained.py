@@ -22,7 +22,7 @@ from recipes._runtime.seeds import key_of
 class Trained:
     """A run as its checkpoint has it.
 
-    - `folder`, `recipe`: where it is, and the name of the recipe that wrote it.
+    - `folder`, `recipe`, `module`: where it is, and the recipe that wrote it.
     - `args`, `data`: its resolved flags, and what it was trained on.
     - `game`, `solver`: those of the training.
     - `players`, `state`: of the checkpoint of `round`. `first`: the players of round 0.
@@ -31,6 +31,7 @@ class Trained:
 
     folder: Path
     recipe: str
+    module: ModuleType
     args: Any
     data: Any
     game: go.AbstractGame
@@ -51,18 +52,19 @@ class Trained:
 
         **Raises:** `UserError` if the recipe trains nothing that has samples.
         """
-        module = _module(self.recipe)
-        if not hasattr(module, "sample"):
+        if not hasattr(self.module, "sample"):
             raise UserError(f"recipes.{self.recipe} trains nothing that samples are drawn from.")
-        return module.sample(self.args, self.data, self.evaluated, key, n)
+        return self.module.sample(self.args, self.data, self.evaluated, key, n)
 
 
-def load_run(folder: str | Path, round: int | None = None, **changes: Any) -> Trained:
+def load_run(
+    folder: str | Path, round: int | None = None, module: ModuleType | None = None, **changes: Any
+) -> Trained:
     """See `recipes.load_run`."""
     folder = Path(folder)
     run, part = _run_of(folder)
     config = read_run_config(run)
-    module = _module(config["recipe"], run)
+    module = _module(config["recipe"], run) if module is None else module
     fields = [field.name for field in dataclasses.fields(module.Args)]
     saved = with_present_names(config["args"], fields)
     args = args_from_json(module.Args, saved, str(run / "config.json"))
@@ -81,7 +83,18 @@ def load_run(folder: str | Path, round: int | None = None, **changes: Any) -> Tr
     state = solver.init(game, first, key_of(args.seed))
     (players, state), at, skipped = checkpoint.load(folder / "checkpoints", (first, state), round)
     return Trained(
-        folder, config["recipe"], args, data, game, solver, players, state, first, at, skipped
+        folder,
+        config["recipe"],
+        module,
+        args,
+        data,
+        game,
+        solver,
+        players,
+        state,
+        first,
+        at,
+        skipped,
     )
 
 
@@ -92,13 +105,13 @@ def _run_of(folder: Path) -> tuple[Path, str | None]:
     return folder, None
 
 
-def _module(recipe: str, run: Path | None = None) -> ModuleType:
+def _module(recipe: str, run: Path) -> ModuleType:
     root = Path(__file__).parent.parent
     if not (recipe.isidentifier() and (root / f"{recipe}.py").is_file()):
         raise UserError(f"{run} is a run of recipes.{recipe}, which there is not here.")
     module = importlib.import_module(f"recipes.{recipe}")
     if not hasattr(module, "set_up"):
-        parts = sorted(path.parent.name for path in run.glob("*/config.json")) if run else []
+        parts = sorted(path.parent.name for path in run.glob("*/config.json"))
         hint = f"; give the folder of one of its runs: {', '.join(parts)}" if parts else ""
         raise UserError(f"{run} is a run of recipes.{recipe}, which leaves no players{hint}.")
     return module
