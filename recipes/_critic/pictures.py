@@ -18,13 +18,14 @@ from recipes._critic.studies import (
     exact_surface,
     weights_of,
 )
-from recipes._gans.pictures import draw_line, draw_plane
+from recipes._gans.pictures import line_views, plane_views
 from recipes._report.plots import (
     FAKE,
     REAL,
     THEORY,
     Curve,
     Panel,
+    draw_views,
     panels,
     plane_grid,
     plane_limits,
@@ -140,6 +141,7 @@ def draw_discriminator(found: Discriminator, some: np.ndarray, path: Path) -> No
     d, best = np.asarray(jax.nn.sigmoid(found.logits[:-1])), np.asarray(found.best[:-1])
     p_data, p_gen = density(found.log_p_data), density(found.log_p_gen)
     if found.cells.centres.shape[1] == 1:
-        draw_line(found.cells, p_data, p_gen, d, best, path, title, "$p_g$, exact")
+        views = line_views(found.cells, p_data, p_gen, d, best, "$p_g$, exact")
     else:
-        draw_plane(found.cells, p_data, some, d, best, found.populated, path, title)
+        views = plane_views(found.cells, p_data, some, d, best, found.populated)
+    draw_views(views, path, title)

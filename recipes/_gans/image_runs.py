@@ -79,7 +79,7 @@ def run_game(
         probe=Probe(folder, game, players, args, args.batch_size),
     )
     players, head = finish(folder, judge, players)
-    draw_image_curves(folder.read_metrics(), folder.path / "curves.png")
+    draw_image_curves(folder.read_metrics(), args.eval_size, folder.path / "curves.png")
     over_time(folder.path / "samples", folder.path / "over_time.png")
     head = {"data": args.data, "loss": args.loss, "penalties": list(args.penalties), **head}
     summary = write_summary(folder, recipe, head, rate, time.perf_counter() - begin)
