@@ -32,7 +32,7 @@ from models import MLP
 from recipes._adversarial.attacks import Ball, Norm
 from recipes._adversarial.game import PLANS, AdversarialGame, Plan, Windows, steepest_steps
 from recipes._adversarial.pictures import draw_examples, draw_robustness, draw_training
-from recipes._adversarial.robustness import Judge, numbers_of
+from recipes._adversarial.robustness import RobustnessJudge, numbers_of
 from recipes._data import Dataset, load_labelled
 from recipes._gans.judge import check_varies
 from recipes._runtime import cli
@@ -144,7 +144,12 @@ def make_game(args: Args, data: Dataset) -> AdversarialGame:
 
 
 def play(
-    args: Args, name: str, folder: RunFolder, game: AdversarialGame, judge: Judge, classes: int
+    args: Args,
+    name: str,
+    folder: RunFolder,
+    game: AdversarialGame,
+    judge: RobustnessJudge,
+    classes: int,
 ) -> tuple[go.Players, dict[str, Any], dict[str, Any]]:
     """Trains with one solver: the players, the numbers of its line, and curves over radii."""
     begin = time.perf_counter()
@@ -207,7 +212,7 @@ def run(args: Args) -> Result:
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("adversarial", args, described)
     game = make_game(args, data)
-    judge = Judge(
+    judge = RobustnessJudge(
         pixels(held_out)[: args.eval_size],
         held_out.labels[: args.eval_size],
         radii_of(args),

@@ -25,11 +25,11 @@ from recipes._critic.laws import FixedLaws
 from recipes._critic.pictures import draw_critics, draw_depths, draw_discriminator, draw_histograms
 from recipes._critic.studies import (
     WAYS,
+    CriticTraining,
     Depths,
     Discriminator,
     Exact,
-    Trained,
-    Training,
+    TrainedCritic,
     exact_dual,
     measure_depths,
     numbers_of,
@@ -86,10 +86,10 @@ class Args(FolderArgs):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class CriticResult:
     """What was trained and what it was held against, the folder, the numbers of the last line."""
 
-    critics: dict[str, Trained]
+    critics: dict[str, TrainedCritic]
     exact: Exact
     depths: Depths | None
     discriminator: Discriminator | None
@@ -114,7 +114,7 @@ def check(args: Args) -> None:
         raise UserError("--deep-clips must be positive numbers.")
 
 
-def run(args: Args) -> Result:
+def run(args: Args) -> CriticResult:
     """Trains, measures, draws, and returns all of it with the summary.
 
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
@@ -154,18 +154,18 @@ def run(args: Args) -> Result:
     write_metrics(folder, summary)
     write_json(folder.path / "summary.json", summary)
     print(f"pictures: {folder.path}/*.png")
-    return Result(critics, exact, depths, found, folder.path, summary)
+    return CriticResult(critics, exact, depths, found, folder.path, summary)
 
 
-def training_of(args: Args) -> Training:
+def training_of(args: Args) -> CriticTraining:
     """How the critics of usual depth are trained."""
-    return Training(
+    return CriticTraining(
         args.rounds, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
         args.penalty_weight,
     )  # fmt: skip
 
 
-def deep_training_of(args: Args) -> Training:
+def deep_training_of(args: Args) -> CriticTraining:
     """How the deep critics are trained; a smaller step, because depth multiplies steps."""
     return training_of(args)._replace(
         rounds=args.deep_rounds,
@@ -182,7 +182,7 @@ def say(way: str, numbers: dict[str, float]) -> None:
 
 def summarise(
     args: Args,
-    critics: dict[str, Trained],
+    critics: dict[str, TrainedCritic],
     exact: Exact,
     depths: Depths | None,
     found: Discriminator | None,

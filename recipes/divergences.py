@@ -21,8 +21,8 @@ import numpy as np
 from recipes._divergences.curves import (
     NAMES,
     Curves,
-    Family,
-    Training,
+    DivergenceTraining,
+    LawFamily,
     exact_curves,
     learnable,
     learned_curves,
@@ -57,7 +57,7 @@ class Args(FolderArgs):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class DivergencesResult:
     """Exact and learned curves by family, the run's folder, and the numbers of the last line."""
 
     curves: dict[str, tuple[Curves, Curves]]
@@ -76,7 +76,7 @@ def check(args: Args) -> None:
     check_above_zero(args, "learning_rate")
 
 
-def run(args: Args) -> Result:
+def run(args: Args) -> DivergencesResult:
     """Computes, trains, draws, and returns the curves and the summary.
 
     **Raises:** `UserError` for flags that cannot work, before anything is compiled.
@@ -86,7 +86,7 @@ def run(args: Args) -> Result:
     folder = open_run("divergences", args, None)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("divergences", args, {"families": ["lines", "gaussian"]})
-    training = Training(args.rounds, args.batch_size, args.width, args.learning_rate)
+    training = DivergenceTraining(args.rounds, args.batch_size, args.width, args.learning_rate)
     families = {
         "lines": (parallel_lines(), 1.0),
         "gaussian": (moving_gaussian(args.std, args.reach), args.reach),
@@ -107,11 +107,11 @@ def run(args: Args) -> Result:
     summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
     write_json(folder.path / "summary.json", summary)
     print(f"picture: {folder.path / 'divergences.png'}")
-    return Result(curves, folder.path, summary)
+    return DivergencesResult(curves, folder.path, summary)
 
 
 def curves_of(
-    args: Args, family: Family, reach: float, training: Training, key: jax.Array
+    args: Args, family: LawFamily, reach: float, training: DivergenceTraining, key: jax.Array
 ) -> tuple[Curves, Curves]:
     """Exact curves, fine enough to draw, and learned ones at the thetas of the flags."""
     # An even number, so that the one theta at which the lines meet is not among them.
@@ -120,7 +120,9 @@ def curves_of(
     return exact_curves(family, fine), learned_curves(family, coarse, training, key)
 
 
-def largest_errors(family: Family, learned: Curves, training: Training) -> dict[str, float]:
+def largest_errors(
+    family: LawFamily, learned: Curves, training: DivergenceTraining
+) -> dict[str, float]:
     """By name, the largest |learned - exact| where a critic can be right, if anywhere."""
     exact = exact_curves(family, learned.thetas)
     errors = {}

@@ -27,14 +27,14 @@ from recipes._modes.pictures import draw_images, draw_occupancy, draw_samples, d
 from recipes._modes.play import (
     SHOWN,
     SIMULTANEOUS,
+    ModeSetting,
     Networks,
     Play,
-    Setting,
     history_of,
     kept_samples,
     play_setting,
 )
-from recipes._modes.tables import REAL_DATA, Line, line_of, write_csv, write_markdown
+from recipes._modes.tables import REAL_DATA, ScoreLine, line_of, write_table_csv, write_tables
 from recipes._planar.solvers import check_names
 from recipes._report.classifier import CACHE, trained_classifier
 from recipes._runtime import cli
@@ -46,7 +46,7 @@ from recipes._runtime.seeds import key_of
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 
 
-class Preset(NamedTuple):
+class ModePreset(NamedTuple):
     """What the flags are if they are not given.
 
     `more_steps`: rounds on data that take more of them than `play` has.
@@ -90,15 +90,15 @@ WITHIN_AN_HOUR = (
     tuple(name for name in MODE_SOLVERS if name not in SOLVERS_LEFT_OUT),
 )
 
-PRESETS: dict[str, Preset] = {
-    "smoke": Preset(
+PRESETS: dict[str, ModePreset] = {
+    "smoke": ModePreset(
         ("ring",),
         ("non_saturating", "pacgan2", "wgan_gp"),
         ("simultaneous", "alternating", "extragradient"),
         SMOKE,
     ),
-    "cpu": Preset(("ring", "grid"), *WITHIN_AN_HOUR, CPU, {"grid": 36_000}),
-    "paper": Preset(("ring", "grid"), tuple(METHODS), tuple(MODE_SOLVERS), PAPER),
+    "cpu": ModePreset(("ring", "grid"), *WITHIN_AN_HOUR, CPU, {"grid": 36_000}),
+    "paper": ModePreset(("ring", "grid"), tuple(METHODS), tuple(MODE_SOLVERS), PAPER),
 }
 
 
@@ -211,11 +211,11 @@ def play_of(args: Args, data: str) -> Play:
     return Play(steps, **{name: getattr(args, name) for name in PLAYED}, networks=networks)
 
 
-def settings_of(args: Args) -> tuple[list[Setting], list[Setting]]:
+def settings_of(args: Args) -> tuple[list[ModeSetting], list[ModeSetting]]:
     """The settings of the methods' table, and those of the solvers' tables."""
     data, solvers = args.data or (), args.solvers or ()
-    methods = [Setting(d, m, METHODS[m].solver) for d in data for m in args.methods or ()]
-    varied = [Setting(d, m, s) for d in data for m in args.varied for s in solvers]
+    methods = [ModeSetting(d, m, METHODS[m].solver) for d in data for m in args.methods or ()]
+    varied = [ModeSetting(d, m, s) for d in data for m in args.varied for s in solvers]
     return list(dict.fromkeys(methods)), list(dict.fromkeys(varied))
 
 
@@ -243,7 +243,7 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
     return found
 
 
-def real_line(data: ModeData, key: jax.Array, seeds: int) -> Line:
+def real_line(data: ModeData, key: jax.Array, seeds: int) -> ScoreLine:
     """The scores of as many fresh real points: what a perfect generator has, but for chance."""
     keys = jax.random.split(key, max(seeds, 3))
     coverage = jax.lax.map(lambda key: data.judge(data.fresh(key, data.samples)), keys)
@@ -271,7 +271,7 @@ def run(args: Args) -> Result:
     plays = {name: play_of(args, name) for name in data}
     every = list(dict.fromkeys([*methods, *varied]))
     key_play, key_real = jax.random.split(key_of(args.seed))
-    lines: dict[Setting, Line] = {}
+    lines: dict[ModeSetting, ScoreLine] = {}
     for index, setting in enumerate(every):
         print(f"{index + 1} of {len(every)}: {setting}", flush=True)
         play = plays[setting.data]
@@ -280,8 +280,8 @@ def run(args: Args) -> Result:
     real = [real_line(entry, key_real, plays[name].seeds) for name, entry in data.items()]
     of = lambda settings: [lines[setting] for setting in settings]
     budgets = {name: play.steps * SIMULTANEOUS for name, play in plays.items()}
-    write_markdown(of(methods), of(varied), real, data, budgets, folder.path / "table.md")
-    write_csv([*real, *lines.values()], folder.path / "table.csv")
+    write_tables(of(methods), of(varied), real, data, budgets, folder.path / "table.md")
+    write_table_csv([*real, *lines.values()], folder.path / "table.csv")
     for kind, settings in (("methods", methods), ("solvers", varied)):
         draw(folder, kind, settings, data, budgets, key_real)
     print((folder.path / "table.md").read_text(encoding="utf-8"))
@@ -301,7 +301,7 @@ def run(args: Args) -> Result:
 def draw(
     folder: RunFolder,
     kind: str,
-    settings: list[Setting],
+    settings: list[ModeSetting],
     data: dict[str, ModeData],
     budgets: dict[str, int],
     key: jax.Array,

@@ -6,7 +6,7 @@
     python -m recipes.phase_diagram --game adolphs --solver follow_the_ridge --point 1
 
 The map shows the spectral radius of one round at a critical point, over the step size and a second
-hyper-parameter; on the white line it is 1. The curves are a cut through the map: beside the radius
+hyper-parameter; on the black line it is 1. The curves are a cut through the map: beside the radius
 stands what was measured, 256 plays from random starts near the point for each of 64 step sizes, all
 in one compiled call, and the closed form where there is one.
 """

@@ -162,17 +162,18 @@ def run(args: Args) -> Result:
         rates = [rate_at(game, args, verdict) for verdict in verdicts]
         paths = play(game, args, starts)
         flows = modified_paths(game, args, starts)
+        title = f"{args.game}: {args.solver}, step size {args.learning_rate:g}"
         draw_portrait(
             game,
             planar,
             paths,
             flows,
             list(zip(verdicts, rates, strict=True)),
-            f"{args.game}: {args.solver}, step size {args.learning_rate:g}",
+            title,
             folder.path / "portrait.png",
         )
         places = [(_place(v), v.word, rate) for v, rate in zip(verdicts, rates, strict=True)]
-        draw_distances(paths, places, folder.path / "distances.png")
+        draw_distances(paths, places, title, folder.path / "distances.png")
     reach = planar.half_width + max(abs(c) for c in planar.centre)
     endings = [ending(path, verdicts, reach) for path in paths]
     summary = _summary(args, verdicts, rates, endings, begin, str(folder.path))

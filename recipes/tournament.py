@@ -35,7 +35,7 @@ from recipes._tournament.games import ALL_GAMES, DEFAULT_GAMES, GAMES, make_cont
 from recipes._tournament.gan import GanArgs, check_gan, play_gan, players_of_gan
 from recipes._tournament.pictures import draw_curves, draw_map
 from recipes._tournament.play import Task, line_of, play_all
-from recipes._tournament.tables import Line, write_csv, write_markdown
+from recipes._tournament.tables import PlayLine, write_table_csv, write_tables
 
 MAY_CHANGE_ON_RESUME = ("games", "solvers")
 MOMENTS = 100
@@ -108,7 +108,7 @@ def _players_of(game: str) -> dict[str, Any]:
     return SOLVERS
 
 
-def play_toys(args: Args, folder: RunFolder) -> list[Line]:
+def play_toys(args: Args, folder: RunFolder) -> list[PlayLine]:
     """Plays what is not in the folder's metrics yet, and returns all lines of the folder."""
     kept = [line for line in folder.read_metrics() if line["kind"] == "play"]
     done = {(line["game"], line["solver"]): line for line in kept}
@@ -132,10 +132,10 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
     return [done[g, s] for g in GAMES for s in EVERY_SOLVER if (g, s) in done]
 
 
-def finish_toys(folder: RunFolder, lines: list[Line]) -> None:
+def finish_toys(folder: RunFolder, lines: list[PlayLine]) -> None:
     """The tables and pictures of the toy games."""
-    write_csv(lines, folder.path / "table.csv")
-    write_markdown(lines, folder.path / "table.md")
+    write_table_csv(lines, folder.path / "table.csv")
+    write_tables(lines, folder.path / "table.md")
     draw_map(lines, folder.path / "tournament.png")
     for over in ("gradients", "seconds"):
         draw_curves(lines, over, folder.path / f"curves_{over}.png")
@@ -152,7 +152,7 @@ def run(args: Args) -> Result:
     folder = open_run("tournament", args, MAY_CHANGE_ON_RESUME)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("tournament", args, {"name": "toy games"})
-    lines: list[Line] = []
+    lines: list[PlayLine] = []
     if pairs(args):
         # Rates differ over more orders of magnitude than float32 has.
         with jax.enable_x64(True):
@@ -171,12 +171,12 @@ def run(args: Args) -> Result:
     return Result(lines, folder.path, summary)
 
 
-def _best(lines: list[Line]) -> dict[str, str]:
+def _best(lines: list[PlayLine]) -> dict[str, str]:
     """On each game the solver whose gradients shrink the field fastest, of those that ended still.
 
     Where it ended is another question, which the tables answer.
     """
-    best: dict[str, Line] = {}
+    best: dict[str, PlayLine] = {}
     for line in lines:
         ended = line["verdict"] in ("nash", "minimax", "critical", "stationary")
         if not ended or line["factor_per_gradient"] is None:

@@ -25,8 +25,8 @@ from recipes._runtime.errors import UserError
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._transport.numbers import (
-    Clouds,
-    Piles,
+    CloudTransport,
+    PileTransport,
     clouds_summary,
     piles_summary,
     solve_clouds,
@@ -60,11 +60,11 @@ class Args(FolderArgs):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class TransportResult:
     """Both problems solved, the run's folder, and the numbers of the last line."""
 
-    piles: Piles
-    clouds: Clouds
+    piles: PileTransport
+    clouds: CloudTransport
     folder: Path
     summary: dict[str, Any]
 
@@ -112,7 +112,7 @@ def load_clouds(args: Args) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def run(args: Args) -> Result:
+def run(args: Args) -> TransportResult:
     """Solves, proves, draws, and returns both problems and the summary.
 
     **Raises:** `UserError` for flags or files that cannot work, before anything is compiled.
@@ -142,10 +142,10 @@ def run(args: Args) -> Result:
     print(
         "pictures: " + ", ".join(f"{folder.path / n}.png" for n in ("piles", "clouds", "entropic"))
     )
-    return Result(piles, clouds, folder.path, summary)
+    return TransportResult(piles, clouds, folder.path, summary)
 
 
-def say_moves(found: Piles) -> None:
+def say_moves(found: PileTransport) -> None:
     """Prints the moves and their work."""
     for move in found.moves:
         where = (
@@ -160,7 +160,7 @@ def say_moves(found: Piles) -> None:
     )
 
 
-def say_clouds(found: Clouds) -> None:
+def say_clouds(found: CloudTransport) -> None:
     """Prints the distances, the proof of optimality, and the bias of entropy."""
     duality, sliced = found.duality, found.sliced
     print(
@@ -177,7 +177,7 @@ def say_clouds(found: Clouds) -> None:
         )
 
 
-def write_metrics(folder: RunFolder, piles: Piles, clouds: Clouds) -> None:
+def write_metrics(folder: RunFolder, piles: PileTransport, clouds: CloudTransport) -> None:
     """One line for each move and each strength of entropy."""
     lines = [{"kind": "move"} | move._asdict() for move in piles.moves]
     lines += [{"kind": "entropic"} | level._asdict() for level in clouds.entropic]

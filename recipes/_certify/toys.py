@@ -98,7 +98,7 @@ def toy_table(lines: list[dict[str, Any]]) -> str:
 
 def draw_toy(planar: PlanarGame, lines: list[dict[str, Any]], title: str, path: Path) -> None:
     """Left the flow with the points by what they are; right the eigenvalues of each."""
-    figure, (left, right) = subplots(1, 2, figsize=(12.6, 5.2), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(plots.WIDE, 5.4), layout="constrained")
     draw_flow(left, planar.make(), planar)
     right.axvline(0, color=THEORY, lw=1, ls="--", label="imaginary axis: left of it repels")
     told = set()
@@ -117,6 +117,7 @@ def draw_toy(planar: PlanarGame, lines: list[dict[str, Any]], title: str, path: 
     right.set(title="eigenvalues of the Jacobian at the points", xlabel="real part, per unit time")
     right.set_ylabel("imaginary part: radians per unit of time")
     right.grid(alpha=0.25)
+    right.margins(x=0.15)
     for axis in (left, right):
-        axis.legend(fontsize=8, loc="best")
+        plots.legend_below(axis, columns=2)
     plots.save(figure, path)

@@ -36,7 +36,7 @@ def line_views(
     scores = [half, Line("D, learned", xs, d, REAL), Line(OPTIMUM, xs, populated, THEORY, ":")]
     return [
         View("densities", "x", "density", (left, 0.0), (right, top), densities),
-        View("discriminator", "x", PROBABILITY, (left, -0.05), (right, 1.05), scores),
+        View("discriminator", "x", "D(x)", (left, -0.05), (right, 1.05), scores),
     ]
 
 

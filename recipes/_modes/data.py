@@ -22,7 +22,7 @@ CONFIDENT = 0.9
 """The least probability of the digit in each channel, for a stacked image of high quality."""
 
 
-Judge = Callable[[Array], theory.ModeCoverage]
+ModeJudge = Callable[[Array], theory.ModeCoverage]
 """Which modes a sample `(n, *shape)` reaches."""
 
 
@@ -87,7 +87,7 @@ class ModeData:
     name: str
     sampler: Callable[[PRNGKeyArray, int], Array]
     fresh: Callable[[PRNGKeyArray, int], Array]
-    judge: Judge
+    judge: ModeJudge
     modes: int
     samples: int
     shape: tuple[int, ...]
@@ -145,7 +145,7 @@ def stacked(images: Dataset, classifier: Classifier, held_out: Dataset) -> ModeD
 
 @eqx.filter_jit
 def judged(
-    judge: Judge, players: go.Players, latents: Array, shown: int
+    judge: ModeJudge, players: go.Players, latents: Array, shown: int
 ) -> tuple[theory.ModeCoverage, Array]:
     """Coverage of the samples of every seed, and `shown` samples of the first.
 

@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import maxout_critic, normalised_generator
-from recipes._modes.data import Judge, ModeData, judged
+from recipes._modes.data import ModeData, ModeJudge, judged
 from recipes._modes.methods import (
     METHODS,
     MODE_SOLVERS,
@@ -69,7 +69,7 @@ class Play(NamedTuple):
     networks: Networks
 
 
-class Setting(NamedTuple):
+class ModeSetting(NamedTuple):
     """A method on some data, played by a solver; each by its name."""
 
     data: str
@@ -85,14 +85,14 @@ class Setting(NamedTuple):
         return "-".join(self)
 
 
-def rounds_of(setting: Setting, args: Play) -> tuple[int, int]:
+def rounds_of(setting: ModeSetting, args: Play) -> tuple[int, int]:
     """Rounds, and those between two moments: as many gradients as `steps` simultaneous rounds."""
     gradients = MODE_SOLVERS[setting.solver].gradients
     between = max(1, args.steps * SIMULTANEOUS // (gradients * args.moments))
     return between * args.moments, between
 
 
-def make_solver(setting: Setting, args: Play) -> go.AbstractSolver:
+def make_solver(setting: ModeSetting, args: Play) -> go.AbstractSolver:
     """The setting's solver of all seeds, with the method's optimizers."""
     method, entry = METHODS[setting.method], MODE_SOLVERS[setting.solver]
     rounds, _ = rounds_of(setting, args)
@@ -138,7 +138,7 @@ def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) 
 class Watch:
     """Judges the samples of a setting from fixed latents, and keeps those of the first seed."""
 
-    def __init__(self, folder: RunFolder, judge: Judge, latents: jax.Array):
+    def __init__(self, folder: RunFolder, judge: ModeJudge, latents: jax.Array):
         self.folder, self.judge, self.latents = folder, judge, latents
         self.samples = folder.path / "samples"
         self.samples.mkdir(exist_ok=True)
@@ -156,7 +156,7 @@ def record_losses(now: go.Moment) -> dict[str, jax.Array]:
 
 
 def play_setting(
-    setting: Setting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
+    setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
 ) -> list[dict[str, Any]]:
     """Plays a setting in its part of the folder, or goes on with it, or reads what came of it.
 

@@ -60,7 +60,7 @@ SECOND: dict[str, dict[str, Second]] = {
         "extrapolation": Second(
             lambda eta, g: go.Extragradient(sgd(eta), extrapolation=sgd(eta * g)),
             0.0,
-            3.0,
+            6.0,
             1.0,
             "step size of the look ahead over that of the update",
         ),

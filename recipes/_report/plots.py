@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 from recipes._report.views import Snapshot, View, load_snapshot, save_snapshot
@@ -32,8 +35,6 @@ def time_colours(count: int) -> list[Any]:
 
 def time_map() -> ListedColormap:
     """The colour map of `time_colours`."""
-    import matplotlib
-
     return ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.78, 256)))
 
 
@@ -105,16 +106,19 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
-def panels(parts: Sequence[Panel], path: Path, columns: int = 2) -> None:
-    """Several panels of curves on one page, each legend below its axes; one if all are alike."""
+def panels(parts: Sequence[Panel], path: Path, columns: int = 2, note: str = "") -> None:
+    """Several panels of curves on one page, each legend below its axes; one if all are alike.
+
+    `note`: what a reader must know of all panels, in grey above the one legend.
+    """
     columns = min(columns, len(parts))
     rows = -(-len(parts) // columns)
     wide = min(6.4, WIDE / columns)
     labels = [_labels(part) for part in parts]
     alike = len(parts) > 1 and all(names == labels[0] for names in labels)
-    tall = 3.0 if alike else 3.0 + 0.2 * max(map(len, labels))
+    tall = 3.0 * rows + 0.9 if alike else (3.0 + 0.2 * max(map(len, labels))) * rows
     figure, axes = subplots(
-        rows, columns, figsize=(wide * columns, tall * rows), squeeze=False, layout="constrained"
+        rows, columns, figsize=(wide * columns, tall), squeeze=False, layout="constrained"
     )
     for axis, part in zip(axes.flat, parts, strict=False):
         _draw_panel(axis, part)
@@ -124,7 +128,12 @@ def panels(parts: Sequence[Panel], path: Path, columns: int = 2) -> None:
         axis.axis("off")
     if alike:
         handles, names = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=4)
+        columns = 4 if max(map(len, names)) < 30 else 2
+        legend = figure.legend(
+            handles, names, fontsize=9, loc="outside lower center", ncols=columns,
+            title=note or None, title_fontsize=8.5, frameon=False,
+        )  # fmt: skip
+        legend.get_title().set_color("#555555")
     save(figure, path)
 
 
@@ -135,7 +144,7 @@ def _labels(part: Panel) -> list[str]:
 def _draw_panel(axis: Axes, part: Panel) -> None:
     axis.set_prop_cycle(color=COLOURS)
     for curve in part.curves:
-        style = {"color": curve.color} if curve.color else {}
+        style: dict[str, Any] = {"color": curve.color} if curve.color else {}
         axis.plot(curve.x, curve.y, curve.style, label=curve.label, lw=1.4, ms=4.5, **style)
     axis.set(title=part.title, xlabel=part.x_label, ylabel=part.y_label)
     axis.title.set_fontsize(11)
@@ -153,9 +162,12 @@ def legend_below(axis: Axes, note: str = "", columns: int = 2) -> None:
         return
     if sum(map(len, names)) > 34 * columns and max(map(len, names)) > 30:
         columns = 1
+    figure: Any = axis.figure
+    half_an_inch = ScaledTranslation(0, -0.52, figure.dpi_scale_trans)
     legend = axis.legend(
-        handles, names, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns,
-        frameon=False, title=note or None, title_fontsize=8.5, borderaxespad=0,
+        handles, names, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=columns,
+        bbox_transform=axis.transAxes + half_an_inch, frameon=False, title=note or None,
+        title_fontsize=8.5, borderaxespad=0,
     )  # fmt: skip
     legend.get_title().set(color="#555555", multialignment="center")
 
@@ -263,7 +275,8 @@ def _one_legend(figure: Figure, axes: Any) -> None:
             list(named.values()), list(named), fontsize=9, loc="outside lower center", ncols=4
         )
         for handle in legend.legend_handles:
-            handle.set(alpha=1)  # pyright: ignore[reportOptionalMemberAccess]
+            if isinstance(handle, PathCollection):
+                handle.set(alpha=1, sizes=[24])
 
 
 def at_equal_ratios(rounds: Sequence[int], most: int) -> list[int]:
@@ -332,6 +345,8 @@ def _draw_over_time(snapshots: Sequence[Snapshot], path: Path) -> None:
         places = axes.flat[index : index + 1] if views == 1 else axes[:, index]
         for axis, view in zip(places, snapshot.views, strict=True):
             shade = _draw_view(axis, view)
+            if views > 1 and view.equal and index == 0:
+                axis.set_ylabel(f"{view.title}\n{view.y_label}")
             drawn.append(axis)
             # A scale that differs from round to round has no bar.
             if shade is not None and view.has_scale:

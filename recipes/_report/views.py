@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
+from matplotlib.patches import Rectangle
 
-NOTHING = {"facecolor": "#ececec", "hatch": "////", "edgecolor": "#b5b5b5"}
+NOTHING: dict[str, Any] = {"facecolor": "#ececec", "hatch": "////", "edgecolor": "#b5b5b5"}
 """The ground of a shade where it has no value."""
 
 
@@ -90,7 +90,7 @@ class Shade(Layer):
         (left, bottom), (right, top) = view.low, view.high
         if self.nothing:
             axis.patch.set(**NOTHING)
-            axis.add_patch(Patch(label=self.nothing, **NOTHING))
+            axis.add_patch(Rectangle(view.low, 0, 0, label=self.nothing, **NOTHING))
         return axis.imshow(
             self.values, origin="lower", extent=(left, right, bottom, top), cmap=self.colors,
             vmin=self.low, vmax=self.high, aspect="auto",

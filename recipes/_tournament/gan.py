@@ -16,7 +16,7 @@ import gameopt as go
 import theory
 from models import MLP
 from recipes._planar.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
-from recipes._report.means import means_with_errors
+from recipes._report.tables import means_with_errors
 from recipes._runtime.errors import check_increasing, check_least
 from recipes._runtime.fields import Typed
 from recipes._runtime.files import load_array
@@ -25,7 +25,7 @@ from recipes._runtime.seeds import key_of
 from recipes._tournament.games import Contest, Measure
 from recipes._tournament.pictures import draw_gan_curves, draw_samples
 from recipes._tournament.play import Plays, play
-from recipes._tournament.tables import Line, write_gan_table
+from recipes._tournament.tables import PlayLine, write_gan_table
 
 SAMPLES = 2500
 """Of which the scores are."""
@@ -170,13 +170,15 @@ def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
     return {name: SOLVERS[name] for name in chosen}
 
 
-def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) -> dict[str, Line]:
+def play_gan(
+    args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder
+) -> dict[str, PlayLine]:
     """Plays what is not in the folder's metrics yet: lines by solver, with `real data` first."""
     contest = make_gan_contest(args, seed)
     done = {line["solver"]: line for line in folder.read_metrics() if line["kind"] == "gan"}
     samples: dict[str, np.ndarray] = {}
     real, samples["real data"] = data_line(contest, args, seed)
-    lines: dict[str, Line] = {"real data": real}
+    lines: dict[str, PlayLine] = {"real data": real}
     playing = players_of_gan(names)
     missing = [name for name in names if name not in playing]
     if missing:

@@ -15,7 +15,7 @@ import theory
 from recipes import _data, modes
 from recipes._modes.data import StackedJudge, mixture
 from recipes._modes.methods import METHODS, MODE_SOLVERS, AcrossSeeds, make_game
-from recipes._modes.play import Networks, Setting, make_players, rounds_of
+from recipes._modes.play import ModeSetting, Networks, make_players, rounds_of
 from recipes._modes.tables import line_of, turnover
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
@@ -123,7 +123,7 @@ def test_solvers_get_the_same_gradients():
     """As many as so many simultaneous rounds, up to one round a moment."""
     play = modes.PRESETS["cpu"].play
     for name, entry in MODE_SOLVERS.items():
-        rounds, between = rounds_of(Setting("ring", "r1", name), play)
+        rounds, between = rounds_of(ModeSetting("ring", "r1", name), play)
         assert rounds == between * play.moments
         short = 2 * play.steps - rounds * entry.gradients
         assert 0 <= short < entry.gradients * play.moments
