@@ -55,12 +55,12 @@ class Args(FolderArgs):
     """Deviation of the noise that makes the generator's points of the data's."""
     shift: float = 0.0
     """How far the generator's points are moved along the first axis."""
-    ways: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
+    lipschitz: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
     """What holds the Wasserstein critics back, one critic each: weight clipping, two-sided or
     one-sided gradient penalty, spectral normalisation."""
     points: int = 200
     """Points of either law that the critics are trained and judged on, 2 to 300."""
-    rounds: int = 1500
+    steps: int = 1500
     """Steps of every critic."""
     batch_size: int = 128
     """Points of either law that a step sees."""
@@ -78,7 +78,7 @@ class Args(FolderArgs):
     """Hidden layers of the critics whose gradients are followed from layer to layer."""
     deep_width: int = 32
     """Units in each of them."""
-    deep_rounds: int = 300
+    deep_steps: int = 300
     """Steps of each of them."""
     deep_clips: tuple[float, ...] = (1.0, 0.2, 0.05, 0.01)
     """Bounds of the deep clipped critics, all trained in one compiled call; none for no deep
@@ -99,8 +99,8 @@ class CriticResult:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    check_least(args, 1, "rounds", "batch_size", "width", "depth")
-    check_least(args, 1, "deep_depth", "deep_width", "deep_rounds")
+    check_least(args, 1, "steps", "batch_size", "width", "depth")
+    check_least(args, 1, "deep_depth", "deep_width", "deep_steps")
     check_above_zero(args, "learning_rate", "clip", "penalty_weight")
     if not 2 <= args.points <= MOST_POINTS:
         raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
@@ -108,8 +108,8 @@ def check(args: Args) -> None:
         raise UserError("--noise must be from 0 to 100 and --shift from -100 to 100.")
     if args.noise == 0 and args.shift == 0:
         raise UserError("--noise 0 and --shift 0 leave nothing to tell apart; set one of them.")
-    if not args.ways or len(set(args.ways)) < len(args.ways):
-        raise UserError(f"--ways must be different ones of {', '.join(WAYS)}, at least one.")
+    if not args.lipschitz or len(set(args.lipschitz)) < len(args.lipschitz):
+        raise UserError(f"--lipschitz must be different ones of {', '.join(WAYS)}, at least one.")
     if not all(0 < clip < float("inf") for clip in args.deep_clips):
         raise UserError("--deep-clips must be positive numbers.")
 
@@ -130,13 +130,13 @@ def run(args: Args) -> CriticResult:
     exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
     critics = {}
-    for way in args.ways:
+    for way in args.lipschitz:
         # The same start and the same batches for every way.
         critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
         if not np.isfinite(critics[way].numbers["estimate"]):
             raise UserError(
-                f"--ways {way}: its critic became inf or nan; lower --learning-rate, --clip or "
+                f"--lipschitz {way}: its critic became inf or nan; lower --learning-rate, --clip or "
                 "--penalty-weight."
             )
     depths = None
@@ -160,7 +160,7 @@ def run(args: Args) -> CriticResult:
 def training_of(args: Args) -> CriticTraining:
     """How the critics of usual depth are trained."""
     return CriticTraining(
-        args.rounds, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
+        args.steps, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
         args.penalty_weight,
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ def training_of(args: Args) -> CriticTraining:
 def deep_training_of(args: Args) -> CriticTraining:
     """How the deep critics are trained; a smaller step, because depth multiplies steps."""
     return training_of(args)._replace(
-        rounds=args.deep_rounds,
+        rounds=args.deep_steps,
         width=args.deep_width,
         depth=args.deep_depth,
         learning_rate=args.learning_rate / 3,

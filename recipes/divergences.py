@@ -2,7 +2,7 @@
 
     python -m recipes.divergences                      # half a minute
     python -m recipes.divergences --std 0.7 --reach 2
-    python -m recipes.divergences --rounds 3000 --batch-size 4096
+    python -m recipes.divergences --steps 3000 --batch-size 4096
 
 Two parallel lines at the distance theta never meet, and so KL is infinite, JS is log 2 wherever
 the second line stands, and only W1 = |theta| says how far it is. Laws that overlap, N(theta, std^2)
@@ -46,7 +46,7 @@ class Args(FolderArgs):
     """Theta goes from -reach to reach for the Gaussian; from -1 to 1 for the lines."""
     thetas: int = 13
     """At how many thetas critics are trained, for each family."""
-    rounds: int = 800
+    steps: int = 800
     """Steps of every critic."""
     batch_size: int = 512
     """Points of either law that a step sees."""
@@ -67,7 +67,7 @@ class DivergencesResult:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    check_least(args, 1, "thetas", "rounds", "batch_size", "width")
+    check_least(args, 1, "thetas", "steps", "batch_size", "width")
     for name, low, high in (("std", 0.1, 10.0), ("reach", 0.1, 8.0)):
         if not low <= getattr(args, name) <= high:
             raise UserError(
@@ -86,7 +86,7 @@ def run(args: Args) -> DivergencesResult:
     folder = open_run("divergences", args, None)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("divergences", args, {"families": ["lines", "gaussian"]})
-    training = DivergenceTraining(args.rounds, args.batch_size, args.width, args.learning_rate)
+    training = DivergenceTraining(args.steps, args.batch_size, args.width, args.learning_rate)
     families = {
         "lines": (parallel_lines(), 1.0),
         "gaussian": (moving_gaussian(args.std, args.reach), args.reach),

@@ -1,6 +1,6 @@
 """Why GANs lose modes: published methods and solvers on data whose modes are known.
 
-    python -m recipes.modes                                # a minute: the ring, some of each
+    python -m recipes.modes                                # a minute: half of 25 modes are lost
     python -m recipes.modes --preset cpu                   # an hour on two cores: PacGAN's table
     python -m recipes.modes --preset paper                 # its exact protocol, for a GPU
     python -m recipes.modes --data grid --methods non_saturating pacgan2 --solvers
@@ -35,7 +35,7 @@ from recipes._modes.play import (
     play_setting,
 )
 from recipes._modes.tables import REAL_DATA, ScoreLine, line_of, write_table_csv, write_tables
-from recipes._planar.solvers import check_names
+from recipes._runtime.solvers import check_names
 from recipes._report.classifier import CACHE, trained_classifier
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
@@ -81,7 +81,7 @@ CPU = PAPER._replace(
 )
 SMOKE = CPU._replace(steps=4000, seeds=3, moments=20, networks=Networks(64, 3, 32, 2, pieces=5))
 SOLVERS_LEFT_OUT = (
-    "past_extragradient", "optimistic", "lookahead", "consensus", "sga", "unrolled",
+    "past_extragradient", "optimistic", "lookahead_simultaneous", "consensus", "sga", "unrolled",
 )  # fmt: skip
 METHODS_LEFT_OUT = ("minimax", "least_squares", "hinge", "unrolled")
 # Packs of points on 25 modes are not learned in less than 36 000 rounds.
@@ -92,7 +92,7 @@ WITHIN_AN_HOUR = (
 
 PRESETS: dict[str, ModePreset] = {
     "smoke": ModePreset(
-        ("ring",),
+        ("grid",),
         ("non_saturating", "pacgan2", "wgan_gp"),
         ("simultaneous", "alternating", "extragradient"),
         SMOKE,
@@ -110,9 +110,9 @@ class NetworkArgs(metaclass=Typed):
     """Units of a hidden layer of the generator, batch-normalised. smoke 64, cpu 128, paper 400."""
     generator_depth: int | None = None
     """Hidden layers of the generator. smoke and cpu 3, paper 4."""
-    critic_width: int | None = None
+    discriminator_width: int | None = None
     """Maxout units of a hidden layer of the discriminator. smoke 32, cpu 64, paper 200."""
-    critic_depth: int | None = None
+    discriminator_depth: int | None = None
     """Hidden layers of the discriminator. smoke and cpu 2, paper 3."""
     pieces: int | None = None
     """Pieces of a maxout unit. 5."""
@@ -131,9 +131,9 @@ class Args(FolderArgs):
     """Which GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
     pacgan3 pacgan4 unrolled. Each is played by the solver that it was published with."""
     solvers: tuple[str, ...] | None = None
-    """Which solvers play --varied, of: simultaneous alternating five_critic_steps extragradient
-    past_extragradient optimistic lookahead lookahead_alternating ema consensus sga unrolled. If the
-    flag stands alone there are none."""
+    """Which solvers play --varied, of: simultaneous alternating five_inner_steps extragradient
+    past_extragradient optimistic lookahead_simultaneous lookahead_alternating ema_simultaneous
+    consensus sga unrolled; none if no name follows."""
     varied: tuple[str, ...] = ("non_saturating",)
     """The methods that each of --solvers plays."""
     digits: Literal["digits", "mnist"] = "digits"

@@ -25,7 +25,7 @@ import theory
 from recipes._planar.diagram import Cut, draw_diagram
 from recipes._planar.games import PLANAR_GAMES, Verdict, critical_points
 from recipes._planar.hyper_parameters import SECOND, Second
-from recipes._planar.solvers import check_names
+from recipes._runtime.solvers import check_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_increasing, check_least
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
@@ -60,7 +60,7 @@ class Args(FolderArgs):
     """How many values of the second hyper-parameter on the map."""
     plays: int = 256
     """How many plays are measured for each step size."""
-    rounds: int = 200
+    steps: int = 200
     """Rounds of a measured play."""
     radius: float = 1e-5
     """How far from the critical point plays begin."""
@@ -74,7 +74,7 @@ def check(args: Args) -> None:
         check_names("--second", (args.second,), tuple(SECOND[args.solver]))
     check_least(args, 2, "step_sizes", "second_values")
     check_least(args, 1, "plays")
-    check_least(args, 40, "rounds")
+    check_least(args, 40, "steps")
     check_increasing(args, "smallest_step", "largest_step")
     check_above_zero(args, "radius")
     if args.second_value is not None and not np.isfinite(args.second_value):
@@ -220,7 +220,7 @@ def _compute(args: Args, game, verdict: Verdict, second: Second):
             jnp.asarray(value),
             starts,
             verdict.players,
-            args.rounds,
+            args.steps,
         )
     )
     seconds = time.perf_counter() - begin

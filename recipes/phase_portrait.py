@@ -22,7 +22,7 @@ import numpy as np
 import gameopt as go
 from recipes._planar.games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
 from recipes._planar.portrait import draw_distances, draw_portrait
-from recipes._planar.solvers import SOLVERS, check_names
+from recipes._runtime.solvers import SOLVERS, check_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
@@ -47,7 +47,7 @@ class Args(FolderArgs):
     follow_the_ridge, proximal_point, ...; a wrong name is answered by the list."""
     learning_rate: float = 0.1
     """Step size of both players."""
-    rounds: int = 500
+    steps: int = 500
     """How many rounds are played from each start."""
     starts: int = 6
     """How many plays, from random points of the window."""
@@ -61,7 +61,7 @@ def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
     check_names("--game", (args.game,), tuple(PLANAR_GAMES))
     check_names("--solver", (args.solver,), tuple(SOLVERS))
-    check_least(args, 1, "rounds", "starts")
+    check_least(args, 1, "steps", "starts")
     check_above_zero(args, "learning_rate", "half_width")
     if args.modified and args.solver not in MODIFIED:
         raise UserError(
@@ -90,7 +90,7 @@ def play(game: go.AbstractGame, args: Args, starts: go.Players) -> np.ndarray:
 
     def one(x, y):
         start = go.Players(x, y)
-        return go.rollout(game, solver, start, args.rounds, record=go.record_players).records
+        return go.rollout(game, solver, start, args.steps, record=go.record_players).records
 
     path = jax.vmap(one)(starts.x, starts.y)
     join = lambda first, rest: np.concatenate([np.asarray(first)[:, None], np.asarray(rest)], 1)
@@ -106,10 +106,10 @@ def modified_paths(game: go.AbstractGame, args: Args, starts: go.Players) -> np.
         return go.modified_flow(
             game,
             go.Players(x, y),
-            args.rounds,
+            args.steps,
             learning_rate=args.learning_rate,
             play="simultaneous" if args.solver == "simultaneous" else "alternating",
-            save_at=jnp.arange(args.rounds + 1).astype(x.dtype),
+            save_at=jnp.arange(args.steps + 1).astype(x.dtype),
             integrator=go.Integrator(rtol=1e-6, atol=1e-6, max_steps=20_000),
         ).players
 
@@ -126,17 +126,30 @@ def rate_at(game: go.AbstractGame, args: Args, verdict: Verdict) -> float | None
     return radius if np.isfinite(radius) else None
 
 
+SHORTEST = 64
+"""Rounds from which on `gameopt.limit_cycle` judges a play: 32 after its first half."""
+
+
 def ending(path: np.ndarray, verdicts: list[Verdict], reach: float) -> str:
-    """Where one play came to: a critical point, away, or around and around."""
-    end = path[-1]
-    if not np.isfinite(path).all() or np.abs(end).max() > 10 * reach:
+    """Where one play came to: a critical point, a closed orbit, away, or nowhere yet.
+
+    The motion is that of `gameopt.limit_cycle`; to be called in float64.
+    """
+    motion = None
+    if not np.isfinite(path).all():
         return "diverged"
+    if len(path) >= SHORTEST:
+        motion = go.limit_cycle(path, max_norm=10 * reach).motion
+    if motion == go.MOTIONS.diverging:
+        return "diverged"
+    if motion == go.MOTIONS.cycle:
+        return "cycle"
     for verdict in verdicts:
-        if np.hypot(*(end - _place(verdict))) < 1e-3 * reach:
+        if np.hypot(*(path[-1] - _place(verdict))) < 1e-3 * reach:
             return verdict.word
-    tail = path[-max(len(path) // 5, 2) :]
-    moving = np.abs(np.diff(tail, axis=0)).sum() > 0.05 * reach
-    return "still moving" if moving else "still, at no known critical point"
+    if motion == go.MOTIONS.settled:
+        return "at rest, at no known critical point"
+    return "still moving"
 
 
 def _place(verdict: Verdict) -> np.ndarray:
@@ -174,8 +187,8 @@ def run(args: Args) -> Result:
         )
         places = [(_place(v), v.word, rate) for v, rate in zip(verdicts, rates, strict=True)]
         draw_distances(paths, places, title, folder.path / "distances.png")
-    reach = planar.half_width + max(abs(c) for c in planar.centre)
-    endings = [ending(path, verdicts, reach) for path in paths]
+        reach = planar.half_width + max(abs(c) for c in planar.centre)
+        endings = [ending(path, verdicts, reach) for path in paths]
     summary = _summary(args, verdicts, rates, endings, begin, str(folder.path))
     write_json(folder.path / "summary.json", summary)
     print(f"pictures: {folder.path / 'portrait.png'}, {folder.path / 'distances.png'}")
@@ -188,9 +201,9 @@ def _summary(args, verdicts, rates, endings, begin, folder: str) -> dict[str, An
             "x": float(v.players.x),
             "y": float(v.players.y),
             "is": v.word,
-            "nash": v.nash,
-            "minimax": v.minimax,
-            "attracts_the_flow": v.attractor,
+            "nash": v.is_("dne"),
+            "minimax": v.is_("minimax"),
+            "attracts_the_flow": v.is_("attractor"),
             "rate_of_a_round": rate,
         }
         for v, rate in zip(verdicts, rates, strict=True)

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recipes._planar.solvers import (
+from recipes._runtime.solvers import (
     FINITE_SUM_SOLVERS,
     FIRST_ORDER,
     SECOND_ORDER,

@@ -9,7 +9,7 @@ import numpy as np
 
 import gameopt as go
 from recipes._certify.certificates import VERDICTS, word
-from recipes._planar.games import PlanarGame, judge
+from recipes._planar.games import PlanarGame, Verdict
 from recipes._planar.portrait import MARKERS, draw_flow
 from recipes._report import plots
 from recipes._report.plots import THEORY, subplots
@@ -61,7 +61,7 @@ def _line(game, players, report, published, ends: int) -> dict[str, Any]:
     return {
         "x": float(players.x),
         "y": float(players.y),
-        "is": judge(game, players).word,
+        "is": Verdict(players, report).word,
         "starts_that_ended_here": ends,
         "published": published,
         "verdicts": {name: word(getattr(report, name)) for name in VERDICTS},

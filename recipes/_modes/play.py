@@ -37,13 +37,13 @@ class Networks(NamedTuple):
     """The networks, which all methods share: those of PacGAN at another size.
 
     - `generator_width`, `generator_depth`: units, batch-normalised, of so many hidden layers.
-    - `critic_width`, `critic_depth`, `pieces`: maxout units of so many pieces, and layers.
+    - `discriminator_width`, `discriminator_depth`, `pieces`: maxout units of so many pieces, and layers.
     """
 
     generator_width: int
     generator_depth: int
-    critic_width: int
-    critic_depth: int
+    discriminator_width: int
+    discriminator_depth: int
     pieces: int
 
 
@@ -125,8 +125,8 @@ def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) 
         )
         critic = maxout_critic(
             (*pack, *data.shape),
-            width=sizes.critic_width,
-            depth=sizes.critic_depth,
+            width=sizes.discriminator_width,
+            depth=sizes.discriminator_depth,
             pieces=sizes.pieces,
             key=key_y,
         )

@@ -7,7 +7,7 @@ import jax
 import optax
 
 import gameopt as go
-from recipes._planar.solvers import sgd, with_leaves
+from recipes._runtime.solvers import sgd, with_leaves
 
 Number = float | jax.Array
 

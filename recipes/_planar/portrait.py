@@ -18,6 +18,7 @@ MARKERS = {
     "degenerate, the flow circles": ("o", "#b36b00", 110),
     "degenerate attractor": ("o", "#2a9d3a", 110),
     "critical, repelling": ("X", "#555555", 90),
+    "critical, undecided": ("P", "#555555", 90),
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import gameopt as go
 import theory
 from models import MLP
-from recipes._planar.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
+from recipes._runtime.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._report.tables import means_with_errors
 from recipes._runtime.errors import check_increasing, check_least
 from recipes._runtime.fields import Typed

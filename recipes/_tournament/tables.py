@@ -19,8 +19,7 @@ MARKS = dict(zip(VERDICTS, ("N", "m", "c", "s", "~", "o", "x"), strict=True))
 """One letter for each verdict."""
 LEGEND = (
     "most starts ended: N at a Nash equilibrium, m at another local minimax, c at another critical "
-    "point, s where the field is small, ~ still nearing, o circling, stuck or drifting away, "
-    "x diverged"
+    "point, s at rest or where the field is small, ~ still moving, o on a closed orbit, x diverged"
 )
 
 

@@ -40,7 +40,7 @@ def test_learned_points_lie_on_the_curves_and_below(tmp_path, float32):
     Every learned number bounds the exact one from below: quadrature leaves 1e-3 at most.
     """
     result = divergences.run(
-        divergences.Args(out=tmp_path / "run", thetas=5, rounds=400, reach=2.0, std=0.9)
+        divergences.Args(out=tmp_path / "run", thetas=5, steps=400, reach=2.0, std=0.9)
     )
     exact, learned = result.curves["lines"]
     assert np.isinf(exact.values["kl"]).all()

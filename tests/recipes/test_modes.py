@@ -22,7 +22,7 @@ from recipes._runtime.errors import UserError
 from recipes._tournament.play import cost_of
 
 NETWORKS = modes.NetworkArgs(
-    generator_width=8, generator_depth=1, critic_width=4, critic_depth=1, pieces=2
+    generator_width=8, generator_depth=1, discriminator_width=4, discriminator_depth=1, pieces=2
 )
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -65,7 +65,8 @@ def test_a_round_costs_what_the_table_says(name):
 
 
 @pytest.mark.parametrize(
-    "solver", [pytest.param(n, marks=pytest.mark.slow) for n in ("ema", "past_extragradient")]
+    "solver",
+    [pytest.param(n, marks=pytest.mark.slow) for n in ("ema_simultaneous", "past_extragradient")],
 )
 def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
     """Each seed of three is the play of that seed alone, and of two the first two."""
@@ -189,7 +190,15 @@ def test_a_run_writes_all_and_adds_settings_when_it_goes_on(tmp_path, capsys):
     part = out / "ring-non_saturating-simultaneous"
     before = (part / "metrics.jsonl").read_bytes()
     more = cli.parse(
-        modes.Args, ["--resume", str(out), "--methods", "non_saturating", "--solvers", "lookahead"]
+        modes.Args,
+        [
+            "--resume",
+            str(out),
+            "--methods",
+            "non_saturating",
+            "--solvers",
+            "lookahead_simultaneous",
+        ],
     )
     modes.run(more)
     assert (part / "metrics.jsonl").read_bytes() == before

@@ -11,7 +11,7 @@ import pytest
 
 import gameopt as go
 from recipes import tournament
-from recipes._planar.solvers import FINITE_SUM_SOLVERS, SOLVERS, solver_names
+from recipes._runtime.solvers import FINITE_SUM_SOLVERS, SOLVERS, solver_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._tournament.games import DEFAULT_GAMES, GAMES, flat, make_contest, points_of
