@@ -21,7 +21,7 @@ data. An accuracy under attack is an upper bound: a stronger attack may find mor
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,30 +32,28 @@ from models import MLP
 from recipes._adversarial.attacks import Ball, Norm
 from recipes._adversarial.game import PLANS, AdversarialGame, Plan, Windows, steepest_steps
 from recipes._adversarial.pictures import draw_examples, draw_robustness, draw_training
-from recipes._adversarial.robustness import RobustnessJudge, numbers_of
+from recipes._adversarial.robustness import Judge, numbers_of
 from recipes._data import Dataset, load_labelled
-from recipes._gans.judge import check_varies
+from recipes._data.training import check_varies
 from recipes._runtime import cli
 from recipes._runtime.checkpoint import newest_round
-from recipes._runtime.errors import FEWEST, UserError, check_above_zero, check_least
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast1, Judged, Positive
 from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
 from recipes._runtime.run import (
-    CommonArgs,
     Result,
     RunFolder,
+    TrainArgs,
     check_not_trained_further,
-    check_positive,
     open_run,
     write_json,
 )
-from recipes._runtime.seeds import key_of
+from recipes._runtime.seeds import key_of, keys_of
 from recipes._runtime.training import train
-
-MAY_CHANGE_ON_RESUME = ("steps",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Args(CommonArgs):
+class Args(TrainArgs):
     """Train classifiers against perturbations and attack them on held-out images."""
 
     data: str = "digits"
@@ -69,36 +67,36 @@ class Args(CommonArgs):
     adversary --inner-steps times; or not at all (none), plain training. Default: all of them."""
     norm: Literal["linf", "l2"] = "linf"
     """The norm of the balls that the training perturbations are kept in."""
-    linf_radius: float = 0.15
+    linf_radius: Positive = 0.15
     """Radius in the largest change of a pixel, pixels in [0, 1]; attacks use both radii."""
-    l2_radius: float = 0.6
+    l2_radius: Positive = 0.6
     """Radius in the Euclidean norm of an image, pixels in [0, 1]; attacks use both radii."""
-    inner_steps: int = 4
+    inner_steps: AtLeast1 = 4
     """Adversary steps to one classifier step with the solver inner_steps, on the same images."""
     restart: bool = False
     """The solver inner_steps begins each round at random places of the balls."""
-    adversary_step: float = 0.5
+    adversary_step: Positive = 0.5
     """Length of an adversary's step, as a share of the radius."""
-    batch_size: int = 128
+    batch_size: AtLeast1 = 128
     """Images a round sees."""
-    steps: int = 16_000
+    steps: AtLeast1 = 16_000
     """Gradients of one player that each solver may take: a round of simultaneous or alternating
     takes 2, of inner_steps --inner-steps and 1, of none 1."""
-    eval_every: int = 1600
+    eval_every: AtLeast1 = 1600
     """Gradients between two evaluations, each with a checkpoint."""
-    log_every: int = 160
+    log_every: AtLeast1 = 160
     """Gradients between two lines of metrics.jsonl."""
-    width: int = 128
+    width: AtLeast1 = 128
     """Units in a hidden layer of the classifier."""
-    depth: int = 2
+    depth: AtLeast1 = 2
     """Hidden layers of the classifier."""
     classifier_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=1e-3, beta1=0.9, beta2=0.999)
     """The classifier's optimizer."""
-    attack_steps: int = 40
+    attack_steps: AtLeast1 = 40
     """Steps of PGD, when a classifier is judged."""
-    attack_restarts: int = 3
+    attack_restarts: AtLeast1 = 3
     """Starts of PGD: the image itself, and the others at random."""
-    eval_size: int = 1000
+    eval_size: Judged = 1000
     """Held-out images that are attacked, at most as many as there are."""
 
 
@@ -108,21 +106,15 @@ def radii_of(args: Args) -> dict[Norm, float]:
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that no data could make right."""
-    check_positive(
-        args, "inner_steps", "batch_size", "width", "depth", "attack_steps", "attack_restarts",
-    )  # fmt: skip
-    check_least(args, FEWEST, "eval_size")
-    check_above_zero(args, "linf_radius", "l2_radius", "adversary_step")
+    """Raises a `UserError` for flags that do not go together."""
     if args.restart and args.solver not in ("all", "inner_steps"):
         raise UserError(f"--restart is for --solver inner_steps, and not for {args.solver}.")
-    make_optimizer(args.classifier_optimizer, "classifier-optimizer")
 
 
 def make_plan(args: Args, name: str) -> Plan:
     """How the solver `name` plays a window."""
     step = args.adversary_step * radii_of(args)[args.norm]
-    x = make_optimizer(args.classifier_optimizer, "classifier-optimizer")
+    x = make_optimizer(args.classifier_optimizer)
     optimizers = go.Players(x, steepest_steps(args.norm, step))
     return PLANS[name](optimizers, args.inner_steps, args.restart)
 
@@ -137,34 +129,86 @@ def pixels(data: Dataset) -> np.ndarray:
     return (data.points + 1) / 2
 
 
+class Images(NamedTuple):
+    """Labelled images to learn from, others held out, and the number of classes."""
+
+    train: Dataset
+    held_out: Dataset
+    classes: int
+
+    def describe(self) -> dict[str, Any]:
+        """The entry of config.json."""
+        held_out = self.held_out
+        described = {"held_out": len(held_out.points), "held_out_sha256": held_out.checksum()}
+        return self.train.describe() | described
+
+    def __str__(self) -> str:
+        train, held_out = len(self.train.points), len(self.held_out.points)
+        return f"{self.train.name}: {train} images to learn from, {held_out} held out"
+
+
+def resolve(args: Args) -> tuple[Args, Images]:
+    """The images, and the flags with the number of held-out images that are attacked.
+
+    **Raises:** `UserError` for flags that cannot work, and for images that do not fit them.
+    """
+    check(args)
+    data = Images(*load_labelled(args.data, args.data_dir))
+    if args.batch_size > len(data.train.points):
+        raise UserError(
+            f"--batch-size {args.batch_size} is larger than the {len(data.train.points)} training "
+            "images."
+        )
+    check_varies(data.train.points, f"--data {args.data}")
+    size = min(args.eval_size, len(data.held_out.points))
+    return dataclasses.replace(args, eval_size=size), data
+
+
+def part_of(args: Args, solver: str) -> Args:
+    """The flags of one of the solvers' trainings, whose folder has its name."""
+    return dataclasses.replace(args, solver=solver)
+
+
 def make_game(args: Args, data: Dataset) -> AdversarialGame:
     """The game on all training images."""
     ball = Ball(jnp.float32(radii_of(args)[args.norm]), args.norm)
     return AdversarialGame(jnp.asarray(pixels(data)), jnp.asarray(data.labels), ball)
 
 
+def set_up(args: Args, data: Images) -> tuple[AdversarialGame, go.Players]:
+    """The game and the fresh players of the flags of one solver."""
+    game, keys = make_game(args, data.train), _keys(args)
+    shape = game.points.shape[1:]
+    x = MLP(shape, (data.classes,), width=args.width, depth=args.depth, key=keys.classifier)
+    none = args.solver == "none"
+    y = jnp.zeros_like(game.points) if none else game.ball.sample(keys.adversary, game.points)
+    return game, go.Players(x, y)
+
+
+def make_solver(args: Args) -> go.AbstractSolver:
+    """The solver of the flags of one solver, on windows."""
+    plan = make_plan(args, args.solver)
+    return Windows(plan.solver, args.batch_size, plan.restart)
+
+
+def _keys(args: Args) -> Any:
+    return keys_of(args.seed, "classifier", "adversary", "play")
+
+
 def play(
-    args: Args,
-    name: str,
-    folder: RunFolder,
-    game: AdversarialGame,
-    judge: RobustnessJudge,
-    classes: int,
+    args: Args, folder: RunFolder, data: Images, judge: Judge
 ) -> tuple[go.Players, dict[str, Any], dict[str, Any]]:
     """Trains with one solver: the players, the numbers of its line, and curves over radii."""
     begin = time.perf_counter()
-    key_x, key_y, key_play = jax.random.split(key_of(args.seed), 3)
-    shape = game.points.shape[1:]
-    x = MLP(shape, (classes,), width=args.width, depth=args.depth, key=key_x)
-    y = jnp.zeros_like(game.points) if name == "none" else game.ball.sample(key_y, game.points)
-    plan = make_plan(args, name)
+    game, players = set_up(args, data)
+    plan = make_plan(args, args.solver)
     rounds = lambda gradients: max(1, gradients // plan.gradients)
     players, rate = train(
         folder,
         game,
-        Windows(plan.solver, args.batch_size, plan.restart),
-        go.Players(x, y),
-        key_play,
+        make_solver(args),
+        players,
+        _keys(args).play,
         lambda p, t: {"gradients": t * plan.gradients} | judge.at(p.x, args.norm),
         steps=rounds(args.steps),
         eval_every=rounds(args.eval_every),
@@ -173,10 +217,10 @@ def play(
     )
     trained = time.perf_counter() - begin
     curves = judge.curves(players.x)
-    title = f"trained with {name}; PGD within {radii_of(args)[args.norm]:g}, wrong answers in red"
-    draw_examples(
-        players.x, judge, args.norm, title, folder.path.parent / "samples" / f"{name}.png"
-    )
+    radius = radii_of(args)[args.norm]
+    title = f"trained with {args.solver}; PGD within {radius:g}, wrong answers in red"
+    path = folder.path.parent / "samples" / f"{args.solver}.png"
+    draw_examples(players.x, judge, args.norm, title, path)
     last = next(line for line in reversed(folder.read_metrics()) if line["kind"] == "eval")
     numbers = {
         **{key: round(value, 4) for key, value in numbers_of(curves).items()},
@@ -194,25 +238,15 @@ def run(args: Args) -> Result:
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
     """
     begin = time.perf_counter()
-    check(args)
-    data, held_out, classes = load_labelled(args.data, args.data_dir)
-    if args.batch_size > len(data.points):
-        raise UserError(
-            f"--batch-size {args.batch_size} is larger than the {len(data.points)} training images."
-        )
-    check_varies(data.points, f"--data {args.data}")
+    args, data = resolve(args)
     check_not_trained_further(args, gradients_done(args))
-    args = dataclasses.replace(args, eval_size=min(args.eval_size, len(held_out.points)))
+    folder = open_run("adversarial", args, in_parts=True)
+    folder.check_data(data.describe())
+    print(f"{data}\nwriting to {folder.path}", flush=True)
+    folder.write_config("adversarial", args, data.describe())
+    held_out = data.held_out
     assert held_out.labels is not None
-    folder = open_run("adversarial", args, MAY_CHANGE_ON_RESUME, in_parts=True)
-    described = {"held_out": len(held_out.points), "held_out_sha256": held_out.checksum()}
-    described = data.describe() | described
-    folder.check_data(described)
-    print(f"{data.name}: {len(data.points)} images to learn from, {len(held_out.points)} held out")
-    print(f"writing to {folder.path}", flush=True)
-    folder.write_config("adversarial", args, described)
-    game = make_game(args, data)
-    judge = RobustnessJudge(
+    judge = Judge(
         pixels(held_out)[: args.eval_size],
         held_out.labels[: args.eval_size],
         radii_of(args),
@@ -224,7 +258,7 @@ def run(args: Args) -> Result:
     for name in solvers_of(args):
         print(f"training with {name}", flush=True)
         part = folder.part(name)
-        players[name], table[name], curves[name] = play(args, name, part, game, judge, classes)
+        players[name], table[name], curves[name] = play(part_of(args, name), part, data, judge)
     summary = finish(args, folder, table, curves, time.perf_counter() - begin)
     return Result(players, folder.path, summary)
 

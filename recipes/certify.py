@@ -1,13 +1,13 @@
-"""What players are: an equilibrium, of which kind, attracting or not, from second derivatives.
+"""Certify whether trained players are at an equilibrium, of which kind, and whether it attracts.
 
     python -m recipes.certify runs/gan/20261121-120000              # a run's newest checkpoint
     python -m recipes.certify RUN --round 2000 --samples 1797       # an earlier one, more points
     python -m recipes.certify --game forsaken                       # a toy, against what is known
 
-A run of recipes.gan or recipes.wgan is loaded by its config.json, and its data's checksum must
-match. Certified is the deterministic game of --samples points, the mean over minibatches that
---seed draws once; every verdict speaks of that game, and is yes or no only where an error argument
-says so. RUN/certificate/ gets report.txt, certificate.json and pictures.
+A run of recipes.wgan, gan, dcgan, cgan or tabular is loaded by its config.json, and its data's
+checksum must match. Certified is the deterministic game of --samples points, the mean over
+minibatches that --seed draws once; every verdict speaks of that game, and is yes or no only where
+an error argument says so. RUN/certificate/ gets report.txt, certificate.json and pictures.
 A toy's known critical points stand beside those that Newton's method finds from many starts.
 """
 
@@ -27,13 +27,17 @@ from recipes._certify.certificates import FROM_START, certify, line_of, stated_g
 from recipes._certify.pictures import draw_densities, draw_path_angles, draw_spectra
 from recipes._certify.toys import certify_toy, draw_toy, toy_table
 from recipes._planar.games import PLANAR_GAMES
-from recipes._runtime.solvers import check_names
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.config import read_run_config
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast0, AtLeast1, Positive
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
-from recipes._runtime.trained import Trained, load_trained
+from recipes._runtime.solvers import check_names
+from recipes._runtime.trained import Trained, load_run
 
+CERTIFIED = ("wgan", "gan", "dcgan", "cgan", "tabular")
+"""Recipes that train a GAN by minibatches."""
 LONG = ("eigenvalues", "paths")
 """What a certificate lists at length, and the summary leaves to certificate.json."""
 
@@ -43,26 +47,26 @@ class Args(FolderArgs):
     """Certify a trained GAN, or the critical points of a game on the plane."""
 
     run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
-    """Folder of a run of recipes.gan or recipes.wgan; or leave it out for --game."""
+    """Folder of a run of recipes.wgan, gan, dcgan, cgan or tabular; or leave it out for --game."""
     game: str | None = None
     """A game on the plane: a name of gameopt.TOY_GAMES, or another of recipes.phase_portrait."""
-    round: int | None = None
+    round: AtLeast0 | None = None
     """Which checkpoint of RUN; the newest sound one if left out."""
-    samples: int = 1024
+    samples: AtLeast1 = 1024
     """Points of the finite-sample game that is certified."""
-    batch_size: int = 256
+    batch_size: AtLeast1 = 256
     """Points that are in memory at once; the game is the mean over minibatches of so many."""
-    matvecs: int = 48
+    matvecs: AtLeast1 = 48
     """Products that each Krylov space takes; more see the spectrum's ends sharper."""
     density: bool = False
     """Also the density of all eigenvalues of either own Hessian; doubles the time."""
     precision: Literal["float32", "float64"] = "float32"
     """Of a run's certificate; float64 sees smaller eigenvalues, and takes two to three times as
     long. Toys are certified in float64."""
-    learning_rate: float | None = None
+    learning_rate: Positive | None = None
     """Step size at which rounds of gradient play are judged. Default 0.01 for a game; a run is not
     judged so, because its optimizer's rounds are others."""
-    starts: int = 2000
+    starts: AtLeast1 = 2000
     """For a game: from how many random points of its window critical points are sought."""
 
 
@@ -72,8 +76,6 @@ def check(args: Args) -> None:
         raise UserError("give either the folder of a run or --game and a name, and not both.")
     if args.game is not None:
         check_names("--game", (args.game,), tuple(PLANAR_GAMES))
-    check_least(args, 1, "samples", "batch_size", "matvecs", "starts")
-    check_above_zero(args, "learning_rate")
     if args.run is not None and args.out is not None:
         run = args.run.resolve()
         if args.out.resolve() in (run, *run.parents):
@@ -93,13 +95,13 @@ def run(args: Args) -> Result:
 
 def _certify_run(args: Args, path: Path) -> Result:
     begin = time.perf_counter()
-    trained = load_trained(path, args.round, args.batch_size)
+    trained = _load_gan(path, args)
     for line in trained.skipped:
         print(line, file=sys.stderr)
     args = args if args.out is not None else dataclasses.replace(args, out=path / "certificate")
     folder = open_run("certify", args, None)
-    folder.write_config("certify", args, {"name": trained.data})
-    print(f"recipes.{trained.recipe} on {trained.data}, round {trained.round}")
+    folder.write_config("certify", args, {"name": trained.args.data})
+    print(f"recipes.{trained.recipe} on {trained.args.data}, round {trained.round}")
     print(f"writing to {folder.path}", flush=True)
     with jax.enable_x64(args.precision == "float64"):
         cast = lambda tree: _cast(tree, args.precision)
@@ -121,11 +123,20 @@ def _certify_run(args: Args, path: Path) -> Result:
     draw_path_angles([line], folder.path / "path_angle.png")
     seconds = round(time.perf_counter() - begin, 1)
     report = f"{_heading(args, trained, game)}\n\n{certificate.report}\n"
-    head = {"run": str(path), "round": trained.round, "data": trained.data}
+    head = {"run": str(path), "round": trained.round, "data": trained.args.data}
     short = {name: value for name, value in line.items() if name not in LONG}
     summary = {"recipe": "certify", **head, **short, "seconds": seconds}
     summary["folder"] = str(folder.path)
     return _finish(folder, report, line, summary, certificate.report)
+
+
+def _load_gan(path: Path, args: Args) -> Trained:
+    """The run with minibatches of the certificate's size."""
+    recipe = read_run_config(path)["recipe"]
+    if recipe not in CERTIFIED:
+        known = ", ".join(f"recipes.{name}" for name in CERTIFIED)
+        raise UserError(f"{path} is a run of recipes.{recipe}; those of {known} can be certified.")
+    return load_run(path, args.round, batch_size=args.batch_size)
 
 
 def _cast(tree: Any, precision: str) -> Any:
@@ -148,7 +159,7 @@ def _densities(
 def _heading(args: Args, trained: Trained, game: go.AbstractGame) -> str:
     batches = -(-args.samples // args.batch_size)
     return (
-        f"{args.run}: recipes.{trained.recipe} on {trained.data}, round {trained.round}.\n"
+        f"{args.run}: recipes.{trained.recipe} on {trained.args.data}, round {trained.round}.\n"
         f"The game certified is the mean over {batches} minibatches of {args.batch_size} points, "
         f"drawn once (seed {args.seed}), in {args.precision}."
     )

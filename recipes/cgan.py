@@ -11,11 +11,13 @@ images have the label asked for; from images the generator is judged on held-out
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import (
@@ -26,17 +28,22 @@ from models import (
     unet_generator,
     with_standing_statistics,
 )
+from recipes._data.training import check_varies, most_judged
+from recipes._gans.args import make_solver as make_solver
 from recipes._gans.condition_reports import report_classes, report_images
 from recipes._gans.conditions import ConditionedData
-from recipes._gans.image_runs import STANDING, keys_of, run_game
-from recipes._gans.images import ImageGANArgs, Norm, filled_in, make_game
-from recipes._gans.judge import Judge, check_varies, most_judged
+from recipes._gans.critics import generated
+from recipes._gans.image_runs import STANDING, image_experiment, image_keys
+from recipes._gans.images import ImageGANArgs, Norm, make_game, with_weights
+from recipes._report.judge import SampleJudge
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_least
+from recipes._runtime.errors import UserError
+from recipes._runtime.experiment import Experiment, run_experiment
+from recipes._runtime.fields import NotNegative
 from recipes._runtime.run import Result, RunFolder
 
 FROM_IMAGES: Norm = "instance"
-"""The generator's normalisation from images, as in pix2pix, if none is asked for."""
+"""The generator's normalisation from images, as in pix2pix, if no other is asked for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,22 +55,27 @@ class Args(ImageGANArgs):
     label_by: Literal["projection", "concatenation", "auxiliary"] = "projection"
     """How the discriminator uses a label: an inner product with its features, a further channel, or
     a classifier of its own whose cross-entropy both players minimise."""
-    auxiliary_weight: float = 1.0
+    auxiliary_weight: NotNegative = 1.0
     """Weight of that cross-entropy."""
-    reconstruction_weight: float = 10.0
+    reconstruction_weight: NotNegative = 10.0
     """From images: weight of the mean absolute error of a pixel in the generator's loss."""
+    generator_norm: Norm = "batch"
+    """Normalisation in the generator. Default from images: instance."""
+
+    @classmethod
+    def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The preset's, with instance normalisation from images."""
+        from_images = given.get("condition", "label") != "label"
+        return super().defaults(given) | ({"generator_norm": FROM_IMAGES} if from_images else {})
 
 
 def resolve(args: Args) -> tuple[Args, ConditionedData]:
-    """The data, and the flags with the preset's in place of those left out.
+    """The data, and the flags with the defaults filled in that depend on them.
 
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
     """
-    if args.condition != "label" and args.generator_norm is None:
-        args = dataclasses.replace(args, generator_norm=FROM_IMAGES)
-    args = filled_in(args)
-    check_least(args, 0, "auxiliary_weight", "reconstruction_weight")
+    args = with_weights(args)
     if args.condition != "label" and args.label_by != "projection":
         raise UserError(
             f"--label-by is for --condition label, and not for {args.condition}; leave it out."
@@ -84,10 +96,6 @@ def networks(args: Args, data: ConditionedData, key: jax.Array) -> go.Players:
     """Fresh networks of resolved flags."""
     key_x, key_y = jax.random.split(key)
     shape = data.scaled.points.shape[1:]
-    assert args.latent_size is not None
-    assert args.width is not None
-    assert args.generator_norm is not None
-    assert args.discriminator_norm is not None
     spectral = args.discriminator_weights == "spectral"
     if args.condition == "label":
         x = labelled_dcgan_generator(
@@ -121,7 +129,28 @@ def set_up(args: Args, data: ConditionedData) -> tuple[go.AbstractGame, go.Playe
     elif args.label_by == "auxiliary":
         terms["auxiliary_weight"] = args.auxiliary_weight
     game = make_game(args, data.sampler(data.conditions), **terms)
-    return game, networks(args, data, keys_of(args).players)
+    return game, networks(args, data, image_keys(args).players)
+
+
+def standing(args: Args, data: ConditionedData, players: go.Players) -> go.Players:
+    """Players whose generator's batch normalisation has standing statistics, of one latent."""
+    rows = np.random.default_rng(args.seed).integers(len(data.conditions), size=STANDING)
+    many = jax.random.normal(image_keys(args).standing, (STANDING, args.latent_size))
+    given = go.Conditioned(many, jnp.asarray(data.conditions[rows]))
+    return go.Players(with_standing_statistics(players.x, given), players.y)
+
+
+def sample(
+    args: Args, data: ConditionedData, players: go.Players, key: PRNGKeyArray, n: int
+) -> np.ndarray:
+    """`n` images of resolved flags' generator, in the units of the data, each of the condition of a
+    training image drawn at random.
+    """
+    key_rows, key_latents = jax.random.split(key)
+    rows = jax.random.randint(key_rows, (n,), 0, len(data.conditions))
+    latents = jax.random.normal(key_latents, (n, args.latent_size))
+    given = go.Conditioned(latents, jnp.asarray(data.conditions)[rows])
+    return data.unscaled(go.value_of(generated(standing(args, data, players).x, given)))
 
 
 def run(args: Args) -> Result:
@@ -130,22 +159,21 @@ def run(args: Args) -> Result:
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
     """
     args, data = resolve(args)
-    keys, conditions = keys_of(args), data.conditions
-    assert args.latent_size is not None
-    size: int = args.latent_size
+    return run_experiment("cgan", args, data, lambda folder: experiment(args, data, folder))
 
-    def finish(
-        folder: RunFolder, judge: Judge, players: go.Players
-    ) -> tuple[go.Players, dict[str, Any]]:
-        rows = np.random.default_rng(args.seed).integers(len(conditions), size=STANDING)
-        many = jax.random.normal(keys.standing, (STANDING, size))
-        given = go.Conditioned(many, jnp.asarray(conditions[rows]))
-        players = go.Players(with_standing_statistics(players.x, given), players.y)
+
+def experiment(args: Args, data: ConditionedData, folder: RunFolder) -> Experiment:
+    """The experiment of resolved flags in its folder."""
+    game, players = set_up(args, data)
+
+    def finish(judge: SampleJudge, players: go.Players) -> tuple[go.Players, dict[str, Any]]:
+        players = standing(args, data, players)
         head = {"condition": args.condition, **judge.write_generated(players, args.metrics)}
         make = report_classes if args.condition == "label" else report_images
-        return players, head | make(folder, data, players.x, size, keys.report)
+        report = make(folder, data, players.x, args.latent_size, image_keys(args).report)
+        return players, head | report
 
-    return run_game("cgan", args, data, lambda: set_up(args, data), finish, conditions)
+    return image_experiment(args, data, game, players, folder, finish, data.conditions)
 
 
 def main() -> None:

@@ -36,9 +36,10 @@ from recipes._compare.families import (
 )
 from recipes._compare.pictures import draw_comparison
 from recipes._data import Dataset, load
-from recipes._gans.judge import check_varies
+from recipes._data.training import check_varies
 from recipes._runtime import cli
-from recipes._runtime.errors import FEWEST, UserError, check_least
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast1, Judged
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 
 MAY_CHANGE_ON_RESUME = ("families",)
@@ -61,9 +62,9 @@ class Args(FolderArgs):
     families: tuple[FamilyName, ...] = ("gan", "dcgan", "wgan-gp", "sngan")
     """Which families: gan and wgan of multilayer perceptrons; dcgan, wgan-gp and sngan of
     convolutions; cgan, which is told the class. A resumed run keeps those that it has."""
-    steps: int | None = None
+    steps: AtLeast1 | None = None
     """Rounds of every family. Default: each family's own number."""
-    eval_size: int = 512
+    eval_size: Judged = 512
     """Samples of each family that are judged; fewer if the data are few. cgan has at most as many
     as a fifth of the data, and then all families are judged by so many."""
 
@@ -78,8 +79,6 @@ def resolve(args: Args) -> tuple[Dataset, Setting]:
         raise UserError("--families is empty; name at least one.")
     if len(set(names)) < len(names):
         raise UserError(f"--families {' '.join(names)}: give each of them once.")
-    check_least(args, 1, "steps")
-    check_least(args, FEWEST, "eval_size")
     data = load(args.data, args.data_dir, args.seed, image_size=args.image_size)
     if data.kind != "image":
         raise UserError(

@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import (
@@ -28,13 +29,16 @@ from models import (
     sngan_generator,
     with_standing_statistics,
 )
+from recipes._data.training import TrainingData, check_varies
+from recipes._gans.args import make_solver as make_solver
 from recipes._gans.critics import generated
 from recipes._gans.image_report import report
-from recipes._gans.image_runs import STANDING, keys_of, run_game
-from recipes._gans.images import ImageGANArgs, filled_in, images, make_game
-from recipes._gans.judge import Judge, TrainingData, check_varies
+from recipes._gans.image_runs import STANDING, image_experiment, image_keys
+from recipes._gans.images import ImageGANArgs, images, make_game, with_weights
+from recipes._report.judge import SampleJudge
 from recipes._report.plots import image_grid
 from recipes._runtime import cli
+from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.run import Result, RunFolder
 
 
@@ -44,12 +48,12 @@ class Args(ImageGANArgs):
 
 
 def resolve(args: Args) -> tuple[Args, TrainingData]:
-    """The data, and the flags with the preset's in place of those left out.
+    """The data, and the flags with the defaults filled in that depend on them.
 
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
     """
-    args = filled_in(args)
+    args = with_weights(args)
     data = images(args)
     check_varies(data.loaded.points, f"--data {args.data}")
     size = min(args.eval_size, len(data.loaded.points) // 2)
@@ -59,9 +63,6 @@ def resolve(args: Args) -> tuple[Args, TrainingData]:
 def networks(args: Args, shape: tuple[int, ...], key: jax.Array) -> go.Players:
     """Fresh networks of resolved flags, for images of `shape`."""
     key_x, key_y = jax.random.split(key)
-    assert args.latent_size is not None
-    assert args.width is not None
-    assert args.generator_norm is not None
     residual, packs = args.architecture == "sngan", args.packing
     seen = shape if packs == 1 else (*shape[:2], packs * (shape[2] if len(shape) == 3 else 1))
     make_x = sngan_generator if residual else dcgan_generator
@@ -80,7 +81,21 @@ def networks(args: Args, shape: tuple[int, ...], key: jax.Array) -> go.Players:
 def set_up(args: Args, data: TrainingData) -> tuple[go.AbstractGame, go.Players]:
     """The game and the fresh players of resolved flags."""
     shape = data.scaled.points.shape[1:]
-    return make_game(args, data.sampler()), networks(args, shape, keys_of(args).players)
+    return make_game(args, data.sampler()), networks(args, shape, image_keys(args).players)
+
+
+def standing(args: Args, players: go.Players) -> go.Players:
+    """Players whose generator's batch normalisation has standing statistics, of one latent."""
+    many = jax.random.normal(image_keys(args).standing, (STANDING, args.latent_size))
+    return go.Players(with_standing_statistics(players.x, many), players.y)
+
+
+def sample(
+    args: Args, data: TrainingData, players: go.Players, key: PRNGKeyArray, n: int
+) -> np.ndarray:
+    """`n` images of resolved flags' generator, in the units of the data."""
+    latents = jax.random.normal(key, (n, args.latent_size))
+    return data.unscaled(generated(standing(args, players).x, latents))
 
 
 def run(args: Args) -> Result:
@@ -89,21 +104,23 @@ def run(args: Args) -> Result:
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
     """
     args, data = resolve(args)
-    keys = keys_of(args)
-    assert args.latent_size is not None
-    size: int = args.latent_size
+    return run_experiment("dcgan", args, data, lambda folder: experiment(args, data, folder))
 
-    def finish(
-        folder: RunFolder, judge: Judge, players: go.Players
-    ) -> tuple[go.Players, dict[str, Any]]:
-        many = jax.random.normal(keys.standing, (STANDING, size))
-        players = go.Players(with_standing_statistics(players.x, many), players.y)
-        drawn = np.asarray(generated(players.x, many[:100]))
+
+def experiment(args: Args, data: TrainingData, folder: RunFolder) -> Experiment:
+    """The experiment of resolved flags in its folder."""
+    game, players = set_up(args, data)
+
+    def finish(judge: SampleJudge, players: go.Players) -> tuple[go.Players, dict[str, Any]]:
+        players = standing(args, players)
+        latents = jax.random.normal(image_keys(args).standing, (STANDING, args.latent_size))
+        drawn = np.asarray(generated(players.x, latents[:100]))
         image_grid(drawn, folder.path / "samples.png")
         head = judge.write_generated(players, args.metrics)
-        return players, head | report(folder, data.scaled, players.x, size, keys.report)
+        size, key = args.latent_size, image_keys(args).report
+        return players, head | report(folder, data.scaled, players.x, size, key)
 
-    return run_game("dcgan", args, data, lambda: set_up(args, data), finish)
+    return image_experiment(args, data, game, players, folder, finish)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """GANs with a discriminator: on an exact density against theory, or on data such as digits.
 
     python -m recipes.gan                              # two bumps on the line, half a minute
-    python -m recipes.gan --loss minimax --k 1         # Goodfellow's algorithm as printed
+    python -m recipes.gan --loss minimax --inner-steps 1         # Goodfellow's algorithm as printed
     python -m recipes.gan --data ring --steps 6000     # eight bumps in the plane
     python -m recipes.gan --data digits                # real 8x8 digits with an R1 penalty
     python -m recipes.gan --data mnist --data-dir DIR --steps 20000
@@ -12,170 +12,137 @@ the grid's cells. On data the samples are judged by pictures and by exact optima
 """
 
 import dataclasses
-import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
 
 import gameopt as go
-from recipes._certify.certificates import Probe, check_probe
-from recipes._gans.critics import discriminator_numbers
+from recipes._certify.certificates import Probe
+from recipes._data.training import TrainingData
+from recipes._gans.args import check_gan, make_solver as make_solver
+from recipes._gans.critics import discriminator_numbers, generated
 from recipes._gans.density import DensityJudge, TrainingDensity
 from recipes._gans.density_grid import DENSITIES
-from recipes._gans.judge import DataArgs, Judge, TrainingData, resolve_sizes
+from recipes._gans.multilayer import (
+    MultilayerGANArgs,
+    draw_samples,
+    from_latents,
+    latent_size_of,
+    networks,
+    resolve_sizes,
+)
+from recipes._gans.penalties import make_penalty, weights_of
 from recipes._gans.pictures import MINUS_LOG_4, draw_curves, draw_data_curves
 from recipes._gans.saturation import draw_saturation, measure_saturation
+from recipes._report.judge import SampleJudge
 from recipes._report.plots import over_time
 from recipes._runtime import cli
-from recipes._runtime.errors import FEWEST, UserError, check_least, check_not_negative
-from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
-from recipes._runtime.run import Result, RunFolder, check_positive, open_run, write_summary
-from recipes._runtime.seeds import key_of
-from recipes._runtime.training import train
+from recipes._runtime.errors import UserError
+from recipes._runtime.experiment import Experiment, run_experiment
+from recipes._runtime.fields import AtLeast1
+from recipes._runtime.optimizers import OptimizerArgs
+from recipes._runtime.run import Result, RunFolder
+from recipes._runtime.seeds import keys_of
 
-MAY_CHANGE_ON_RESUME = ("steps",)
-WHERE: dict[str, Literal["interpolates", "real", "fake"]] = {
-    "r1": "real",
-    "r2": "fake",
-    "gp": "interpolates",
-}
+Training = TrainingData | TrainingDensity
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Args(DataArgs):
+class Args(MultilayerGANArgs):
     """Train a GAN and hold it against closed forms, or against exact transport to real data."""
 
     data: str = "two_normals"
     """An exact density: normal, two_normals, three_normals on the line, ring or grid in the plane.
     Or data: digits (scikit-learn's 8x8), mnist, fashion_mnist or cifar10 (files in --data-dir),
-    swiss_roll, a .npy or .npz file, or a folder of images."""
+    swiss_roll, a .npy or .npz file, or a folder of images. On data the defaults are --penalties r1,
+    --inner-steps 1 and --width 256."""
     loss: Literal["minimax", "non_saturating"] = "non_saturating"
     """What the generator minimises: E log(1 - D), which saturates, or -E log D."""
-    penalty: Literal["none", "r1", "r2", "gp"] | None = None
-    """Penalty on the squared gradient of the discriminator's logit: at the data (r1), at generated
-    points (r2), or between them (gp). Default r1 on data, none on an exact density."""
-    penalty_weight: float = 1.0
-    """Gamma: half of it times the mean squared gradient norm is added to the discriminator's
-    loss."""
-    solver: Literal["alternating", "simultaneous"] = "alternating"
-    """The discriminator moves --k times and then the generator; or both at once."""
-    k: int | None = None
-    """Discriminator steps to one generator step, each on a fresh batch. Default 4 on an exact
-    density, 1 on data."""
-    batch_size: int = 256
+    inner_steps: AtLeast1 = 4
+    """Discriminator steps to one generator step, each on a fresh batch."""
+    batch_size: AtLeast1 = 256
     """Points a step sees."""
-    steps: int = 3000
+    steps: AtLeast1 = 3000
     """Rounds, that is generator steps."""
-    width: int | None = None
-    """Units in a hidden layer of either network. Default 64 on an exact density, 256 on data."""
-    depth: int = 2
-    """Hidden layers of each network."""
+    width: AtLeast1 = 64
+    """Units in a hidden layer of either network."""
     generator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=3e-4, beta2=0.99)
     """The generator's optimizer."""
     discriminator_optimizer: OptimizerArgs = OptimizerArgs(learning_rate=2e-3, beta2=0.99)
     """The discriminator's optimizer."""
 
-
-def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that no data could make right."""
-    check_positive(args, "k", "latent_size", "batch_size", "width", "depth")
-    check_least(args, FEWEST, "eval_size")
-    if args.solver == "simultaneous" and args.k not in (None, 1):
-        raise UserError("--solver simultaneous moves both players once: add --k 1.")
-    check_not_negative(args, "penalty_weight")
-    if args.data in DENSITIES and args.latent_size is not None:
-        raise UserError(
-            f"--latent-size: {args.data} is an exact density, and its generator's latents have "
-            "the density's own dimension; leave it out."
-        )
-    check_probe(args)
-    make_solver(args)
+    @classmethod
+    def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of data, where the name is no exact density's."""
+        exact = given.get("data", cls.data) in DENSITIES
+        of_data = {} if exact else {"penalties": ("r1",), "inner_steps": 1, "width": 256}
+        return of_data | super().defaults(given)
 
 
-def resolve(args: Args) -> tuple[Args, TrainingData | TrainingDensity]:
+def resolve(args: Args) -> tuple[Args, Training]:
     """What is trained on, and the flags with the defaults filled in that depend on it.
 
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
     """
-    check(args)
-    exact = args.data in DENSITIES
-    args = dataclasses.replace(
-        args,
-        k=args.k or (4 if exact and args.solver == "alternating" else 1),
-        width=args.width or (64 if exact else 256),
-        penalty=args.penalty or ("none" if exact else "r1"),
-    )
-    if exact:
-        return args, TrainingDensity(args.data)
-    data = TrainingData(args)
-    return resolve_sizes(args, data), data
+    check_gan(args)
+    if args.data not in DENSITIES:
+        data = TrainingData(args)
+        return resolve_sizes(args, data), data
+    if args.latent_size is not None:
+        raise UserError(
+            f"--latent-size: {args.data} is an exact density, and its generator's latents have "
+            "the density's own dimension; leave it out."
+        )
+    weights = weights_of(args.penalties, args.penalty_weights)
+    return dataclasses.replace(args, penalty_weights=weights), TrainingDensity(args.data)
 
 
-def set_up(args: Args, data: TrainingData | TrainingDensity) -> tuple[go.AbstractGame, go.Players]:
+def set_up(args: Args, data: Training) -> tuple[go.AbstractGame, go.Players]:
     """The game and the fresh players of resolved flags."""
-    assert args.width is not None
-    key_players, *_ = _keys(args)
+    key = _keys(args).players
     if isinstance(data, TrainingDensity):
         sampler, latent_size = data.law.sample, data.d
-        players = data.networks(args.width, args.depth, key_players)
+        players = data.networks(args.width, args.depth, key)
     else:
-        assert args.latent_size is not None
-        sampler, latent_size = data.sampler(), args.latent_size
+        sampler, latent_size = data.sampler(), latent_size_of(args)
         widths = go.Players(args.width, args.width)
-        players = data.networks(latent_size, widths, args.depth, key_players)
-    penalty = None
-    if args.penalty in WHERE:
-        where = WHERE[args.penalty]
-        penalty = go.GradientPenalty(args.penalty_weight / 2, target=0, where=where)
+        players = networks(data, latent_size, widths, args.depth, key)
+    penalty = make_penalty(args.penalties, args.penalty_weights)
     make = go.MinimaxGAN if args.loss == "minimax" else go.NonSaturatingGAN
-    return make(sampler, go.NormalLatent((latent_size,)), args.batch_size, penalty), players
+    game = make(sampler, go.NormalLatent((latent_size,)), args.batch_size, penalty)
+    if args.clip is not None:
+        return go.constrained(game, y=go.clip_weights(args.clip)), players
+    return game, players
 
 
-def _keys(args: Args) -> jax.Array:
-    """For the players, the play, and what is drawn once: the saturation's, or fixed latents."""
-    return jax.random.split(key_of(args.seed), 3)
+def _keys(args: Args) -> Any:
+    return keys_of(args.seed, "players", "play", "drawn_once")
 
 
-def make_solver(args: Args) -> go.AbstractSolver:
-    """Goodfellow's algorithm 1 with k discriminator steps, or both players at once."""
-    optimizers = go.Players(
-        make_optimizer(args.generator_optimizer, "generator-optimizer"),
-        make_optimizer(args.discriminator_optimizer, "discriminator-optimizer"),
-    )
-    if args.solver == "simultaneous":
-        return go.Simultaneous(optimizers)
-    inner_steps = go.Players(1, args.k or 1)
-    return go.Alternating(optimizers, order=("y", "x"), inner_steps=inner_steps)
-
-
-def make_judge(
-    args: Args, folder: RunFolder, data: TrainingData | TrainingDensity
-) -> DensityJudge | Judge:
-    """What looks at the players at an evaluation."""
+def sample(
+    args: Args, data: Training, players: go.Players, key: PRNGKeyArray, n: int
+) -> np.ndarray:
+    """`n` samples of resolved flags' generator, in the units of the data."""
     if isinstance(data, TrainingDensity):
-        return DensityJudge(folder, data)
-    *_, key_latents = _keys(args)
-    assert args.latent_size is not None
-    latents = jax.random.normal(key_latents, (args.eval_size, args.latent_size))
-    probability = lambda d, points: jax.nn.sigmoid(go.critic_scores(d, points))
-    label = "D(x), probability of being data"
-    return Judge(folder, data, latents, args.seed, discriminator_numbers, probability, label)
+        return np.asarray(generated(players.x, jax.random.normal(key, (n, data.d))))
+    return draw_samples(args, data, players, key, n)
 
 
 def run(args: Args) -> Result:
-    """Trains, judges, draws, and returns the players and the summary.
+    """Trains, writes the run folder, and returns the players and the summary.
 
-    **Raises:** `UserError` for flags that cannot work, before anything is compiled.
+    **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
     """
-    begin = time.perf_counter()
     args, data = resolve(args)
-    folder = open_run("gan", args, MAY_CHANGE_ON_RESUME)
-    described = data.describe()
-    folder.check_data(described)
-    print(f"{data}\nwriting to {folder.path}", flush=True)
-    folder.write_config("gan", args, described)
-    _, key_play, _ = _keys(args)
+    return run_experiment("gan", args, data, lambda folder: experiment(args, data, folder))
+
+
+def experiment(args: Args, data: Training, folder: RunFolder) -> Experiment:
+    """The experiment of resolved flags in its folder."""
     game, players = set_up(args, data)
     judge = make_judge(args, folder, data)
     shown = {"value": "V(D,G)"}
@@ -183,42 +150,44 @@ def run(args: Args) -> Result:
         shown |= {"value_at_optimum": "V(D*,G)", "js": "JS"}
     else:
         shown |= {"w1_exact": "W1", "w1_floor": "W1 of data"}
-    players, rate = train(
-        folder,
-        game,
-        make_solver(args),
-        players,
-        key_play,
-        judge,
-        steps=args.steps,
-        eval_every=args.eval_every,
-        log_every=args.log_every,
-        shown=shown,
-        probe=Probe(folder, game, players, args, args.batch_size),
-    )
-    names = draw(args, folder, judge)
-    head: dict[str, Any] = {"data": args.data, "loss": args.loss, "penalty": args.penalty}
-    if isinstance(judge, Judge):
-        head |= judge.write_generated(players, args.metrics)
-    head["minus_log_4"] = MINUS_LOG_4
-    summary = write_summary(folder, "gan", head, rate, time.perf_counter() - begin)
-    print("pictures: " + ", ".join(str(folder.path / f"{name}.png") for name in names))
-    return Result(players, folder.path, summary)
+
+    def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
+        draw(args, folder, judge)
+        head = {"data": args.data, "loss": args.loss, "penalties": args.penalties}
+        if isinstance(judge, SampleJudge):
+            head |= judge.write_generated(players, args.metrics)
+        return players, {**head, "minus_log_4": MINUS_LOG_4}
+
+    return Experiment(
+        game=game, solver=make_solver(args), players=players, key=_keys(args).play, evaluate=judge,
+        shown=shown, finish=finish, probe=Probe(folder, game, players, args, args.batch_size),
+    )  # fmt: skip
 
 
-def draw(args: Args, folder: RunFolder, judge: DensityJudge | Judge) -> list[str]:
-    """Draws what stands at the end of a run, and returns the pictures' names."""
+def make_judge(args: Args, folder: RunFolder, data: Training) -> DensityJudge | SampleJudge:
+    """The judge of the players at an evaluation."""
+    if isinstance(data, TrainingDensity):
+        return DensityJudge(folder, data)
+    shape = (args.eval_size, latent_size_of(args))
+    latents = jax.random.normal(_keys(args).drawn_once, shape)
+    return SampleJudge(
+        folder, data, args.eval_size, args.seed, from_latents(latents),
+        numbers=discriminator_numbers,
+        score=lambda players, points: jax.nn.sigmoid(go.critic_scores(players.y, points)),
+        score_label="D(x), probability of being data",
+    )  # fmt: skip
+
+
+def draw(args: Args, folder: RunFolder, judge: DensityJudge | SampleJudge) -> None:
+    """Draws the pictures at the end of a run."""
     lines, curves = folder.read_metrics(), folder.path / "curves.png"
-    names = ["over_time", "curves"]
     if isinstance(judge, DensityJudge):
-        *_, key_saturation = _keys(args)
-        draw_saturation(measure_saturation(key_saturation), folder.path / "saturation.png")
+        measured = measure_saturation(_keys(args).drawn_once)
+        draw_saturation(measured, folder.path / "saturation.png")
         draw_curves(lines, curves)
-        names.append("saturation")
     else:
         draw_data_curves(lines, curves)
     over_time(folder.path / "samples", folder.path / "over_time.png", most=4)
-    return names
 
 
 def main() -> None:

@@ -35,13 +35,13 @@ from recipes._modes.play import (
     play_setting,
 )
 from recipes._modes.tables import REAL_DATA, ScoreLine, line_of, write_table_csv, write_tables
-from recipes._runtime.solvers import check_names
 from recipes._report.classifier import CACHE, trained_classifier
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
 from recipes._runtime.fields import Typed
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import check_names
 
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 

@@ -25,11 +25,11 @@ import theory
 from recipes._planar.diagram import Cut, draw_diagram
 from recipes._planar.games import PLANAR_GAMES, Verdict, critical_points
 from recipes._planar.hyper_parameters import SECOND, Second
-from recipes._runtime.solvers import check_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_increasing, check_least
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import check_names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,11 +22,11 @@ import numpy as np
 import gameopt as go
 from recipes._planar.games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
 from recipes._planar.portrait import draw_distances, draw_portrait
-from recipes._runtime.solvers import SOLVERS, check_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import SOLVERS, check_names
 
 MODIFIED = ("simultaneous", "alternating")
 

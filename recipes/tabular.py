@@ -20,41 +20,36 @@ rows, marginals, correlations and curves, metrics.jsonl, config.json, and checkp
 """
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
-from jaxtyping import PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
 from models import ConditionalLatent
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
+from recipes._data.training import check_varies
+from recipes._gans.args import GameArgs, check_game, check_penalties_fit, make_solver as make_solver
 from recipes._gans.critics import critic_numbers, estimate_numbers
-from recipes._gans.judge import check_varies
+from recipes._gans.penalties import PenaltyName, make_penalty, weights_of
 from recipes._report.plots import over_time
 from recipes._runtime import cli
-from recipes._runtime.errors import FEWEST, UserError, check_least, check_not_negative
-from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
-from recipes._runtime.run import (
-    CommonArgs,
-    Result,
-    RunFolder,
-    check_positive,
-    open_run,
-    write_summary,
-)
-from recipes._runtime.seeds import key_of
-from recipes._runtime.training import train
+from recipes._runtime.errors import UserError
+from recipes._runtime.experiment import Experiment, run_experiment
+from recipes._runtime.fields import AtLeast1, AtLeast2, Judged, NotNegative
+from recipes._runtime.run import Result, RunFolder, TrainArgs
+from recipes._runtime.seeds import keys_of
 from recipes._tabular.gan import TableJudge, TrainingTable
 from recipes._tabular.pictures import draw_correlations, draw_curves, draw_marginals
 from recipes._tabular.reports import Report, make_report, markdown, tables
 
-MAY_CHANGE_ON_RESUME = ("steps",)
+SHOWN = {"wasserstein_estimate": "critic", "w1_exact": "W1", "w1_floor": "W1 of data"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Args(CommonArgs):
+class Args(GameArgs, TrainArgs):
     """Train a conditional Wasserstein GAN on a table, and hold its rows against real ones."""
 
     data: Literal["wine", "breast_cancer", "diabetes"] = "breast_cancer"
@@ -70,56 +65,49 @@ class Args(CommonArgs):
     """Columns of --csv that are continuous, whatever they look like."""
     drop: tuple[str, ...] = ()
     """Columns of --csv to leave out."""
-    label_bins: int = 3
+    label_bins: AtLeast2 = 3
     """Classes into which a continuous label is cut, at its quantiles."""
     scale: Literal["normal_scores", "standard"] = "normal_scores"
     """How continuous columns are trained on: by their ranks, as normal scores; or shifted and
     scaled to mean 0 and deviation 1. The first keeps what is generated within the values seen, so
     that no area is below 0; by the report's numbers neither is clearly better."""
-    label_weight: float = 3.0
+    label_weight: NotNegative = 3.0
     """What the label's one-hot is multiplied by in what the critic sees. A larger one makes it
     dearer to pass one class's rows off as another's."""
-    steps: int = 1000
+    steps: AtLeast1 = 1000
     """Rounds, that is generator steps. More of them and the critic learns small tables by heart:
     curves.png shows it, and the report's share of rows near training rows."""
-    eval_every: int = 200
+    eval_every: AtLeast1 = 200
     """Rounds between two evaluations: exact numbers, pictures, a checkpoint."""
-    batch_size: int = 64
+    batch_size: AtLeast1 = 64
     """Rows a step sees."""
-    n_critic: int = 5
+    penalties: tuple[PenaltyName, ...] = ("gp",)
+    """Added to the critic's loss: gp, lp (one-sided) keep it Lipschitz, as --clip does; also
+    dragan, r1, r2, gp0, lecam, orthogonal. None if the flag stands alone."""
+    inner_steps: AtLeast1 = 5
     """Critic steps to one generator step, each on a fresh batch."""
-    penalty_weight: float = 10.0
-    """Weight of the gradient penalty."""
-    latent_size: int = 32
+    latent_size: AtLeast1 = 32
     """Size of the generator's Gaussian input."""
-    generator_width: int = 128
+    generator_width: AtLeast1 = 128
     """Units in a hidden layer of the generator."""
-    critic_width: int = 128
+    discriminator_width: AtLeast1 = 128
     """Units in a hidden layer of the critic."""
-    depth: int = 2
+    depth: AtLeast1 = 2
     """Hidden layers of each network."""
-    generator_optimizer: OptimizerArgs = OptimizerArgs()
-    """The generator's optimizer."""
-    critic_optimizer: OptimizerArgs = OptimizerArgs()
-    """The critic's optimizer."""
-    eval_size: int = 512
+    eval_size: Judged = 512
     """Held-out rows, at most, with which an evaluation compares."""
-    draws: int = 5
+    draws: AtLeast2 = 5
     """Generated tables over which the report takes means and standard errors."""
 
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that no data could make right."""
-    sizes = ("batch_size", "n_critic", "latent_size", "generator_width", "critic_width", "depth")
-    check_positive(args, *sizes)
-    check_least(args, FEWEST, "eval_size")
-    check_least(args, 2, "label_bins", "draws")
-    check_not_negative(args, "penalty_weight", "label_weight")
+    check_game(args)
+    check_penalties_fit(args, "table")
     if args.csv is None:
         for name in ("label", "categorical", "continuous", "drop"):
             if getattr(args, name):
                 raise UserError(f"--{name} is about a --csv file: add one, or leave it out.")
-    make_solver(args)
 
 
 def load(args: Args) -> Table:
@@ -135,30 +123,44 @@ def load(args: Args) -> Table:
     return load_csv(args.csv, roles)
 
 
-def set_up(
-    args: Args, data: TrainingTable
-) -> tuple[go.AbstractGame, go.Players, ConditionalLatent]:
-    """The game, the fresh players, and the latents that the generator takes."""
+def resolve(args: Args) -> tuple[Args, TrainingTable]:
+    """The table, and the flags with a weight for each penalty.
+
+    **Raises:** `UserError` for flags that cannot work, and for a table that is not there or does
+    not fit them.
+    """
+    check(args)
+    data = TrainingTable(load(args), args.seed, args.scale, args.label_weight)
+    rows = f"--csv {args.csv}" if args.csv is not None else f"--data {args.data}"
+    check_varies(data.encoding.encode(data.train), f"{rows}, without its label")
+    weights = weights_of(args.penalties, args.penalty_weights)
+    return dataclasses.replace(args, penalty_weights=weights), data
+
+
+def set_up(args: Args, data: TrainingTable) -> tuple[go.AbstractGame, go.Players]:
+    """The game and the fresh players of resolved flags."""
     latent = data.latent(args.latent_size)
-    penalty = go.GradientPenalty(args.penalty_weight)
+    penalty = make_penalty(args.penalties, args.penalty_weights)
     game = go.WassersteinGAN(data.sampler(), latent, args.batch_size, penalty)
-    widths = go.Players(args.generator_width, args.critic_width)
-    key_players, *_ = _keys(args)
-    return game, data.networks(args.latent_size, widths, args.depth, key_players), latent
+    widths = go.Players(args.generator_width, args.discriminator_width)
+    players = data.networks(args.latent_size, widths, args.depth, _keys(args).players)
+    if args.clip is not None:
+        return go.constrained(game, y=go.clip_weights(args.clip)), players
+    return game, players
 
 
-def _keys(args: Args) -> jax.Array:
-    """For the players, the play, the draws of an evaluation, and the rows of the report."""
-    return jax.random.split(key_of(args.seed), 4)
+def _keys(args: Args) -> Any:
+    return keys_of(args.seed, "players", "play", "evaluation", "report")
 
 
-def make_solver(args: Args) -> go.AbstractSolver:
-    """The critic moves --n-critic times, each on a fresh batch, and then the generator."""
-    optimizers = go.Players(
-        make_optimizer(args.generator_optimizer, "generator-optimizer"),
-        make_optimizer(args.critic_optimizer, "critic-optimizer"),
-    )
-    return go.Alternating(optimizers, order=("y", "x"), inner_steps=go.Players(1, args.n_critic))
+def sample(
+    args: Args, data: TrainingTable, players: go.Players, key: PRNGKeyArray, n: int
+) -> Table:
+    """`n` generated rows in the table's units, their labels as frequent as in the training rows."""
+    key_labels, key_rows = jax.random.split(key)
+    rows = jax.random.randint(key_labels, (n,), 0, len(data.train.labels))
+    labels = data.train.labels[np.asarray(rows)]
+    return data.generate(players.x, data.latent(args.latent_size), labels, key_rows)
 
 
 def run(args: Args) -> Result:
@@ -166,40 +168,28 @@ def run(args: Args) -> Result:
 
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
     """
-    begin = time.perf_counter()
-    check(args)
-    table = load(args)
-    data = TrainingTable(table, args.seed, args.scale, args.label_weight)
-    rows = f"--csv {args.csv}" if args.csv is not None else f"--data {args.data}"
-    check_varies(data.encoding.encode(data.train), f"{rows}, without its label")
-    folder = open_run("tabular", args, MAY_CHANGE_ON_RESUME)
-    folder.check_data(table.describe())
-    print(f"{table}\nwriting to {folder.path}", flush=True)
-    folder.write_config("tabular", args, table.describe())
-    _, key_play, key_lines, key_report = _keys(args)
-    game, players, latent = set_up(args, data)
+    args, data = resolve(args)
+    return run_experiment("tabular", args, data, lambda folder: experiment(args, data, folder))
 
-    def numbers(players: go.Players, real: jax.Array, fake: jax.Array) -> dict[str, Any]:
-        found = estimate_numbers(players, real, fake, key_lines)
-        return found | critic_numbers(game, players, key_lines)
+
+def experiment(args: Args, data: TrainingTable, folder: RunFolder) -> Experiment:
+    """The experiment of resolved flags in its folder."""
+    keys, (game, players) = _keys(args), set_up(args, data)
+    latent = data.latent(args.latent_size)
+
+    def numbers(players: go.Players, real: Array, fake: Array) -> dict[str, Any]:
+        found = estimate_numbers(players, real, fake, keys.evaluation)
+        return found | critic_numbers(game, players, keys.evaluation)
+
+    def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
+        report = write_report(args, folder, data, latent, players, keys.report)
+        return players, {"data": data.table.name, **report.numbers()}
 
     judge = TableJudge(folder, data, latent, args.eval_size, args.seed, numbers)
-    players, rate = train(
-        folder,
-        game,
-        make_solver(args),
-        players,
-        key_play,
-        judge,
-        steps=args.steps,
-        eval_every=args.eval_every,
-        log_every=args.log_every,
-        shown={"wasserstein_estimate": "critic", "w1_exact": "W1", "w1_floor": "W1 of data"},
-    )
-    report = write_report(args, folder, data, latent, players, key_report)
-    head: dict[str, Any] = {"data": table.name, **report.numbers()}
-    summary = write_summary(folder, "tabular", head, rate, time.perf_counter() - begin)
-    return Result(players, folder.path, summary)
+    return Experiment(
+        game=game, solver=make_solver(args), players=players, key=keys.play, evaluate=judge,
+        shown=SHOWN, finish=finish,
+    )  # fmt: skip
 
 
 def write_report(
@@ -222,8 +212,6 @@ def write_report(
     draw_curves(folder.read_metrics(), folder.path / "curves.png")
     over_time(folder.path / "samples", folder.path / "over_time.png")
     print(f"\n{tables(report)}\n\neach column: {folder.path / 'report.md'}")
-    names = ("marginals", "correlations", "over_time", "curves")
-    print("pictures: " + ", ".join(str(folder.path / f"{name}.png") for name in names))
     return report
 
 

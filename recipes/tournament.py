@@ -20,6 +20,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_increasing, check_least
+from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import (
     FINITE_SUM_SOLVERS,
     FIRST_ORDER,
@@ -27,10 +31,6 @@ from recipes._runtime.solvers import (
     SOLVERS,
     check_names,
 )
-from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_increasing, check_least
-from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
-from recipes._runtime.seeds import key_of
 from recipes._tournament.games import ALL_GAMES, DEFAULT_GAMES, GAMES, make_contest, points_of
 from recipes._tournament.gan import GanArgs, check_gan, play_gan, players_of_gan
 from recipes._tournament.pictures import draw_curves, draw_map

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recipes._adversarial.attacks import Classifier, Norm, predict
-from recipes._adversarial.robustness import RobustnessJudge
+from recipes._adversarial.robustness import Judge
 from recipes._report import plots
 from recipes._report.plots import Curve, Panel, subplots
 
@@ -15,7 +15,7 @@ NORM_NAMES = {"linf": r"$L_\infty$", "l2": r"$L_2$"}
 
 def draw_examples(
     classifier: Classifier,
-    judge: RobustnessJudge,
+    judge: Judge,
     norm: Norm,
     title: str,
     path: Path,

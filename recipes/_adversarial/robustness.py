@@ -22,7 +22,7 @@ SHARES = np.linspace(0, 2, 9)
 """The radii of a curve, in units of the norm's own radius, which is the fifth."""
 
 
-class RobustnessJudge:
+class Judge:
     """Held-out images and the attacks on them, the same for every classifier."""
 
     def __init__(

@@ -12,8 +12,9 @@ from jaxtyping import PRNGKeyArray
 import gameopt as go
 from recipes._certify.pictures import draw_history, draw_path_angles, draw_spectra
 from recipes._runtime import checkpoint
-from recipes._runtime.errors import UserError, check_least
-from recipes._runtime.run import CommonArgs, RunFolder
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast0, AtLeast1
+from recipes._runtime.run import RunFolder, TrainArgs
 from recipes._runtime.seeds import key_of
 
 VERDICTS = (
@@ -33,29 +34,26 @@ FROM_START, FROM_LAST = "from the first players", "from the last certificate"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ProbeArgs(CommonArgs):
+class ProbeArgs(TrainArgs):
     """The flags of a training that is certified while it goes on."""
 
-    certify_every: int = 0
+    certify_every: AtLeast0 = 0
     """Rounds between two certificates, a multiple of --eval-every: what the players' Hessians and
     the game's Jacobian say, in metrics.jsonl and in pictures in probe/. 0 for none."""
-    certify_samples: int = 512
+    certify_samples: AtLeast1 = 512
     """Points of the game that is certified: minibatches of --batch-size, drawn once."""
-    certify_matvecs: int = 32
+    certify_matvecs: AtLeast1 = 32
     """Products that each Krylov space of a certificate takes; more see the spectrum's ends
     sharper."""
 
 
 def check_probe(args: ProbeArgs) -> None:
-    """Raises a `UserError` for a flag of the probe that cannot work."""
-    if args.certify_every < 0:
-        raise UserError(f"--certify-every must be 0 or more, got {args.certify_every}.")
+    """Raises a `UserError` unless certificates are made at evaluations."""
     if args.certify_every % args.eval_every:
         raise UserError(
             f"--certify-every {args.certify_every} must be a multiple of --eval-every "
             f"{args.eval_every}: a certificate is made at an evaluation."
         )
-    check_least(args, 1, "certify_samples", "certify_matvecs")
 
 
 def stated_game(

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from recipes._data import Dataset, hold_out
-from recipes._gans.judge import exact_w1, judged_rows
+from recipes._data.training import judged_rows
 from recipes._report import tables
 from recipes._report.classifier import class_numbers, judging
+from recipes._report.judge import exact_w1
 from recipes._report.sample_metrics import features_of, sample_numbers
 
 FamilyNumbers = dict[str, float | int]

@@ -54,7 +54,7 @@ class Family(NamedTuple):
 
     - `says`: what it is, for the table. `recipe`: a module with `Args`, `resolve` and `run`, whose
       run leaves generated.npy and a summary.json with `rounds` and `rounds_per_second`.
-    - `flags`: those of its own; `steps` among them is its default.
+    - `flags`: those of its own.
     - `sampler`: `(recipe, resolved args, data)` to the network that samples are drawn from.
     - `labelled`: whether it is for labelled data only.
     """
@@ -70,8 +70,8 @@ def _convolutional(steps_when_small: int | None = None, **changes: Any) -> Calla
     """Flags of convolutional networks: the preset of the images' size, and what differs from it."""
 
     def flags(setting: Setting) -> dict[str, Any]:
-        preset = "small" if setting.small else "mnist"
-        return {"preset": preset, "steps": steps_when_small if setting.small else None, **changes}
+        own = {"steps": steps_when_small} if setting.small and steps_when_small else {}
+        return {"preset": "small" if setting.small else "mnist", **own, **changes}
 
     return flags
 
@@ -92,7 +92,7 @@ FAMILIES: dict[str, Family] = {
     "wgan-gp": Family(
         "convolutions, Wasserstein loss, gradient penalty, five critic steps",
         dcgan,
-        _convolutional(1000, loss="wasserstein", penalties=("gp",), k=5),
+        _convolutional(1000, loss="wasserstein", penalties=("gp",), inner_steps=5),
     ),
     "sngan": Family(
         "convolutions, hinge loss, spectral normalisation",
@@ -122,7 +122,8 @@ def planned(name: str, setting: Setting) -> Plan:
     """
     family = FAMILIES[name]
     flags = family.flags(setting)
-    flags["steps"] = setting.steps or flags["steps"]
+    if setting.steps is not None:
+        flags["steps"] = setting.steps
     flags["batch_size"] = min(BATCH, setting.images // 2)
     args = family.recipe.Args(**setting.shared, **flags)
     resolved, data = family.recipe.resolve(args)

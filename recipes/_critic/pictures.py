@@ -77,7 +77,7 @@ def _contours(surfaces: dict[str, np.ndarray], limits: Any, real, fake, path: Pa
     end = float(np.abs(next(iter(centred.values()))[np.concatenate(nearest)]).max())
     levels = np.linspace(-end, end, 21)
     xs, ys = (np.linspace(low, high, SIDE) for low, high in zip(*limits, strict=True))
-    shown = None
+    shown: Any = None
     for axis, (title, values) in zip(axes.flat, centred.items(), strict=False):
         shown = axis.contourf(
             xs, ys, values.reshape(SIDE, SIDE), levels, cmap="Greys_r", alpha=0.8, extend="both"

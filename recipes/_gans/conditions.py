@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 
 from models import Resize, average_pool
 from recipes._data import Dataset, check_labelled_images, hold_out
+from recipes._data.training import TrainingData
 from recipes._gans.images import ImageGANArgs, images
-from recipes._gans.judge import TrainingData
 from recipes._runtime.errors import UserError
 
 Images = Float[Array, "n h w c"]
@@ -92,7 +92,7 @@ class ConditionedData(TrainingData):
         self.condition, self.classes = condition, 0
         if condition == "label":
             self.classes = check_labelled_images(self.scaled, self.held_out)
-        if args.batch_size is not None and args.batch_size > len(self.scaled.points):
+        if args.batch_size > len(self.scaled.points):
             raise UserError(
                 f"--batch-size {args.batch_size} is larger than the data without its held-out "
                 f"fifth, {len(self.scaled.points)} images; choose a smaller batch."

@@ -15,21 +15,26 @@ from recipes._report.views import Points, Shade, Snapshot, View
 from recipes._runtime.run import RunFolder
 
 Score = Callable[[Any, Array], Array]
-"""`(critic, points) -> numbers`, of shapes `(n, 2)` and `(n,)`."""
+"""`(players, points) -> numbers`, of shapes `(n, 2)` and `(n,)`."""
 SIDE = 80
 
 
 class Pictures:
     """Samples from fixed latents, a picture each evaluation.
 
-    - `score`, `score_label`: what the plane is coloured by.
+    - `score`, `score_label`: what the plane is coloured by; `None` for nothing.
     """
 
     def __init__(
-        self, folder: RunFolder, data: Dataset, real: np.ndarray, score: Score, score_label: str
+        self,
+        folder: RunFolder,
+        data: Dataset,
+        real: np.ndarray,
+        score: Score | None,
+        score_label: str,
     ):
         self.folder, self.kind, self.real = folder, data.kind, real
-        self.score, self.score_label = eqx.filter_jit(score), score_label
+        self.score, self.score_label = score and eqx.filter_jit(score), score_label
         if data.kind == "image":
             plots.image_grid(real[:64], folder.path / "data.png", columns=8)
         elif data.kind == "plane":
@@ -39,7 +44,7 @@ class Pictures:
             self.axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
             self.limits = plots.plane_limits(real @ self.axes)
 
-    def samples(self, fake: np.ndarray, critic: Any, round: int, numbers: dict[str, Any]) -> None:
+    def samples(self, fake: np.ndarray, players: Any, round: int, numbers: dict[str, Any]) -> None:
         """Draws samples/ROUND.png from generated points of shape `(n, *shape)`."""
         folder = self.folder.path / "samples"
         if self.kind == "image":
@@ -48,8 +53,9 @@ class Pictures:
         labels, layers, places = ("$x_1$", "$x_2$"), [], (self.real, fake)
         if self.kind == "plane":
             grid = jnp.asarray(plots.plane_grid(self.limits, SIDE), self.real.dtype)
-            scores = np.asarray(self.score(critic, grid)).reshape(SIDE, SIDE)
-            layers = [Shade(self.score_label, scores, "Greys_r")]
+            if self.score is not None:
+                scores = np.asarray(self.score(players, grid)).reshape(SIDE, SIDE)
+                layers = [Shade(self.score_label, scores, "Greys_r")]
         else:
             labels = ("first principal axis of the data", "second principal axis")
             places = (self.real @ self.axes, fake @ self.axes)

@@ -16,11 +16,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from recipes._runtime.config import read_config
 from recipes._runtime.errors import UserError
-from recipes._runtime.fields import of_type, type_hints, type_name
+from recipes._runtime.fields import Flags, of_type, type_hints, type_name
+from recipes._runtime.renamed import present_names, replacement, with_present_names
 from recipes._runtime.signals import Terminated, signals_raise
 
 A = TypeVar("A")
@@ -97,21 +98,46 @@ def program_of(args_type: type) -> str:
 def parse(args_type: type[A], argv: Sequence[str]) -> A:
     """The arguments: flags override the file of `--config` or `--resume`, which overrides defaults.
 
+    Defaults that depend on other flags, such as `--preset`, are the parser's own defaults, so that
+    `--help` shows them.
+
     **Raises:** `UserError` for a wrong flag or file; `SystemExit(0)` after `--help`.
     """
     import tyro
 
     program, doc = program_of(args_type), sys.modules[args_type.__module__].__doc__
+    fields = [field.name for field in dataclasses.fields(cast(Any, args_type))]
+    argv = present_names(argv, fields)
     path, resumed = _config_path(argv)
-    default: Any = {} if path is None else {"default": _from_config(args_type, path, resumed)}
+    given = _given(argv, fields)
+    if path is None:
+        default = cast(Any, args_type)(**_defaults(args_type, given))
+    else:
+        default = _from_config(args_type, path, resumed, given)
     caught = io.StringIO()
     try:
         with contextlib.redirect_stderr(caught), _wide_unless_help(argv):
-            return tyro.cli(args_type, args=list(argv), prog=program, description=doc, **default)
+            return tyro.cli(args_type, args=argv, prog=program, description=doc, default=default)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
     raise UserError(_one_line(caught.getvalue(), program))
+
+
+def _given(argv: Sequence[str], fields: Sequence[str]) -> dict[str, str]:
+    """The fields that the command line sets, each with the word that follows its flag."""
+    found = {}
+    for index, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in fields:
+            found[name] = value if equals else "".join(argv[index + 1 : index + 2])
+    return found
+
+
+def _defaults(args_type: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults that depend on what is given; none for a dataclass that is not of `Flags`."""
+    return args_type.defaults(given) if isinstance(args_type, Flags) else {}
 
 
 @contextlib.contextmanager
@@ -147,6 +173,9 @@ def _one_line(box: str, program: str) -> str:
     hints = [section for section in sections if section.startswith("Perhaps you meant")]
     flags = re.findall(r"(?<!\S)--[\w.-]+", " ".join(hints))
     hint = f"; perhaps you meant {' or '.join(dict.fromkeys(flags))}" if flags else ""
+    unknown = re.findall(r"(?<!\S)--([\w-]+)", message)
+    instead = [r for r in (replacement(name.replace("-", "_")) for name in unknown) if r]
+    hint = f"; give {instead[0]}" if instead and "nrecognized" in message else hint
     return f"{message.rstrip('.')}{hint}. See {program} --help"
 
 
@@ -169,13 +198,18 @@ def _config_path(argv: Sequence[str]) -> tuple[Path | None, bool]:
     return found, resumed
 
 
-def _from_config(args_type: type[A], path: Path, resumed: bool) -> A:
-    """The arguments of a config.json, without those of the call that wrote it."""
+def _from_config(args_type: type[A], path: Path, resumed: bool, given: Mapping[str, str]) -> A:
+    """The arguments of a config.json, without those of the call that wrote it.
+
+    - `given`: on the command line, on which defaults of what the file leaves out depend.
+    """
     config = read_config(path)
     saved = config.get("args", config)
     if not isinstance(saved, dict):
         raise UserError(f"{path} must hold an object of flags, or one under the key 'args'.")
     saved = {key: value for key, value in saved.items() if key not in OF_THE_CALL}
+    fields = [field.name for field in dataclasses.fields(cast(Any, args_type))]
+    saved = with_present_names(saved, fields)
     program, recipe = program_of(args_type), config.get("recipe")
     of_another = isinstance(recipe, str) and program != f"python -m recipes.{recipe}"
     if resumed and of_another and " recipes." in program:
@@ -184,38 +218,53 @@ def _from_config(args_type: type[A], path: Path, resumed: bool) -> A:
             f"python -m recipes.{recipe}."
         )
     try:
-        return args_from_json(args_type, saved, str(path))
+        defaults = _defaults(args_type, {**saved, **given})
+        values = {name: value for name, value in defaults.items() if name not in saved}
+        return args_from_json(args_type, saved, str(path), values)
     except UserError as error:
         text = str(error) if str(path) in str(error) else f"{path}: {error}"
         hint = f" It is a configuration of recipes.{recipe}." if of_another else ""
         raise UserError(text + hint) from error
 
 
-def args_from_json(args_type: type[A], values: Mapping[str, Any], where: str) -> A:
+def args_from_json(
+    args_type: type[A],
+    values: Mapping[str, Any],
+    where: str,
+    defaults: Mapping[str, Any] | None = None,
+) -> A:
     """The inverse of `args_to_json`; a field that is not there keeps its default.
 
     **Arguments:**
 
     - `where`: what the values were read from, for the errors.
+    - `defaults`: in place of the class's own.
 
     **Raises:** `UserError` that names an unknown key, or the key of a value of another type.
     """
-    return _fields_from_json(args_type, None, values, where, "")
+    return _fields_from_json(args_type, None, values, where, "", defaults or {})
 
 
 def _fields_from_json(
-    kind: Any, default: Any, values: Mapping[str, Any], where: str, prefix: str
+    kind: Any,
+    default: Any,
+    values: Mapping[str, Any],
+    where: str,
+    prefix: str,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Any:
     hints = type_hints(kind)
     fields = [field.name for field in dataclasses.fields(kind) if field.init]
-    found = {}
+    found = dict(defaults or {})
     for key, value in values.items():
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
             hint = f"perhaps you meant {prefix}{near[0]}" if near else "take it out"
+            instead = replacement(key)
+            hint = hint if instead is None else f"give {instead}"
             flag = "--" + (prefix + key).replace("_", "-")
             raise UserError(f"{where} has the key {prefix}{key}: there is no {flag}; {hint}.")
-        inner = getattr(default if default is not None else kind, key, None)
+        inner = found.get(key, getattr(default if default is not None else kind, key, None))
         try:
             found[key] = _from_json(hints[key], inner, value, where, prefix + key)
         except (TypeError, OverflowError):  # a whole number may be beyond all floats

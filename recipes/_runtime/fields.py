@@ -1,21 +1,24 @@
-"""Fields of `Args`: the types and ranges that every flag keeps, whoever sets it.
+"""Fields of `Args`: the types, ranges and defaults of flags, whoever sets them.
 
-Checked whenever arguments are made: from the command line, from a config.json, or in Python.
+Checked whenever arguments are made: from the command line, from a config.json, or in Python. The
+range of a field is part of its type: `steps: AtLeast1 = 4000`.
 """
 
 import contextlib
 import dataclasses
 import functools
 import json
+import math
 import numbers
 import os
 import re
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from recipes._runtime.errors import UserError, flag_of
+from recipes._runtime.errors import FEWEST, UserError, flag_of
 
 LARGEST_SEED = 2**64 - 1
 LARGEST_INT = 2**31 - 1
@@ -41,6 +44,39 @@ LONGEST_PATH, LONGEST_NAME = 4095, 255
 """Bytes that file systems take for a path, and for each name in it."""
 
 
+class Range(NamedTuple):
+    """Finite numbers from `low` on, or beyond it if it is `excluded`, and below `high`.
+
+    `words`: after "must be", in errors.
+    """
+
+    words: str
+    low: float
+    excluded: bool = False
+    high: float = math.inf
+
+    def check(self, flag: str, value: int | float) -> None:
+        """Raises a `UserError` for a number outside."""
+        above = value > self.low if self.excluded else value >= self.low
+        if not (above and value < self.high):
+            raise UserError(f"{flag} must be {self.words}, got {value}.")
+
+
+def at_least(low: int) -> Range:
+    """Numbers from `low` on."""
+    return Range(f"at least {low}", low)
+
+
+AtLeast0 = Annotated[int, at_least(0)]
+AtLeast1 = Annotated[int, at_least(1)]
+AtLeast2 = Annotated[int, at_least(2)]
+Judged = Annotated[int, at_least(FEWEST)]
+"""A number of points that are compared with data: fewer have no metrics."""
+Positive = Annotated[float, Range("positive, and finite", 0, excluded=True)]
+NotNegative = Annotated[float, Range("0 or more, and finite", 0)]
+Decay = Annotated[float, Range("in [0, 1)", 0, high=1)]
+
+
 def of_type(hint: Any, value: Any) -> Any:
     """`value` as the type `hint`, from JSON or Python; a `TypeError` if it is none.
 
@@ -49,6 +85,8 @@ def of_type(hint: Any, value: Any) -> Any:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
+    if origin is Annotated:
+        return of_type(parts[0], value)
     if origin in (typing.Union, types.UnionType):
         for part in parts:
             with contextlib.suppress(TypeError):
@@ -79,7 +117,11 @@ def of_type(hint: Any, value: Any) -> Any:
 
 
 def type_name(hint: Any) -> str:
-    """A type as it is written, without its modules."""
+    """A type as it is written, without its modules and ranges."""
+    if typing.get_origin(hint) is Annotated:
+        return type_name(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " | ".join(map(type_name, typing.get_args(hint))).replace("NoneType", "None")
     name = hint.__name__ if type(hint) is type else str(hint)
     return re.sub(r"\b(typing|pathlib(\._local)?|recipes\.\w+)\.", "", name)
 
@@ -87,7 +129,7 @@ def type_name(hint: Any) -> str:
 @functools.cache
 def type_hints(kind: type) -> dict[str, Any]:
     """The types of a dataclass's fields, by name."""
-    return typing.get_type_hints(kind)
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 class Typed(type):
@@ -115,23 +157,55 @@ class Typed(type):
 class Flags(Typed):
     """The type of a recipe's arguments, whose fields are flags.
 
-    **Raises:** `UserError` also for whole numbers of a size that no machine can have, and texts and
-    paths that no file system takes; of nested flags, too.
+    A class may have a `defaults`: defaults that depend on other flags, such as those of a preset.
+
+    **Raises:** `UserError` also for numbers out of their range, whole numbers of a size that no
+    machine can have, and texts and paths that no file system takes; of nested flags, too.
     """
+
+    if not typing.TYPE_CHECKING:
+
+        def __call__(cls, *args, **given):
+            return super().__call__(*args, **{**cls.defaults(given), **given})
+
+    def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Defaults by name, from the flags that are `given` (as text on the command line)."""
+        del given
+        return {}
 
     def brought(cls, name: str, hint: Any, value: Any, what: str | None = None) -> Any:
         flag = flag_of(name)
         found = super().brought(name, hint, value, flag)
-        for field in dataclasses.fields(found) if dataclasses.is_dataclass(found) else ():
-            for entry in _entries(getattr(found, field.name)):
-                _check_value(flag_of(field.name, f"{flag[2:]}."), field.name, entry)
-        for entry in _entries(found):
-            _check_value(flag, name, entry)
+        if dataclasses.is_dataclass(found):
+            hints = type_hints(type(found))
+            for field in dataclasses.fields(found):
+                nested = flag_of(field.name, f"{flag[2:]}.")
+                _check(nested, field.name, hints[field.name], getattr(found, field.name))
+        else:
+            _check(flag, name, hint, found)
         return found
 
 
-def _entries(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def _check(flag: str, name: str, hint: Any, value: Any) -> None:
+    for entry in value if isinstance(value, tuple) else (value,):
+        _check_value(flag, name, entry)
+    _check_range(flag, hint, value)
+
+
+def _check_range(flag: str, hint: Any, value: Any) -> None:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        for range in parts[1:]:
+            if isinstance(range, Range):
+                range.check(flag, value)
+    elif origin in (typing.Union, types.UnionType) and value is not None:
+        for part in parts:
+            _check_range(flag, part, value)
+    elif origin is tuple:
+        entries = typing.cast(tuple[Any, ...], value)
+        each = parts[:1] * len(entries) if ... in parts else parts
+        for part, entry in zip(each, entries, strict=True):
+            _check_range(flag, part, entry)
 
 
 def _shown(value: Any) -> str:

@@ -20,8 +20,8 @@ from typing import Any
 from recipes._runtime import checkpoint
 from recipes._runtime.cli import OF_THE_CALL, args_to_json, finite
 from recipes._runtime.config import CHECKSUMS, flag_checksums, read_run_config
-from recipes._runtime.errors import UserError, check_least, flag_of
-from recipes._runtime.fields import Flags
+from recipes._runtime.errors import UserError, flag_of
+from recipes._runtime.fields import AtLeast1, Flags
 from recipes._runtime.files import digest, lock, write_atomically
 from recipes._runtime.metrics_file import MetricsFile
 
@@ -48,14 +48,14 @@ class FolderArgs(metaclass=Flags):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CommonArgs(FolderArgs):
+class TrainArgs(FolderArgs):
     """The flags that every recipe that trains has too."""
 
-    steps: int = 4000
-    """Rounds, that is generator steps."""
-    eval_every: int = 500
+    steps: AtLeast1 = 4000
+    """Rounds."""
+    eval_every: AtLeast1 = 500
     """Rounds between two evaluations: exact numbers, pictures, a checkpoint."""
-    log_every: int = 25
+    log_every: AtLeast1 = 25
     """Rounds between two lines of metrics.jsonl."""
 
 
@@ -144,18 +144,10 @@ def _checksums(described: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in described.items() if name.endswith("sha256")}
 
 
-def check_positive(args: CommonArgs, *names: str) -> None:
-    """Raises a `UserError` for the first of these flags, or of the common ones, below 1.
-
-    `None` is a default that is filled in later.
-    """
-    check_least(args, 1, *names, "steps", "eval_every", "log_every")
-
-
 def open_run(
     recipe: str,
     args: FolderArgs,
-    may_change: tuple[str, ...] | None,
+    may_change: tuple[str, ...] | None = ("steps",),
     *,
     in_parts: bool = False,
 ) -> RunFolder:

@@ -1,5 +1,7 @@
 """Random numbers from `--seed`: 64 bits of it, in JAX, NumPy and scikit-learn."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -20,3 +22,12 @@ def random_state(seed: int) -> int | np.random.RandomState:
     if seed < 2**32:
         return seed
     return np.random.RandomState([seed % 2**32, seed >> 32])
+
+
+def keys_of(seed: int, *names: str) -> SimpleNamespace:
+    """Independent keys of a seed, an attribute for each name; those before it do not change them.
+
+    `keys_of(0, "players", "play").play`
+    """
+    keys = jax.random.split(key_of(seed), len(names))
+    return SimpleNamespace(**dict(zip(names, keys, strict=True)))

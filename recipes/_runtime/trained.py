@@ -1,64 +1,107 @@
-"""A trained GAN from its run folder: the game, the players, and what they began as."""
+"""A run read back: its flags, data, game and players, and samples of what was trained."""
 
 import dataclasses
+import functools
+import importlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any
+
+from jaxtyping import PRNGKeyArray
 
 import gameopt as go
-from recipes import gan, wgan
-from recipes._runtime import checkpoint, cli
+from recipes._runtime import checkpoint
+from recipes._runtime.cli import args_from_json
 from recipes._runtime.config import read_run_config
 from recipes._runtime.errors import UserError
+from recipes._runtime.renamed import with_present_names
 from recipes._runtime.seeds import key_of
 
-RECIPES: dict[str, Any] = {"wgan": wgan, "gan": gan}
 
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A run as its checkpoint has it.
 
-class Trained(NamedTuple):
-    """A GAN as a run left it.
-
-    - `game`: the minibatch game, with batches of the size that was asked for.
-    - `players`, `first`: those of the checkpoint of `round`, and those of round 0.
+    - `folder`, `recipe`: where it is, and the name of the recipe that wrote it.
+    - `args`, `data`: its resolved flags, and what it was trained on.
+    - `game`, `solver`: those of the training.
+    - `players`, `state`: of the checkpoint of `round`. `first`: the players of round 0.
     - `skipped`: a line for each newer checkpoint that was not sound.
     """
 
+    folder: Path
     recipe: str
-    data: str
+    args: Any
+    data: Any
     game: go.AbstractGame
+    solver: go.AbstractSolver
     players: go.Players
+    state: Any
     first: go.Players
     round: int
     skipped: list[str]
 
+    @functools.cached_property
+    def evaluated(self) -> go.Players:
+        """The players as the recipe judges them: their moving averages, where it keeps some."""
+        return self.solver.evaluate(self.players, self.state)
 
-def load_trained(run: Path, round: int | None, batch_size: int) -> Trained:
-    """The newest sound checkpoint of a run, or that of `round`, and its game.
+    def sample(self, key: PRNGKeyArray, n: int) -> Any:
+        """`n` samples of the trained model, in the units of the data as they came.
 
-    **Raises:** `UserError` if the folder is no run of a GAN, if its data are not there or have
-    changed, or if there is no sound checkpoint.
-    """
-    config = _read_config(run)
-    recipe, where = config["recipe"], str(run / "config.json")
-    module = RECIPES[recipe]
-    args = cli.args_from_json(module.Args, config["args"], where)
-    args, data = module.resolve(dataclasses.replace(args, batch_size=batch_size))
-    _check_data(run, config, data.describe())
-    if not (run / "checkpoints").is_dir():
-        raise UserError(f"{run} has no checkpoints yet, so no players to certify.")
-    game, first = module.set_up(args, data)
-    state = module.make_solver(args).init(game, first, key_of(args.seed))
-    (players, _), at, skipped = checkpoint.load(run / "checkpoints", (first, state), round)
-    return Trained(recipe, args.data, game, players, first, at, skipped)
+        **Raises:** `UserError` if the recipe trains nothing that has samples.
+        """
+        module = _module(self.recipe)
+        if not hasattr(module, "sample"):
+            raise UserError(f"recipes.{self.recipe} trains nothing that samples are drawn from.")
+        return module.sample(self.args, self.data, self.evaluated, key, n)
 
 
-def _read_config(run: Path) -> dict[str, Any]:
+def load_run(folder: str | Path, round: int | None = None, **changes: Any) -> Trained:
+    """See `recipes.load_run`."""
+    folder = Path(folder)
+    run, part = _run_of(folder)
     config = read_run_config(run)
-    if config["recipe"] not in RECIPES:
-        known = " and ".join(f"recipes.{name}" for name in RECIPES)
-        raise UserError(
-            f"{run} is a run of recipes.{config['recipe']}; only those of {known} can be certified."
-        )
-    return config
+    module = _module(config["recipe"], run)
+    fields = [field.name for field in dataclasses.fields(module.Args)]
+    saved = with_present_names(config["args"], fields)
+    args = args_from_json(module.Args, saved, str(run / "config.json"))
+    if hasattr(module, "part_of"):
+        parts = sorted(path.parent.name for path in run.glob("*/checkpoints"))
+        if part not in parts:
+            named = ", ".join(str(run / name) for name in parts) or "none yet"
+            raise UserError(f"{run} has a folder for each game that it trained; give one: {named}.")
+        args = module.part_of(args, part)
+    args, data = module.resolve(dataclasses.replace(args, **changes))
+    _check_data(run, config, data.describe())
+    if not (folder / "checkpoints").is_dir():
+        raise UserError(f"{folder} has no checkpoints yet, so no players to load.")
+    game, first = module.set_up(args, data)
+    solver = module.make_solver(args)
+    state = solver.init(game, first, key_of(args.seed))
+    (players, state), at, skipped = checkpoint.load(folder / "checkpoints", (first, state), round)
+    return Trained(
+        folder, config["recipe"], args, data, game, solver, players, state, first, at, skipped
+    )
+
+
+def _run_of(folder: Path) -> tuple[Path, str | None]:
+    """The folder of the run, and the name of the part, where the folder is one."""
+    if (folder / "checkpoints").is_dir() and not (folder / "config.json").is_file():
+        return folder.parent, folder.name
+    return folder, None
+
+
+def _module(recipe: str, run: Path | None = None) -> ModuleType:
+    root = Path(__file__).parent.parent
+    if not (recipe.isidentifier() and (root / f"{recipe}.py").is_file()):
+        raise UserError(f"{run} is a run of recipes.{recipe}, which there is not here.")
+    module = importlib.import_module(f"recipes.{recipe}")
+    if not hasattr(module, "set_up"):
+        parts = sorted(path.parent.name for path in run.glob("*/config.json")) if run else []
+        hint = f"; give the folder of one of its runs: {', '.join(parts)}" if parts else ""
+        raise UserError(f"{run} is a run of recipes.{recipe}, which leaves no players{hint}.")
+    return module
 
 
 def _check_data(run: Path, config: dict[str, Any], now: dict[str, Any]) -> None:

@@ -17,7 +17,13 @@ from recipes._runtime.run import RunFolder
 from recipes._runtime.signals import stop_if_asked
 
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
+Probe = Callable[[go.Players, int], dict[str, Any] | None]
 Record = Callable[[go.Moment], dict[str, jax.Array]]
+
+
+def no_probe(players: go.Players, round: int) -> None:
+    """A probe that says nothing."""
+    del players, round
 
 
 def record_losses(now: go.Moment) -> dict[str, jax.Array]:
@@ -43,7 +49,7 @@ def train(
     eval_every: int,
     log_every: int,
     shown: dict[str, str],
-    probe: Callable[[go.Players, int], dict[str, Any] | None] = lambda players, round: None,
+    probe: Probe = no_probe,
     record: Record = record_losses,
     may_diverge: bool = False,
 ) -> tuple[go.Players, float]:

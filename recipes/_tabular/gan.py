@@ -12,7 +12,7 @@ import gameopt as go
 from models import ConditionalLatent, mlp_critic, tabular_generator
 from recipes._data import Scale, Table, fit_encoding, hold_out_rows, rows_like
 from recipes._gans.critics import generated
-from recipes._gans.judge import exact_w1
+from recipes._report.judge import exact_w1
 from recipes._runtime.run import RunFolder
 from recipes._runtime.seeds import key_of
 from recipes._tabular.pictures import ClassPictures
@@ -32,6 +32,13 @@ class TrainingTable:
         self.table, self.label_weight = table, label_weight
         self.train, self.held_out = hold_out_rows(table, seed)
         self.encoding = fit_encoding(self.train, scale)
+
+    def describe(self) -> dict[str, Any]:
+        """The entry of config.json."""
+        return self.table.describe()
+
+    def __str__(self) -> str:
+        return str(self.table)
 
     def points(self, table: Table) -> np.ndarray:
         """Float32 of shape `(n, width + classes)`."""

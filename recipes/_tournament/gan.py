@@ -15,13 +15,13 @@ import numpy as np
 import gameopt as go
 import theory
 from models import MLP
-from recipes._runtime.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._report.tables import means_with_errors
 from recipes._runtime.errors import check_increasing, check_least
 from recipes._runtime.fields import Typed
 from recipes._runtime.files import load_array
 from recipes._runtime.run import RunFolder
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._tournament.games import Contest, Measure
 from recipes._tournament.pictures import draw_gan_curves, draw_samples
 from recipes._tournament.play import Plays, play

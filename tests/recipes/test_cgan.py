@@ -11,8 +11,8 @@ import pytest
 import gameopt as go
 from models import BatchNorm, Conv2d, GroupNorm, SpectralConv2d
 from recipes import cgan
+from recipes._data.training import Judge, judged_rows, most_judged
 from recipes._gans.conditions import CONDITIONS, edges, left_half, low_resolution
-from recipes._gans.judge import Judge, judged_rows, most_judged
 from recipes._report import classifier
 from recipes._report.classifier import Judging, class_numbers, nearest
 from recipes._report.latents import between, nearest_latents

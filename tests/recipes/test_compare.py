@@ -25,8 +25,8 @@ from recipes._compare.comparison import (
     training_numbers,
 )
 from recipes._compare.families import FAMILIES, FamilyName, is_done, planned
+from recipes._data.training import judged_rows
 from recipes._gans import judge
-from recipes._gans.judge import judged_rows
 from recipes._report.classifier import Judging
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError

@@ -11,9 +11,9 @@ import pytest
 
 import gameopt as go
 from recipes import tournament
-from recipes._runtime.solvers import FINITE_SUM_SOLVERS, SOLVERS, solver_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
+from recipes._runtime.solvers import FINITE_SUM_SOLVERS, SOLVERS, solver_names
 from recipes._tournament.games import DEFAULT_GAMES, GAMES, flat, make_contest, points_of
 from recipes._tournament.gan import GanArgs, Scores, make_scores, ring
 from recipes._tournament.play import cost_of, play, verdicts

@@ -1,0 +1,57 @@
+"""Former names of flags: taken as the present ones, from the command line and from config.json."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+RENAMED = {
+    "k": "inner_steps",
+    "n_critic": "inner_steps",
+    "critic_width": "discriminator_width",
+    "critic_depth": "discriminator_depth",
+    "critic_optimizer": "discriminator_optimizer",
+    "rounds": "steps",
+    "deep_rounds": "deep_steps",
+    "ways": "lipschitz",
+}
+REPLACED = {
+    "lipschitz": "--penalties (gp, lp) or --clip",
+    "penalty": "--penalties",
+    "penalty_weight": "--penalty-weights",
+    "generator_rate": "--generator-optimizer.learning-rate",
+    "discriminator_rate": "--discriminator-optimizer.learning-rate",
+    "beta1": "--generator-optimizer.beta1 and --discriminator-optimizer.beta1",
+    "beta2": "--generator-optimizer.beta2 and --discriminator-optimizer.beta2",
+}
+"""Flags whose values have another form now: what to give in their place."""
+
+
+def present_names(argv: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """The command line with former names of these fields replaced; nested flags, too."""
+    return [_present(word, fields) for word in argv]
+
+
+def _present(word: str, fields: Sequence[str]) -> str:
+    if not word.startswith("--"):
+        return word
+    flag, equals, value = word[2:].partition("=")
+    parts = [part.replace("-", "_") for part in flag.split(".")]
+    if parts[0] in fields and len(parts) == 1:
+        return word
+    new = [RENAMED.get(part, part) if part not in fields else part for part in parts]
+    if new == parts or new[0] not in fields:
+        return word
+    return "--" + ".".join(new).replace("_", "-") + equals + value
+
+
+def with_present_names(saved: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """The values of a config.json under the present names of these fields."""
+    found: dict[str, Any] = {}
+    for name, value in saved.items():
+        new = RENAMED.get(name, name)
+        found[new if name not in fields and new in fields else name] = value
+    return found
+
+
+def replacement(name: str) -> str | None:
+    """What to give in place of a flag that is no more, `None` if there never was one."""
+    return REPLACED.get(name)
