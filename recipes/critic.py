@@ -38,6 +38,7 @@ from recipes._critic.studies import (
 )
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 
@@ -127,28 +128,34 @@ def run(args: Args) -> CriticResult:
     folder.write_config("critic", args, laws.describe())
     key_clouds, key_critics, key_deep, key_d = jax.random.split(key_of(args.seed), 4)
     clouds = laws.clouds(key_clouds)
-    exact = exact_dual(clouds)
+    with says("solving the exact dual"):
+        exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
     critics = {}
     for way in args.lipschitz:
         # The same start and the same batches for every way.
-        critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
+        with says(f"training a critic with {WAYS[way]}"):
+            critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
         if not np.isfinite(critics[way].numbers["estimate"]):
             raise UserError(
-                f"--lipschitz {way}: its critic became inf or nan; lower --learning-rate, --clip or "
-                "--penalty-weight."
+                f"--lipschitz {way}: its critic became inf or nan; lower --learning-rate, --clip "
+                "or --penalty-weight."
             )
     depths = None
     if args.deep_clips:
-        depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
+        with says("training deep critics"):
+            depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
         draw_depths(depths, folder.path / "gradients.png")
-    found = train_discriminator(laws, training_of(args), key_d) if laws.exact else None
-    if found is not None:
+    found = None
+    if laws.exact:
+        with says("training a discriminator"):
+            found = train_discriminator(laws, training_of(args), key_d)
         print("discriminator: " + ", ".join(f"{k} {v:.4f}" for k, v in found.numbers.items()))
         draw_discriminator(found, np.asarray(clouds.fake), folder.path / "discriminator.png")
-    draw_critics(critics, exact, clouds, folder.path / "critics.png")
-    draw_histograms(critics, args.clip, folder.path / "histograms.png")
+    with says("drawing"):
+        draw_critics(critics, exact, clouds, folder.path / "critics.png")
+        draw_histograms(critics, args.clip, folder.path / "histograms.png")
     summary = summarise(args, critics, exact, depths, found)
     summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
     write_metrics(folder, summary)

@@ -32,6 +32,7 @@ from recipes._divergences.curves import (
 from recipes._divergences.pictures import draw_divergences
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 
@@ -94,7 +95,8 @@ def run(args: Args) -> DivergencesResult:
     curves, errors = {}, {}
     for index, (name, (family, reach)) in enumerate(families.items()):
         key = jax.random.fold_in(key_of(args.seed), index)
-        curves[name] = curves_of(args, family, reach, training, key)
+        with says(f"{name}: training {args.thetas} critics of each distance"):
+            curves[name] = curves_of(args, family, reach, training, key)
         errors[name] = largest_errors(family, curves[name][1], training)
         write_metrics(folder, name, curves[name])
         print(f"{name}: " + ", ".join(f"{n} off by {e:.3g}" for n, e in errors[name].items()))

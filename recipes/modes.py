@@ -39,6 +39,7 @@ from recipes._report.classifier import CACHE, trained_classifier
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
 from recipes._runtime.fields import Typed
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import check_names
@@ -277,13 +278,15 @@ def run(args: Args) -> Result:
         play = plays[setting.data]
         history = play_setting(setting, data[setting.data], play, key_play, folder)
         lines[setting] = line_of(setting._asdict(), history, data[setting.data].modes)
-    real = [real_line(entry, key_real, plays[name].seeds) for name, entry in data.items()]
+    with says("judging real data"):
+        real = [real_line(entry, key_real, plays[name].seeds) for name, entry in data.items()]
     of = lambda settings: [lines[setting] for setting in settings]
     budgets = {name: play.steps * SIMULTANEOUS for name, play in plays.items()}
     write_tables(of(methods), of(varied), real, data, budgets, folder.path / "table.md")
     write_table_csv([*real, *lines.values()], folder.path / "table.csv")
     for kind, settings in (("methods", methods), ("solvers", varied)):
-        draw(folder, kind, settings, data, budgets, key_real)
+        with says(f"drawing {kind}"):
+            draw(folder, kind, settings, data, budgets, key_real)
     print((folder.path / "table.md").read_text(encoding="utf-8"))
     summary: dict[str, Any] = {
         "recipe": "modes",

@@ -27,6 +27,7 @@ from recipes._planar.games import PLANAR_GAMES, Verdict, critical_points
 from recipes._planar.hyper_parameters import SECOND, Second
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_increasing, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import check_names
@@ -174,7 +175,8 @@ def run(args: Args) -> Result:
         folder = open_run("phase_diagram", args, None)
         print(f"writing to {folder.path}", flush=True)
         folder.write_config("phase_diagram", args, {"name": args.game})
-        cut, radii, values = _compute(args, game, verdict, second)
+        with says("mapping rates and measuring plays"):
+            cut, radii, values = _compute(args, game, verdict, second)
     draw_diagram(
         cut,
         radii,

@@ -24,6 +24,7 @@ from recipes._planar.games import PLANAR_GAMES, PlanarGame, Verdict, critical_po
 from recipes._planar.portrait import draw_distances, draw_portrait
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import SOLVERS, check_names
@@ -135,9 +136,9 @@ def ending(path: np.ndarray, verdicts: list[Verdict], reach: float) -> str:
 
     The motion is that of `gameopt.limit_cycle`; to be called in float64.
     """
-    motion = None
     if not np.isfinite(path).all():
         return "diverged"
+    motion = go.MOTIONS.undecided
     if len(path) >= SHORTEST:
         motion = go.limit_cycle(path, max_norm=10 * reach).motion
     if motion == go.MOTIONS.diverging:
@@ -171,10 +172,12 @@ def run(args: Args) -> Result:
         planar = window(args)
         game = planar.make()
         starts = starts_of(args, planar)
-        verdicts = critical_points(game)
-        rates = [rate_at(game, args, verdict) for verdict in verdicts]
-        paths = play(game, args, starts)
-        flows = modified_paths(game, args, starts)
+        with says("classifying critical points"):
+            verdicts = critical_points(game)
+            rates = [rate_at(game, args, verdict) for verdict in verdicts]
+        with says("playing"):
+            paths = play(game, args, starts)
+            flows = modified_paths(game, args, starts)
         title = f"{args.game}: {args.solver}, step size {args.learning_rate:g}"
         draw_portrait(
             game,

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_increasing, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import (
@@ -125,10 +126,14 @@ def play_toys(args: Args, folder: RunFolder) -> list[PlayLine]:
         budgets = jnp.round(budgets).astype(jnp.int32)
         tasks = [Task(EVERY_SOLVER[solver], contest, rates, budgets) for solver in solvers]
         points = points_of(entry.make())
-        for solver, task, plays in zip(solvers, tasks, play_all(tasks), strict=True):
-            line = {"kind": "play", "game": game, "solver": solver} | line_of(task, plays, points)
-            folder.append_metrics([line])
-            done[game, solver] = line
+        with says(f"{game}: {len(tasks)} solvers"):
+            found = play_all(tasks)
+        with says(f"{game}: verdicts and timing"):
+            for solver, task, plays in zip(solvers, tasks, found, strict=True):
+                line = {"kind": "play", "game": game, "solver": solver}
+                line |= line_of(task, plays, points)
+                folder.append_metrics([line])
+                done[game, solver] = line
     return [done[g, s] for g in GAMES for s in EVERY_SOLVER if (g, s) in done]
 
 
@@ -157,7 +162,8 @@ def run(args: Args) -> Result:
         # Rates differ over more orders of magnitude than float32 has.
         with jax.enable_x64(True):
             lines = play_toys(args, folder)
-        finish_toys(folder, lines)
+        with says("tables and pictures"):
+            finish_toys(folder, lines)
     gan = play_gan(args.gan, args.solvers, args.seed, folder) if "gan" in games_of(args) else {}
     summary = {
         "recipe": "tournament",

@@ -22,6 +22,7 @@ import numpy as np
 from recipes._data.clouds import check_same_dimension, load_cloud
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._transport.numbers import (
@@ -129,9 +130,11 @@ def run(args: Args) -> TransportResult:
         piles = solve_piles(args.piles, args.holes)
         say_moves(piles)
         key = key_of(args.seed)
-        clouds = solve_clouds(x, y, args.p, args.regularisations, key)
+        with says("solving the plan, its dual and entropic plans"):
+            clouds = solve_clouds(x, y, args.p, args.regularisations, key)
         say_clouds(clouds)
-        draw_clouds(clouds, (args.cloud, args.other), folder.path / "clouds.png")
+        with says("drawing"):
+            draw_clouds(clouds, (args.cloud, args.other), folder.path / "clouds.png")
     draw_piles(piles, folder.path / "piles.png")
     draw_entropic(clouds, folder.path / "entropic.png")
     write_metrics(folder, piles, clouds)

@@ -37,7 +37,8 @@ class Networks(NamedTuple):
     """The networks, which all methods share: those of PacGAN at another size.
 
     - `generator_width`, `generator_depth`: units, batch-normalised, of so many hidden layers.
-    - `discriminator_width`, `discriminator_depth`, `pieces`: maxout units of so many pieces, and layers.
+    - `discriminator_width`, `discriminator_depth`, `pieces`: maxout units of `pieces` pieces, and
+      hidden layers.
     """
 
     generator_width: int

@@ -19,6 +19,7 @@ from recipes._report.tables import means_with_errors
 from recipes._runtime.errors import check_increasing, check_least
 from recipes._runtime.fields import Typed
 from recipes._runtime.files import load_array
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
@@ -187,7 +188,8 @@ def play_gan(
         path = folder.path / "samples" / f"gan_{name}.npy"
         points = load_array(path) if name in done and path.is_file() else None
         if points is None:
-            numbers, points = gan_line(make, contest, args)
+            with says(f"gan: {name}"):
+                numbers, points = gan_line(make, contest, args)
             np.save(path, points)
             done[name] = {"kind": "gan", "solver": name, **numbers}
             folder.append_metrics([done[name]])

@@ -104,7 +104,9 @@ def test_adam_has_a_rate_where_its_root_is_smooth():
     np.testing.assert_allclose(radius, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["simultaneous", "alternating", "optimistic", "lookahead_simultaneous"])
+@pytest.mark.parametrize(
+    "name", ["simultaneous", "alternating", "optimistic", "lookahead_simultaneous"]
+)
 def test_krylov_finds_the_dense_radius(name):
     """20 + 20 entries: 64 products span everything, so that Ritz values are eigenvalues."""
     rng = np.random.default_rng(3)

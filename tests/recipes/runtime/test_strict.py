@@ -15,8 +15,9 @@ RUNS = {
     "divergences": (divergences, {"steps": 20, "thetas": 2, "batch_size": 4, "width": 4}),
     "critic": (
         critic,
-        {"points": 6, "steps": 20, "batch_size": 4, "width": 4, "depth": 1, "lipschitz": ("gp", "sn"),
-         "deep_clips": (0.1,), "deep_depth": 2, "deep_width": 4, "deep_steps": 20},
+        {"points": 6, "steps": 20, "batch_size": 4, "width": 4, "depth": 1,
+         "lipschitz": ("gp", "sn"), "deep_clips": (0.1,), "deep_depth": 2,
+         "deep_width": 4, "deep_steps": 20},
     ),
     "cgan": (
         cgan,
