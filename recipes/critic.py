@@ -127,8 +127,8 @@ def run(args: Args) -> CriticResult:
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("critic", args, laws.describe())
     key_clouds, key_critics, key_deep, key_d = jax.random.split(key_of(args.seed), 4)
-    clouds = laws.clouds(key_clouds)
-    with says("solving the exact dual"):
+    with says("drawing points and solving the exact dual"):
+        clouds = laws.clouds(key_clouds)
         exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
     critics = {}

@@ -88,23 +88,25 @@ def run(args: Args) -> DivergencesResult:
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("divergences", args, {"families": ["lines", "gaussian"]})
     training = DivergenceTraining(args.steps, args.batch_size, args.width, args.learning_rate)
-    families = {
-        "lines": (parallel_lines(), 1.0),
-        "gaussian": (moving_gaussian(args.std, args.reach), args.reach),
-    }
+    with says("quadrature"):
+        families = {
+            "lines": (parallel_lines(), 1.0),
+            "gaussian": (moving_gaussian(args.std, args.reach), args.reach),
+        }
     curves, errors = {}, {}
     for index, (name, (family, reach)) in enumerate(families.items()):
         key = jax.random.fold_in(key_of(args.seed), index)
         with says(f"{name}: training {args.thetas} critics of each distance"):
             curves[name] = curves_of(args, family, reach, training, key)
-        errors[name] = largest_errors(family, curves[name][1], training)
+            errors[name] = largest_errors(family, curves[name][1], training)
         write_metrics(folder, name, curves[name])
         print(f"{name}: " + ", ".join(f"{n} off by {e:.3g}" for n, e in errors[name].items()))
     titles = {
         "Two parallel lines": curves["lines"],
         rf"$N(\theta, {args.std:g}^2)$ and $N(0, 1)$": curves["gaussian"],
     }
-    draw_divergences(titles, folder.path / "divergences.png")
+    with says("drawing"):
+        draw_divergences(titles, folder.path / "divergences.png")
     summary = {"recipe": "divergences", "largest_errors": errors}
     summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
     write_json(folder.path / "summary.json", summary)

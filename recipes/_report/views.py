@@ -170,7 +170,8 @@ def load_snapshot(path: Path) -> Snapshot:
 
     **Raises:** some exception of NumPy, zipfile or JSON, or `ValueError`, if the file is damaged.
     """
-    with np.load(path, allow_pickle=False) as file:
+    # A handle of its own: NumPy leaves that of a damaged archive open.
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         head = json.loads(str(file["head"]))
 
         def get(value: Any) -> Any:

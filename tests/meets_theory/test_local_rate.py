@@ -61,7 +61,7 @@ def test_measured_decay_is_the_local_rate(name, seed):
     game, equilibrium = random_game(seed)
     solver = ALL_SOLVERS[name](0.08)
     if name in MOVES_FIXED_POINTS:
-        equilibrium = go.rollout(game, solver, equilibrium, 5000).players
+        equilibrium = go.rollout(game, solver, equilibrium, 20_000).players
     rate = go.local_rate(game, solver, equilibrium)
     assert rate.displacement < 1e-9
     assert rate.spectral_radius < 1, "a point that does not attract shows nothing"

@@ -40,6 +40,20 @@ def test_a_portrait_with_the_modified_flow(tmp_path, float32):
 
 
 @pytest.mark.parametrize(
+    ("solver", "ending"),
+    [("alternating", "cycle"), ("simultaneous", "diverged"), ("optimistic", "at the point")],
+)
+def test_endings_are_the_motions_of_play_on_xy(tmp_path, float32, solver, ending):
+    """Alternating play circles, simultaneous play leaves, optimistic play comes to the point."""
+    result = portrait(
+        tmp_path, game="bilinear", solver=solver, learning_rate=0.3, steps=2000, starts=3
+    )
+    word = result.summary["critical_points"][0]["is"]
+    assert word == "degenerate, the flow circles"
+    assert result.summary["endings"] == {word if ending == "at the point" else ending: 3}
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         ({"game": "chess"}, "--game chess: there is no such name"),
