@@ -32,7 +32,7 @@ class Brightness(eqx.Module):
 
 
 class Saturation(eqx.Module):
-    r"""Away from the gray of each pixel, or towards it: $\bar x + s (x - \bar x)$.
+    r"""Scaling of each pixel's distance from its gray: $\bar x + s (x - \bar x)$.
 
     - `low`, `high`: of the uniform $s$. $\bar x$ is the mean of a pixel's channels, so that an
       image of one channel stays as it is.
@@ -48,7 +48,7 @@ class Saturation(eqx.Module):
 
 
 class Contrast(eqx.Module):
-    r"""Away from the mean of the whole image, or towards it: $\bar x + s (x - \bar x)$.
+    r"""Scaling of the distance from the mean of the whole image: $\bar x + s (x - \bar x)$.
 
     - `low`, `high`: of the uniform $s$.
     """
@@ -62,7 +62,7 @@ class Contrast(eqx.Module):
 
 
 class Translation(eqx.Module):
-    """A shift down and one across, each by a uniform number of pixels; zeros come in.
+    """A shift down and one across, each by a uniform number of pixels, filled with zeros.
 
     - `fraction`: of height and of width, rounded, is the largest shift.
     - `pixels`: the largest shift, in place of the fraction.
@@ -87,7 +87,7 @@ class Translation(eqx.Module):
 
 
 class Cutout(eqx.Module):
-    """Zeros in a rectangle around a uniform pixel, cut off at the image's edges.
+    """Zeros in a rectangle around a uniformly drawn pixel, cropped at the image's edges.
 
     - `fraction`: of height and of width, rounded, are the rectangle's sides.
     """
@@ -103,7 +103,7 @@ class Cutout(eqx.Module):
         return jnp.where(inside, 0, with_channels(image)).reshape(image.shape)
 
     def _inside(self, key: PRNGKeyArray, size: int) -> Array:
-        """Which rows, or columns, the rectangle covers."""
+        """Mask of the rows, or columns, that the rectangle covers."""
         side = _part(self.fraction, size)
         # An even side has its centre between two pixels, so that there is one more of them.
         start = jax.random.randint(key, (), 0, size + 1 - side % 2) - side // 2
@@ -112,7 +112,7 @@ class Cutout(eqx.Module):
 
 
 class Flip(eqx.Module):
-    """Left and right exchanged, with probability one half."""
+    """A left-right flip with probability one half."""
 
     def __call__(self, key: PRNGKeyArray, image: Image) -> Image:
         return jnp.where(jax.random.bernoulli(key), jnp.flip(image, axis=1), image)
@@ -140,10 +140,10 @@ def DiffAugment(policy: tuple[str, ...] = ("color", "translation", "cutout")) ->
 
     **Arguments:**
 
-    - `policy`: what is done, in this order. `color` is brightness by up to 0.5, saturation times
+    - `policy`: the augmentations, in order. `color` is brightness by up to 0.5, saturation times
       up to 2, contrast times 0.5 to 1.5; `translation` by up to an eighth; `cutout` of a half.
 
-    **Raises:** `ValueError` for none of them, or an unknown one.
+    **Raises:** `ValueError` for an empty policy or an unknown name.
 
     !!! cite "Source"
 
@@ -156,7 +156,7 @@ def DiffAugment(policy: tuple[str, ...] = ("color", "translation", "cutout")) ->
     }
     unknown = [name for name in policy if name not in kinds]
     if unknown or not policy:
-        raise ValueError(f"A policy is made of {', '.join(kinds)}; got {policy}.")
+        raise ValueError(f"a policy is made of {', '.join(kinds)}; got {policy}.")
     return Composition(*(part for name in policy for part in kinds[name]))
 
 
@@ -172,10 +172,10 @@ def flip_and_shift(pixels: int = 4) -> Composition:
 
 
 def _part(fraction: float, size: int) -> int:
-    """So much of the size, rounded, and a half upwards."""
+    """A fraction of the size, rounded half up."""
     return int(fraction * size + 0.5)
 
 
 def _uniform(key: PRNGKeyArray, low: float, high: float, like: Array) -> Float[Array, "..."]:
-    """One number, with axes of length 1 as many as `like` has."""
+    """One uniform number, shaped to broadcast against `like`."""
     return jax.random.uniform(key, (1,) * like.ndim, like.dtype, low, high)

@@ -1,4 +1,4 @@
-"""Experiments, one a file: `python -m recipes.wgan`. `load_run` reads a run back.
+"""Experiments, one a file: `python -m recipes` lists them. `load_run` reads a run back.
 
 run = recipes.load_run("runs/dcgan/20261121-120000")
 images = run.sample(jax.random.key(0), 64)
@@ -7,8 +7,12 @@ images = run.sample(jax.random.key(0), 64)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes._runtime.start import check_start
+
 if TYPE_CHECKING:
     from recipes._runtime.trained import Trained
+
+check_start()
 
 
 def load_run(folder: str | Path, round: int | None = None, **changes: Any) -> "Trained":

@@ -1,4 +1,4 @@
-"""What the optimum is, in closed form: arrays in, arrays out."""
+"""Closed forms and exact computations that games and GANs are tested against; arrays in and out."""
 
 from theory._numeric import Estimate as Estimate
 from theory.distributions import (

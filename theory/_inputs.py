@@ -1,4 +1,4 @@
-"""Numbers that users give: floating arrays of one precision, and checks with one clear message."""
+"""Input conversion and validation: arrays of one floating dtype, one clear message an error."""
 
 import operator
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ Count: TypeAlias = SupportsIndex | float
 
 
 def floats(*values: ArrayInput) -> list[Array]:
-    """Every value as an array of one floating dtype, at least single precision.
+    """Convert all values to arrays of one floating dtype, at least single precision.
 
-    That of the most precise value among those that are floating arrays; half precision counts as
-    single, so that sums of many terms keep their digits. Integers, booleans and Python's numbers
-    follow the others, or are of JAX's default dtype where there are no others.
+    The dtype is that of the most precise floating array; half precision counts as single, so that
+    sums of many terms keep their digits. Integers, booleans and Python's numbers follow the others,
+    or take JAX's default dtype where there are no others.
     """
     dtype = _common_dtype(values)
     return [as_dtype(value, dtype) for value in values]
@@ -38,30 +38,30 @@ def _common_dtype(values: Sequence[Any]) -> np.dtype:
 
 
 def as_dtype(value: ArrayInput, dtype: np.dtype) -> Array:
-    """A value as an array of one floating dtype; `ValueError` for one that is no number."""
+    """Convert to an array of a floating dtype; `ValueError` for anything but numbers."""
     if isinstance(value, jax.Array):
         return value.astype(dtype)
     return jnp.asarray(_numbers(value).astype(dtype))
 
 
 def _numbers(value: Any) -> np.ndarray:
-    """A value that is not traced, on the host; `ValueError` unless it has numbers only."""
+    """Read an untraced value on the host; `ValueError` for anything but numbers."""
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError("numbers are needed here, in rows of one length.") from None
+        raise ValueError("expected numbers, in rows of one length.") from None
     if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(f"numbers are needed here, got an array of {array.dtype}.")
+        raise ValueError(f"expected numbers, got an array of {array.dtype}.")
     return array
 
 
 def double(value: ArrayInput) -> np.ndarray:
-    """Numbers in float64, on the host."""
+    """Convert to float64 on the host."""
     return _numbers(value).astype(np.float64)
 
 
 def from_one_origin(*values: ArrayInput) -> list[Array]:
-    """`floats` of clouds whose common shift does not matter.
+    """Apply `floats` to clouds whose common shift does not matter.
 
     Double precision and wide integers that are to become single are first moved to the median of
     the first cloud: far from 0, single precision could not tell its points apart.
@@ -79,23 +79,23 @@ def from_one_origin(*values: ArrayInput) -> list[Array]:
 
 
 def as_number(value: Number, dtype: np.dtype) -> Any:
-    """A parameter as Python's number, a small whole one as an integer; a traced one as an array."""
+    """Convert a parameter to a Python number, `int` if small and whole; traced, to an array."""
     found = concrete(value)
     if found is None:
         return jnp.asarray(value).astype(dtype)
     if found.ndim:
-        raise ValueError(f"a single number is needed here, got an array of shape {found.shape}.")
+        raise ValueError(f"expected a single number, got an array of shape {found.shape}.")
     number = float(found)
     return int(number) if number.is_integer() and abs(number) < 2**20 else number
 
 
 def concrete(value: Any) -> np.ndarray | None:
-    """The numbers themselves, or `None` while they are traced and nothing can be said of them."""
+    """Return the numbers on the host, or `None` while they are traced."""
     return None if isinstance(value, Tracer) else _numbers(value)
 
 
 def check_points(name: str, points: Array, least: int = 1) -> None:
-    """Is it a cloud of points, shape `(n, d)`, with n at least `least` and d at least 1?"""
+    """Check for a cloud of points, shape `(n, d)`, with n at least `least` and d at least 1."""
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"{name} must have the shape (n, d), d at least 1, got {points.shape}.")
     if len(points) < least:
@@ -103,14 +103,14 @@ def check_points(name: str, points: Array, least: int = 1) -> None:
 
 
 def check_clouds(least: int = 1, **clouds: Array) -> None:
-    """Are they clouds of points of one dimension?"""
+    """Check for clouds of points of one dimension."""
     for name, points in clouds.items():
         check_points(name, points, least)
     check_same("the dimension of their points", **{n: c.shape[1] for n, c in clouds.items()})
 
 
 def check_line(name: str, values: Array, least: int = 1) -> None:
-    """Is it a sample on the line, shape `(n,)`, with n at least `least`?"""
+    """Check for a sample on the line, shape `(n,)`, with n at least `least`."""
     if values.ndim != 1:
         raise ValueError(f"{name} must have the shape (n,), got {values.shape}.")
     if len(values) < least:
@@ -122,14 +122,14 @@ def _points(count: int) -> str:
 
 
 def check_same(what: str, **sizes: Any) -> None:
-    """Do all arguments agree in what is named?"""
+    """Check that all arguments agree in what is named."""
     if len(set(sizes.values())) > 1:
         got = ", ".join(f"{size} for {name}" for name, size in sizes.items())
         raise ValueError(f"{' and '.join(sizes)} must agree in {what}, got {got}.")
 
 
 def broadcast(**arrays: ArrayInput) -> list[Array]:
-    """Floating arrays of shapes that broadcast against each other, in the shape that they give."""
+    """Convert to floating arrays and broadcast them to a common shape."""
     values = floats(*arrays.values())
     try:
         shape = jnp.broadcast_shapes(*(value.shape for value in values))
@@ -141,18 +141,18 @@ def broadcast(**arrays: ArrayInput) -> list[Array]:
 
 
 def check_same_shape(**arrays: Array) -> None:
-    """Are the arrays of one shape?"""
+    """Check that all arrays have one shape."""
     check_same("shape", **{name: array.shape for name, array in arrays.items()})
 
 
 def check_square(name: str, matrix: Array) -> None:
-    """Is it a square matrix with at least one entry?"""
+    """Check for a square matrix with at least one entry."""
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}.")
 
 
 def check_gaussian(name: str, mean: Array, cov: Array) -> None:
-    """Are they a mean `(d,)` and a covariance `(d, d)`?"""
+    """Check for a mean `(d,)` and a covariance `(d, d)`."""
     if mean.ndim != 1 or mean.size == 0 or cov.shape != 2 * mean.shape:
         raise ValueError(
             f"{name} must have a mean of shape (d,) and a covariance of shape (d, d), "
@@ -161,7 +161,7 @@ def check_gaussian(name: str, mean: Array, cov: Array) -> None:
 
 
 def check_weights(name: str, weights: Array | np.ndarray, count: int) -> None:
-    """Are they `count` weights, none negative and not all 0? Traced ones are not looked at."""
+    """Check for `count` weights, none negative and not all 0; traced ones are not checked."""
     if weights.shape != (count,):
         raise ValueError(f"{name} must have the shape ({count},), got {weights.shape}.")
     numbers = concrete(weights)
@@ -174,7 +174,7 @@ def check_weights(name: str, weights: Array | np.ndarray, count: int) -> None:
 
 
 def check_not_negative(**numbers: Any) -> None:
-    """Is no number negative? NaN passes, to come out as NaN; traced numbers are not looked at."""
+    """Check that no number is negative. NaN passes and comes out as NaN; traced ones pass."""
     for name, number in numbers.items():
         found = concrete(number)
         if found is not None and (found < 0).any():
@@ -182,7 +182,7 @@ def check_not_negative(**numbers: Any) -> None:
 
 
 def check_positive(**numbers: Any) -> None:
-    """Is every number positive? NaN passes, to come out as NaN; traced ones are not looked at."""
+    """Check that every number is positive. NaN passes and comes out as NaN; traced ones pass."""
     for name, number in numbers.items():
         found = concrete(number)
         if found is not None and (found <= 0).any():
@@ -190,7 +190,7 @@ def check_positive(**numbers: Any) -> None:
 
 
 def check_order(p: Any) -> None:
-    """Is it the order of a Wasserstein distance, at least 1? Infinity is one."""
+    """Check the order of a Wasserstein distance: at least 1, infinity included."""
     found = concrete(p)
     if found is not None and found.ndim:
         raise ValueError(f"p must be a single number, got an array of shape {found.shape}.")
@@ -199,7 +199,7 @@ def check_order(p: Any) -> None:
 
 
 def as_count(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
-    """An integer of any kind (Python's, NumPy's, JAX's) as Python's, within its bounds."""
+    """Convert an integer of any kind (Python's, NumPy's, JAX's) to `int`, within its bounds."""
     try:
         count = None if isinstance(value, bool) else operator.index(value)
     except TypeError:

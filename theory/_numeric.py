@@ -1,4 +1,4 @@
-"""Means with standard errors, and functions that are safe where formulas meet 0, inf and NaN."""
+"""Means with standard errors, and functions that handle 0, inf and NaN as formulas mean them."""
 
 import math
 from typing import NamedTuple, TypeAlias
@@ -52,7 +52,7 @@ def safe_sqrt(square: Float[Array, "..."]) -> Float[Array, "..."]:
 def safe_divide(
     numerator: Float[Array, "..."], denominator: Float[Array, "..."], otherwise: float = 0.0
 ) -> Float[Array, "..."]:
-    """The quotient, and `otherwise` where the denominator is 0 and the numerator is no NaN."""
+    """The quotient, or `otherwise` where the denominator is 0 and the numerator is not NaN."""
     zero = denominator == 0
     quotient = numerator / jnp.where(zero, 1, denominator)
     return jnp.where(zero & ~jnp.isnan(numerator), otherwise, quotient)
@@ -75,7 +75,7 @@ def log_or_minus_inf(probability: Float[Array, "..."]) -> Float[Array, "..."]:
 def log_ratio(
     log_p: Float[Array, "..."], log_q: Float[Array, "..."], nothing: Bool[Array, "..."]
 ) -> Float[Array, "..."]:
-    """log p - log q, and 0 where there is `nothing`; NaN for NaN in either."""
+    """log p - log q, or 0 where `nothing`; NaN for NaN in either."""
     nothing = nothing & ~jnp.isnan(log_p) & ~jnp.isnan(log_q)
     return jnp.where(nothing, 0, jnp.where(nothing, 0, log_p) - jnp.where(nothing, 0, log_q))
 
@@ -88,10 +88,10 @@ def safe_norm(vectors: Float[Array, "..."], axis: int | tuple[int, ...]) -> Floa
 
 
 def nan_unless(known: Bool[Array, "..."], value: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The value, or NaN in its place."""
+    """The value where the condition holds, NaN elsewhere."""
     return jnp.where(known, value, jnp.nan)
 
 
 def all_numbers(*arrays: Float[Array, "..."]) -> Bool[Array, ""]:
-    """Is there no NaN in any of the arrays?"""
+    """True unless any of the arrays has a NaN."""
     return ~jnp.any(jnp.stack([jnp.any(jnp.isnan(array)) for array in arrays]))

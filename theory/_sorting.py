@@ -1,4 +1,4 @@
-"""Sorts of floating numbers through integer keys.
+"""Sorting of floating numbers through integer keys.
 
 XLA sorts a single operand of integers several times as fast on a CPU as floats, whose comparison
 has to order NaN and signed zeros. The bits of a float, with those of negative ones reversed, are
@@ -17,7 +17,7 @@ def sort_keys(values: Float[Array, "..."]) -> Int[Array, "..."]:
 
 
 def _reverse_negative(bits: Int[Array, "..."]) -> Int[Array, "..."]:
-    """Flips all bits but the sign of negative numbers: its own inverse."""
+    """Flip all bits but the sign of negative numbers; its own inverse."""
     info = jnp.iinfo(bits.dtype)
     return bits ^ ((bits >> (info.bits - 1)) & jnp.asarray(info.max, bits.dtype))
 
@@ -28,7 +28,7 @@ def sort(values: Float[Array, " n"]) -> Float[Array, " n"]:
 
 
 def _mapped_over_the_first_axis(values: Float[Array, " n"]) -> Float[Array, " n"]:
-    """The values themselves; under `vmap`, with the axis that is mapped over in front.
+    """The values unchanged; under `vmap`, the mapped axis is moved to the front.
 
     Inside a scan, JAX takes the place of that axis from a function and the array from the
     function's derivative, which need not agree. A reshape puts it in front for both.
@@ -53,7 +53,7 @@ def _sort_jvp(primals, tangents):
 def sort_with(
     values: Float[Array, " n"], weights: Float[Array, " n"]
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """The values smallest first, and their weights; equal values may share theirs in any way."""
+    """The values, smallest first, and their weights; equal values may share theirs in any way."""
     return _sort_with(*map(_mapped_over_the_first_axis, (values, weights)))
 
 

@@ -1,4 +1,4 @@
-"""Distributions with exact log densities, for training on and for comparing with."""
+"""Distributions with exact log densities, to train on and to compare with."""
 
 import abc
 
@@ -80,7 +80,7 @@ def gaussian_mixture(
     - `means`: shape `(k, d)`.
     - `stds`: a number, or one for each component, shape `(k,)`; positive.
     - `covariances`: shape `(k, d, d)`, positive definite.
-    - `weights`: shape `(k,)`, not negative, normalised here; equal if left out.
+    - `weights`: shape `(k,)`, not negative, normalised here; equal by default.
 
     **Raises:** `ValueError` unless exactly one of `stds` and `covariances` is given, or if they or
     the weights are not as above.
@@ -90,7 +90,7 @@ def gaussian_mixture(
         raise ValueError(f"means must be of shape (k, d), got {centres.shape}.")
     k, d = centres.shape
     if (stds is None) == (covariances is None):
-        raise ValueError("give either stds or covariances.")
+        raise ValueError("give exactly one of stds and covariances.")
     if stds is not None:
         deviations = np.broadcast_to(np.asarray(stds, float), (k,))
         if not (deviations > 0).all():

@@ -1,4 +1,4 @@
-"""Lipschitz constants of layers exactly, of networks from above and from below.
+"""Lipschitz constants: exact for layers, upper and lower bounds for networks.
 
 Arrays and plain functions in, so that it shares nothing with what it judges: `gameopt` bounds its
 own Equinox networks by the product of layers' norms and by dense Jacobians at given points; here
@@ -29,7 +29,7 @@ from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide, safe_n
 
 
 class PowerIteration(NamedTuple):
-    """Estimates of a largest singular value, each from below, and the last direction.
+    """Lower estimates of a largest singular value, and the last direction.
 
     - `values`: after 0, 1, 2, ... iterations, shape `(iterations + 1,)`; they never fall.
     - `vector`: the last right singular vector found, of the shape of the start, of norm 1.
@@ -164,7 +164,7 @@ def power_iteration_value(
 def network_upper_bound(
     weights: Sequence[ArrayInput], slopes: Sequence[float | int] | None = None
 ) -> Scalar:
-    r"""An upper bound for dense layers with activations between them: the smaller of two.
+    r"""The smaller of two upper bounds for dense layers with activations between them.
 
     $\prod_l\|W_l\|_2$, and $\big\|\,|W_L|\cdots|W_1|\,\big\|_2$ with entries made positive, which
     bounds every Jacobian $W_LD_{L-1}\cdots D_1W_1$ entry by entry. Neither is always the smaller.
@@ -172,7 +172,7 @@ def network_upper_bound(
     **Arguments:**
 
     - `weights`: $W_1, \dots, W_L$, in the order in which they act, each of shape `(out, in)`.
-    - `slopes`: the largest absolute slope of each of the $L - 1$ activations; 1 if left out (ReLU,
+    - `slopes`: the largest absolute slope of each of the $L - 1$ activations; 1 by default (ReLU,
       tanh, ...).
 
     **Returns:** shape `()`, in units of output per unit of input (Euclidean norms).
@@ -220,7 +220,7 @@ def local_lower_bound(
     starts: ArrayInput,
     iterations: Count = 20,
 ) -> Float[Array, " n"]:
-    r"""$\|Df(x_i)\|_2$ from below by power iteration with products only, for any network's size.
+    r"""A lower bound of $\|Df(x_i)\|_2$ by power iteration, with products only, at any size.
 
     **Arguments:**
 

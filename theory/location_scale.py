@@ -1,4 +1,4 @@
-"""Location-scale families on the line: log density, distribution function, quantiles, moments."""
+"""Location-scale families on the line: densities, distribution functions, quantiles, moments."""
 
 import abc
 
@@ -59,19 +59,19 @@ class AbstractLocationScale(AbstractDistribution):
         return self.standard_log_prob((x - self.loc) / self.scale) - jnp.log(self.scale)
 
     def cdf(self, x: ArrayInput) -> Float[Array, "..."]:
-        """The share of mass up to x."""
+        """The probability of at most x."""
         x = self._points(x)
         return self.standard_cdf((x - self.loc) / self.scale)
 
     def quantile(self, level: ArrayInput) -> Float[Array, "..."]:
-        """The point up to which a share `level` in [0, 1] of the mass lies; NaN outside."""
+        """The quantile at a `level` in [0, 1]; NaN outside."""
         level = self._points(level)
         inside = (level >= 0) & (level <= 1)
         points = self.standard_quantile(jnp.where(inside, level, 0.5))
         return nan_unless(inside, self.loc + self.scale * points)
 
     def _points(self, x: ArrayInput) -> Float[Array, "..."]:
-        """Points in the precision of the law."""
+        """Convert points to the precision of the law."""
         return floats(x)[0].astype(self.loc.dtype)
 
     def mean(self) -> Scalar:
@@ -109,7 +109,7 @@ class Normal(AbstractLocationScale):
 
 
 class Laplace(AbstractLocationScale):
-    r"""$p(u) = \tfrac12 e^{-|u|}$."""
+    r"""The Laplace law, $p(u) = \tfrac12 e^{-|u|}$."""
 
     loc: Scalar = eqx.field(converter=_number, default=0.0)
     scale: Scalar = eqx.field(converter=_number, default=1.0)
@@ -129,7 +129,7 @@ class Laplace(AbstractLocationScale):
 
 
 class Logistic(AbstractLocationScale):
-    r"""$F(u) = \sigma(u)$."""
+    r"""The logistic law, $F(u) = \sigma(u)$."""
 
     loc: Scalar = eqx.field(converter=_number, default=0.0)
     scale: Scalar = eqx.field(converter=_number, default=1.0)
@@ -148,7 +148,7 @@ class Logistic(AbstractLocationScale):
 
 
 class Uniform(AbstractLocationScale):
-    """Uniform on [loc, loc + scale]."""
+    """The uniform law on [loc, loc + scale]."""
 
     loc: Scalar = eqx.field(converter=_number, default=0.0)
     scale: Scalar = eqx.field(converter=_number, default=1.0)
@@ -167,7 +167,7 @@ class Uniform(AbstractLocationScale):
 
 
 class Exponential(AbstractLocationScale):
-    r"""$p(u) = e^{-u}$ for $u \ge 0$: `scale` is one over the rate."""
+    r"""The exponential law, $p(u) = e^{-u}$ for $u \ge 0$: `scale` is one over the rate."""
 
     loc: Scalar = eqx.field(converter=_number, default=0.0)
     scale: Scalar = eqx.field(converter=_number, default=1.0)

@@ -11,7 +11,7 @@ from theory._inputs import ArrayInput, Count, Number, as_count
 
 
 class Quadrature(NamedTuple):
-    """Nodes `(k,)` on the line or `(k, d)` in space, and their weights `(k,)`."""
+    """Nodes, `(k,)` on the line or `(k, d)` in space, and their weights, `(k,)`."""
 
     nodes: Float[Array, "k ..."]
     weights: Float[Array, " k"]
@@ -19,7 +19,7 @@ class Quadrature(NamedTuple):
 
 @functools.cache
 def legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on [-1, 1]; computed once, because thousands of them take seconds."""
+    """Gauss-Legendre nodes and weights on [-1, 1], cached: thousands of them take seconds."""
     return np.polynomial.legendre.leggauss(num)
 
 
@@ -45,7 +45,7 @@ def product_quadrature(*rules: Quadrature) -> Quadrature:
 
 
 def piecewise_quadrature(edges: ArrayInput, num: Count) -> Quadrature:
-    """Gauss-Legendre nodes on each interval between neighbours of `edges`, `num` on each.
+    """Gauss-Legendre nodes on each interval between adjacent `edges`, `num` on each.
 
     **Arguments:**
 

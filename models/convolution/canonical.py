@@ -1,12 +1,12 @@
-"""Convolutions by the one form that XLA computes fast on a CPU, inside scans too.
+"""Convolutions in the one form that XLA computes fast on a CPU, inside scans too.
 
 That form has the batch first, then height and width, then channels; kernels `(h, w, in, out)`; in
 single precision, without holes in the image. XLA's own gradients of a convolution are of other
 forms, which take up to a hundred times as long. The image's, without a stride, is brought to this
 one here; all others are left to `models.convolution.matrix`.
 
-All functions take a batch: images `(n, height, width, channels)`. Half precision is summed in
-single.
+All functions take a batch: images `(n, height, width, channels)`. Sums of half precision are taken
+in single.
 """
 
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ Kernel = Float[Array, "_ _ _ _"]
 
 
 def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
-    """What each window of the image has in common with the kernel.
+    """Cross-correlate images with a kernel.
 
     Computed of one image, as wide as all of these together: XLA shares an image's columns among its
     threads, and neither rows nor images. Neighbours stand so far apart, a multiple of the stride,
@@ -40,7 +40,7 @@ def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
 
 
 def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:
-    """Each entry of `g` times the kernel, added up; without a stride.
+    """Add up the kernel times each entry of `g`; without a stride.
 
     It is a convolution by the kernel turned around, with the padding that is left to full overlap.
     """

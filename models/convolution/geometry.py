@@ -1,4 +1,4 @@
-"""Where the kernel of a convolution is laid on an image."""
+"""Convolution geometry: stride, padding, dilation."""
 
 import operator
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ else:
 
 
 class Geometry(NamedTuple):
-    """Where the kernel is laid on the image; hashable.
+    """Geometry of a convolution; hashable.
 
     - `in_shape`: height and width of the image. `kernel_shape`: those of the kernel.
     - `stride`, `dilation`: down and across. `padding`: before and after, down and across.
@@ -28,14 +28,14 @@ class Geometry(NamedTuple):
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Height and width of the window that the kernel is laid on."""
+        """Height and width of the kernel's window, dilation included."""
         sizes = zip(self.kernel_shape, self.dilation, strict=True)
         height, width = (d * (k - 1) + 1 for k, d in sizes)
         return height, width
 
     @property
     def out_shape(self) -> tuple[int, int]:
-        """Height and width of what the convolution gives."""
+        """Height and width of the convolution's output."""
         sizes = zip(self.in_shape, self.reach, self.stride, self.padding, strict=True)
         height, width = ((n + sum(pad) - reach) // s + 1 for n, reach, s, pad in sizes)
         return height, width
@@ -48,7 +48,7 @@ def geometry(
     padding: Padding = "same",
     dilation: Size = 1,
 ) -> Geometry:
-    """The geometry of a convolution.
+    """Make the geometry of a convolution.
 
     **Arguments:**
 
@@ -76,14 +76,14 @@ def geometry(
     found = Geometry(image, kernel, stride, dilation, pairs)
     if min(found.out_shape) < 1:
         raise ValueError(
-            f"A {kernel} kernel with dilation {dilation} has no room in an image of "
+            f"A {kernel} kernel with dilation {dilation} does not fit into an image of "
             f"{image} with padding {pairs}: pad more, or take a smaller kernel."
         )
     return found
 
 
 def pair(value: Size) -> tuple[int, int]:
-    """Down and across, from one integer for both or from two, of any kind."""
+    """Convert one integer for both axes, or two, of any kind, to (down, across)."""
     if isinstance(value, tuple | list):
         return _integer(value[0]), _integer(value[1])
     return _integer(value), _integer(value)

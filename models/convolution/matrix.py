@@ -21,27 +21,27 @@ from models.convolution.geometry import Geometry
 Images = Float[Array, "n _ _ _"]
 Kernel = Float[Array, "_ _ _ _"]
 PIECE = 2**22
-"""Bytes of windows that are made at a time: what is written is read again from the cache."""
+"""Bytes of windows made at a time, few enough to be read back from the cache."""
 FEW_CHANNELS = 16
-"""Of fewer, gradients of kernels are faster by windows as columns: benchmarks/conv_forms.py."""
+"""Below it, kernel gradients are faster by windows as columns: benchmarks/conv_forms.py."""
 
 
 def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
-    """What each window of the image has in common with the kernel."""
+    """Cross-correlate images with a kernel."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
     part = lambda x: _product(_windows(x, geometry), matrix).astype(x.dtype)
     return _piecewise(part, x, _piece(len(x), geometry, matrix))
 
 
 def is_small(n: int, channels: int, dtype: DTypeLike, geometry: Geometry) -> bool:
-    """Whether the windows of n images of so many channels are so few that they are made at once."""
+    """True if the windows of n images fit into one piece, so that they are made at once."""
     window = math.prod(geometry.kernel_shape) * channels
     matrix = jax.ShapeDtypeStruct((window, 1), dtype)
     return n * _bytes_of_one(geometry, matrix) <= PIECE
 
 
 def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:
-    """Each entry of `g` times the kernel, added up where the windows overlap."""
+    """Add up the kernel times each entry of `g`, where the windows overlap."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
     dilated = geometry.dilation != (1, 1)
     part = _added_up(kernel, geometry) if dilated else _added_up_by_phases(kernel, geometry)
@@ -49,7 +49,7 @@ def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Ima
 
 
 def _added_up(kernel: Kernel, geometry: Geometry) -> Callable[[Images], Images]:
-    """By the transpose of `_windows`."""
+    """Add up windows, by the transpose of `_windows`."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
 
     def part(g):
@@ -63,7 +63,7 @@ def _added_up(kernel: Kernel, geometry: Geometry) -> Callable[[Images], Images]:
 
 
 def _added_up_by_phases(kernel: Kernel, geometry: Geometry) -> Callable[[Images], Images]:
-    """Pixels that are a stride apart are one phase, an image of stride 1 with channels of its own.
+    """Add up windows phase by phase: pixels a stride apart are one image of stride 1.
 
     So what is added up is contiguous, and the phases are put between each other at the end.
     """
@@ -92,7 +92,7 @@ def _added_up_by_phases(kernel: Kernel, geometry: Geometry) -> Callable[[Images]
 
 
 def _cut(image: Images, geometry: Geometry) -> list[tuple[int, int, int]]:
-    """What takes the padding off an image, and makes up for pixels that no window has."""
+    """`lax.pad` margins that crop the padding and restore uncovered pixels."""
     lows = [low for low, _ in geometry.padding]
     sizes = zip(geometry.in_shape, image.shape[1:3], lows, strict=True)
     margins = [(-low, size + low - n, 0) for size, n, low in sizes]
@@ -125,26 +125,26 @@ def _kernel_shape(x: Images, g: Images, geometry: Geometry) -> tuple[int, ...]:
 
 
 def _transposed(matrix: Float[Array, "a b"]) -> Float[Array, "b a"]:
-    """Put together from two halves: what uses the transpose several times, as optimisers do, then
-    does not read the matrix against its order each time, since XLA merges no concatenation."""
+    """The transpose, concatenated from two halves: users that read it several times, as optimisers
+    do, then do not read the matrix against its order, since XLA does not fuse concatenations."""
     half = len(matrix) // 2
     return jnp.concatenate([matrix[:half].T, matrix[half:].T], axis=1)
 
 
 def _piece(n: int, geometry: Geometry, matrix: Any) -> int:
-    """How many of n images have their windows made at a time: a divisor of n if one is near."""
+    """The number of images whose windows are made at a time: a divisor of n if one is near."""
     most = min(n, max(1, PIECE // _bytes_of_one(geometry, matrix)))
     divisors = [size for size in range((most + 1) // 2, most + 1) if n % size == 0]
     return max(divisors, default=most)
 
 
 def _bytes_of_one(geometry: Geometry, matrix: Any) -> int:
-    """Those of the windows of one image, for the matrix that they are multiplied by."""
+    """Bytes of one image's windows, for the matrix that they are multiplied by."""
     return math.prod(geometry.out_shape) * len(matrix) * matrix.dtype.itemsize
 
 
 def _piecewise(part: Callable, images: Images, piece: int) -> Images:
-    """A function of images, so many of them at a time."""
+    """Map a function over images, `piece` of them at a time."""
     whole = len(images) // piece * piece
     if piece >= len(images):
         return part(images)
@@ -159,7 +159,7 @@ def _piecewise(part: Callable, images: Images, piece: int) -> Images:
 def _summed(
     part: Callable, x: Images, g: Images, kernel_shape: tuple[int, ...], geometry: Geometry
 ) -> Array:
-    """The sum of a function of images, so many of them at a time as have few enough windows."""
+    """Sum a function over images, as many at a time as have few enough windows."""
     kernel = jax.ShapeDtypeStruct((math.prod(kernel_shape[:3]), kernel_shape[3]), _sums_in(g))
     piece = _piece(len(x), geometry, kernel)
     whole = len(x) // piece * piece
@@ -172,7 +172,7 @@ def _summed(
 
 
 def _windows(x: Images, geometry: Geometry) -> Float[Array, "n i j window"]:
-    """Every window of the image as a row: a slice for each place in the kernel.
+    """Every window of the image as a row: a slice for each offset in the kernel.
 
     Or for as many places side by side as the stride is long, if the window has no holes: so many
     columns are one column of more channels.
@@ -195,7 +195,7 @@ def _windows(x: Images, geometry: Geometry) -> Float[Array, "n i j window"]:
 
 
 def _windows_as_columns(x: Images, geometry: Geometry) -> Float[Array, "window n i j"]:
-    """The transpose of `_windows`: of few channels its rows are copied in longer pieces."""
+    """The transpose of `_windows`: with few channels its rows are copied in longer pieces."""
     (rows, columns), (s, t) = geometry.out_shape, geometry.stride
     x = _padded(x, geometry, t * (columns - 1) + geometry.reach[1]).transpose(3, 0, 1, 2)
     slices = []
@@ -207,7 +207,7 @@ def _windows_as_columns(x: Images, geometry: Geometry) -> Float[Array, "window n
 
 
 def _padded(x: Images, geometry: Geometry, width: int) -> Images:
-    """With what is before the image, and after it so much as makes this width."""
+    """Pad images before, and after up to this width."""
     (top, bottom), (left, _) = geometry.padding
     margins = ((0, 0, 0), (top, bottom, 0), (left, width - x.shape[2] - left, 0), (0, 0, 0))
     return lax.pad(x, jnp.zeros((), x.dtype), margins)
@@ -218,11 +218,11 @@ def _product(rows: Float[Array, "n i j k"], matrix: Float[Array, "k o"]) -> Imag
 
 
 def _dot(left: Array, right: Array, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> Array:
-    """Summed over these axes of each, in `_sums_in`."""
+    """Contract these axes of each, in the precision of `_sums_in`."""
     sums = _sums_in(left)
     return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=sums)
 
 
 def _sums_in(x: Array) -> jnp.dtype:
-    """Products of half precision are summed in single."""
+    """The precision of sums: single for products of half precision."""
     return jnp.dtype(jnp.float32) if x.dtype.itemsize < 4 else x.dtype

@@ -1,13 +1,13 @@
-r"""Convolution as one trilinear form, and the three maps that it gives.
+r"""Convolution as a trilinear form, and its three maps.
 
 $T(x, w, g) = \sum x_{n,\,si + da - p,\,c}\; w_{a,c,o}\; g_{n,i,o}$ over samples $n$, places $i$,
 offsets $a$ in the kernel, and channels, with stride $s$, dilation $d$ and padding $p$. It is linear
 in each of its three arguments, and so there are three maps:
 
-- the convolution, from $x$ and $w$ to what stands with $g$;
-- the transposed convolution, from $g$ and $w$ to what stands with $x$: the gradient of a
+- the convolution, from $x$ and $w$ to the factor of $g$;
+- the transposed convolution, from $g$ and $w$ to the factor of $x$: the gradient of a
   convolution with respect to its input (Dumoulin & Visin 2016, arXiv:1603.07285, section 4);
-- the kernel's gradient, from $x$ and $g$ to what stands with $w$.
+- the kernel's gradient, from $x$ and $g$ to the factor of $w$.
 
 Every derivative of one of them, of any order, is one of them again. So they are three JAX
 primitives, and each has several ways to be computed: on a GPU or TPU by XLA's convolution; on a
@@ -36,7 +36,7 @@ from models.convolution.geometry import Geometry
 def convolve(
     x: Float[Array, "h w in"], kernel: Float[Array, "kh kw in out"], where: Geometry
 ) -> Float[Array, "i j out"]:
-    r"""$y_{i,o} = \sum_{a,c} x_{si + da - p,\,c}\, w_{a,c,o}$: one image and a kernel.
+    r"""$y_{i,o} = \sum_{a,c} x_{si + da - p,\,c}\, w_{a,c,o}$ of one image and a kernel.
 
     As in every neural network it is a correlation: the kernel is not flipped.
 
@@ -87,7 +87,7 @@ def _kernel_shape(x: Any, g: Any, *, geometry: Geometry) -> tuple[int, ...]:
 
 
 def _by_xla(x: Array, kernel: Array, geometry: Geometry) -> Array:
-    """XLA's convolution of a batch `(n, h, w, in)`."""
+    """XLA's own convolution of a batch `(n, h, w, in)`."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -115,13 +115,13 @@ def _kernel_gradient_by_xla(x: Array, g: Array, geometry: Geometry) -> Array:
 
 
 def _at_once(function: Callable, left: Array, right: Array, geometry: Geometry) -> Array:
-    """A function of a batch and one kernel, for each of many kernels."""
+    """Map a function of a batch and one kernel over many kernels."""
     single = lambda a, b: function(a, b, geometry)
     return single(left[0], right[0])[None] if len(left) == 1 else jax.vmap(single)(left, right)
 
 
 def _on_cpu(in_single: Callable, by_matrix: Callable, channels: Callable) -> Callable:
-    """`in_single` in single precision and half, `by_matrix` in double.
+    """Choose `in_single` in single precision and half, `by_matrix` in double.
 
     Of many kernels one after another, as each product fills the processor; but of images so small
     that they don't, by their `channels(left, right)`, all at once by matrices.
@@ -150,7 +150,7 @@ def _single_transposed_convolution(g: Array, kernel: Array, geometry: Geometry) 
 
 
 def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable) -> Primitive:
-    """A primitive that is lowered to one of two functions."""
+    """Make a primitive that is lowered to one of two functions."""
     primitive = Primitive(name)
 
     @primitive.def_abstract_eval
@@ -215,7 +215,7 @@ ad.defbilinear(
 
 
 def _batched_images(primitive: Primitive, operands, dims, *, geometry: Geometry):
-    """Mapped images with one kernel are one larger batch; mapped kernels are more kernels."""
+    """Batch a primitive: mapped images join one batch, mapped kernels become more kernels."""
     images, kernel = operands
     if dims[1] is not None:
         return _more_kernels(primitive, operands, dims, geometry=geometry)

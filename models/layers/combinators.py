@@ -1,4 +1,4 @@
-"""How layers are put together. Each combinator is a network again, of one point."""
+"""Combinators of layers; each is again a network of one point."""
 
 from collections.abc import Callable
 from typing import Any
@@ -71,7 +71,7 @@ class Residual(eqx.Module):
 
 
 class Skip(eqx.Module):
-    """What a branch makes of its input, and the input itself, side by side as channels.
+    """A branch's output and its input, concatenated as channels.
 
     - `inner`: gives an image of the same height and width.
 

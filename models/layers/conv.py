@@ -17,13 +17,13 @@ Image = Float[Array, "_ _ _"]
 def fresh_kernel(
     shape: tuple[int, int, int, int], init: Initializer, key: PRNGKeyArray, bias: bool
 ) -> tuple[Float[Array, "kh kw in out"], Float[Array, " out"] | None]:
-    """A kernel of `shape`, `(kh, kw, in, out)`, and a bias of 0, or `None` for none."""
+    """Draw a kernel of `shape`, `(kh, kw, in, out)`, with a bias of 0, or `None` for none."""
     kernel = init(key, shape)
     return kernel, jnp.zeros(shape[-1:], kernel.dtype) if bias else None
 
 
 def with_bias(y: Image, bias: Float[Array, " out"] | None) -> Image:
-    """The same number added at every place of a channel."""
+    """Add a channel's bias at every place."""
     return y if bias is None else y + bias[None, None]
 
 
@@ -67,13 +67,12 @@ class Conv2d(eqx.Module):
 class ConvTranspose2d(eqx.Module):
     r"""A transposed convolution: the gradient of a `Conv2d` with respect to its input.
 
-    With the convolution's own kernel it takes images of the shape that the convolution gives to
-    images of the shape that it takes. So its kernel has the shape `(kh, kw, out, in)`, and what
-    it gives has the channels `out`.
+    With the convolution's own kernel it maps the convolution's output shape back to its input
+    shape. So its kernel has the shape `(kh, kw, out, in)`, and its output has `out` channels.
 
     - `bias`: shape `(out,)`, or `None`. `stride`, `padding`, `dilation`: the convolution's. Static.
-    - `out_shape`: height and width of what it gives, where the stride leaves a choice; the
-      smallest if left out, and the stride times the input with padding `same`. Static.
+    - `out_shape`: height and width of the output, where the stride leaves a choice; by default the
+      smallest, or the stride times the input with padding `same`. Static.
     """
 
     kernel: Float[Array, "kh kw out in"]
@@ -131,12 +130,12 @@ class ConvTranspose2d(eqx.Module):
 
 
 class Resize(eqx.Module):
-    """Nearest neighbours: every pixel `n // h` times down and `m // w` times across.
+    """Nearest-neighbour resizing: every pixel `n // h` times down and `m // w` times across.
 
     Before a convolution: a resize-convolution. Where the size is no multiple of the input's, the
     last row or column is repeated.
 
-    - `shape`: height and width of what it gives, $(n, m)$. Static.
+    - `shape`: height and width of the output, $(n, m)$. Static.
 
     !!! cite "Source"
 
@@ -157,14 +156,14 @@ class Resize(eqx.Module):
 
 
 def average_pool(x: Image, factor: int = 2) -> Image:
-    """The mean of every square of `factor` times `factor` pixels; what is left over is cut off."""
+    """Means of squares of `factor` times `factor` pixels; the remainder is cropped."""
     height, width = x.shape[0] // factor, x.shape[1] // factor
     x = x[: height * factor, : width * factor]
     return x.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
 
 
 def with_channels(x: Float[Array, "h w *c"]) -> Image:
-    """An image of one channel without an axis for it, `(h, w)`, as `(h, w, 1)`."""
+    """Add a channel axis to an image that has none: `(h, w)` to `(h, w, 1)`."""
     return x[..., None] if x.ndim == 2 else x
 
 
@@ -183,7 +182,7 @@ def kernel_bound(
     stride: Size,
     dilation: Size = 1,
 ) -> Float[Array, ""]:
-    r"""$\sqrt{m}\,\|R\|_2$: bounds a convolution's norm on images of every size and padding.
+    r"""$\sqrt{m}\,\|R\|_2$: a bound of the convolution's norm for every image size and padding.
 
     $R$ is the kernel as a matrix from windows to outputs, and $m$ the number of windows that a
     pixel is in at most.

@@ -1,4 +1,4 @@
-"""Linear layers: dense, leaky and maxout activations, spectral normalisation."""
+"""Linear layers: dense, maxout, spectrally normalised; leaky ReLU."""
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ from gameopt import lipschitz_upper_bound
 
 
 class Linear(eqx.Module):
-    r"""$x W + b$.
+    r"""A linear layer, $x W + b$.
 
     - `weight`: $W$, shape `(in, out)`, so that a batch is one product $(n, in)(in, out)$ with no
       transposition. `bias`: $b$, shape `(out,)`, or `None`.
@@ -32,7 +32,7 @@ class Linear(eqx.Module):
 
 
 class LeakyReLU(eqx.Module):
-    """$x$ where it is positive, `slope` times $x$ where not.
+    """Leaky ReLU: $x$ where it is positive, `slope` times $x$ elsewhere.
 
     - `slope`: static.
 
@@ -79,7 +79,7 @@ def _(network: LeakyReLU) -> Float[Array, ""]:
 
 
 def operator_norm(weight: Float[Array, "in out"]) -> Float[Array, ""]:
-    r"""$\|W\|_2$ exactly, with its exact gradient $uv^\top$; 0 with gradient 0 for $W = 0$.
+    r"""$\|W\|_2$, exact, with its exact gradient $uv^\top$; 0 with gradient 0 for $W = 0$.
 
     The singular vectors come from the eigenvectors of the smaller of $WW^\top$ and $W^\top W$,
     which is a fraction of the cost of singular values and exact to rounding for the largest. They
@@ -102,7 +102,7 @@ def operator_norm(weight: Float[Array, "in out"]) -> Float[Array, ""]:
 
 
 class SpectralLinear(eqx.Module):
-    r"""$x W/\|W\|_2 + b$: spectral normalisation without a state, the norm exact at every call.
+    r"""$x W/\|W\|_2 + b$: spectral normalisation without state, by the exact norm at every call.
 
     - `weight`: $W$, shape `(in, out)`, of any size. `bias`: $b$, shape `(out,)`.
 

@@ -1,4 +1,4 @@
-"""Normalisation, of an image by itself or by the batch that it is in."""
+"""Normalisation layers: by batch, or by groups of one image's channels."""
 
 import equinox as eqx
 import jax
@@ -47,7 +47,7 @@ class BatchNorm(eqx.Module):
         self.standing, self.epsilon = None, epsilon
 
     def statistics(self, x: Float[Array, "*places channels"]) -> Statistics:
-        """Those of the batch that `x` is a point of.
+        """Statistics of the batch that `x` is a point of.
 
         **Raises:** `ValueError` if it is in no batch.
         """
@@ -108,10 +108,10 @@ class GroupNorm(eqx.Module):
 
 
 def _at_places(vector: Float[Array, " channels"], x: Array) -> Float[Array, "*places channels"]:
-    """With an axis of length 1 for each axis of places."""
+    """Append an axis of length 1 for each axis of places."""
     return vector.reshape((1,) * (x.ndim - 1) + vector.shape)
 
 
 def _precise(x: Array) -> Array:
-    """In single precision at least: sums over a batch in half precision are no statistics."""
+    """Cast to single precision at least: sums over a batch lose their digits in half."""
     return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x

@@ -1,4 +1,4 @@
-"""Spectral normalisation of convolutions: by the norm of the operator, not of a reshaped kernel."""
+"""Spectral normalisation of convolutions by the norm of the operator, not of a reshaped kernel."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ ITERATIONS = 1
 
 
 class SpectralConv2d(eqx.Module):
-    r"""A convolution by $w/\|w\|$, with $\|w\|$ the norm of the *operator* on images of one size.
+    r"""A convolution by $w/\|w\|$, with $\|w\|$ the *operator's* norm on images of one size.
 
     The norm of the kernel reshaped to a matrix, which is often taken instead, does not bound the
     operator: a 3x3 box kernel would come out 3-Lipschitz. The norm is $\langle v, w * u\rangle$ at
@@ -84,7 +84,7 @@ class SpectralConv2d(eqx.Module):
         return self.kernel / jnp.where(norm == 0, 1, norm)
 
     def operator_norm(self, iterations: int) -> Float[Array, ""]:
-        """The norm of the unnormalised operator after so many iterations, at most the true one.
+        """The unnormalised operator's norm after `iterations`, from below.
 
         Of a kernel in half precision it is taken in single, and rounded at the end.
         """
@@ -95,7 +95,7 @@ class SpectralConv2d(eqx.Module):
         return jnp.vdot(answer, convolve(image, own, where)).astype(self.kernel.dtype)
 
     def refreshed(self, iterations: int) -> "SpectralConv2d":
-        """The same layer with its direction so many iterations further."""
+        """Advance the stored power-iteration vector by `iterations` steps."""
         dtype = _from_bits(self.direction).dtype
         kernel = lax.stop_gradient(self.kernel).astype(dtype)
         direction = _bits(self._iterated(kernel, iterations))
@@ -137,7 +137,7 @@ def _unit(image: Image) -> Image:
 
 
 def refreshed(network: Any, iterations: int = 1) -> Any:
-    """The network with every `SpectralConv2d` in it `iterations` of the power method further.
+    """Advance every stored power-iteration vector by `iterations` steps.
 
     A map from strategies to strategies that changes nothing that is played: give it to
     `gameopt.constrained` as a player's projection.

@@ -18,7 +18,7 @@ Label = Int[Array, ""]
 
 
 class OneHot(eqx.Module):
-    """A label as a vector of zeros with a 1 at its place.
+    """One-hot encoding of a label.
 
     - `classes`: static.
     """
@@ -30,7 +30,7 @@ class OneHot(eqx.Module):
 
 
 class Embedding(eqx.Module):
-    r"""A vector for each label, learned: $v_c$, or $v_c/\|V\|_2$.
+    r"""A learned vector for each label: $v_c$, or $v_c/\|V\|_2$.
 
     - `weight`: $V$, shape `(classes, size)`. A label outside of it is taken as the nearest.
     - `spectral`: whether it is divided by its operator norm, as `SpectralLinear` is. Static.
@@ -59,7 +59,7 @@ class Embedding(eqx.Module):
 
 
 class LabelledGenerator(eqx.Module):
-    """A generator called with a latent and a label, which are laid side by side.
+    """A generator called with a latent and a label, which are concatenated.
 
     - `network`: any generator, of latents of size `latent + size`.
     - `embedding`: from a label to a vector of `size`: `OneHot` or `Embedding`.
@@ -73,7 +73,7 @@ class LabelledGenerator(eqx.Module):
     embedding: OneHot | Embedding
 
     def joined(self, z: Float[Array, " latent"], label: Label) -> Float[Array, " both"]:
-        """What the network is given."""
+        """The network's input: latent and embedded label."""
         return jnp.concatenate([z, self.embedding(label).astype(z.dtype)])
 
     def __call__(self, z: Float[Array, " latent"], label: Label) -> Array:
@@ -93,7 +93,7 @@ def labelled_dcgan_generator(
 
     **Arguments:**
 
-    - `embedding_size`: of a learned embedding; one-hot if left out.
+    - `embedding_size`: of a learned embedding; one-hot by default.
     - `body`: the further arguments of `dcgan_generator`, `width` among them.
     """
     key_body, key_embedding = jax.random.split(key)
@@ -112,7 +112,7 @@ Head = Linear | SpectralLinear
 
 
 class ConcatenationCritic(eqx.Module):
-    """The label's embedding as one more channel of the image.
+    """A critic that sees the label's embedding as one more channel of the image.
 
     - `network`: a critic of images `(h, w, c + 1)`.
     - `embedding`: to vectors of `h * w` numbers.
@@ -132,7 +132,7 @@ class ConcatenationCritic(eqx.Module):
 
 
 class ProjectionCritic(eqx.Module):
-    r"""$\psi(\phi(x)) + \langle v_c, \phi(x)\rangle$: a score, and how well the label fits.
+    r"""A projection critic, $\psi(\phi(x)) + \langle v_c, \phi(x)\rangle$.
 
     - `features`: $\phi$, an image to a vector. `head`: $\psi$, linear to one number.
     - `embedding`: $v_c$, as long as the features.
@@ -193,7 +193,7 @@ def conditional_dcgan_critic(
 
     - `kind`: what the label is used for.
     - `spectral`: every layer spectrally normalised, the embedding too.
-    - `init`: draws the heads and the body; He's normal for the heads if left out.
+    - `init`: draws the heads and the body; He's normal for the heads by default.
     - `body`: the further arguments of `dcgan_critic`, `width` among them.
     """
     key_body, key_head, key_label = jax.random.split(key, 3)

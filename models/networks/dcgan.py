@@ -25,7 +25,7 @@ halvings, less than half of it: 8x8 ends at 2x2, 28x28 at 7x7, 64x64 at 4x4."""
 
 
 def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
-    """The heights and widths on the way down, from the image's own to the smallest."""
+    """Heights and widths on the way down, from the image's own to the smallest."""
     sizes = [shape]
     while min(sizes[-1]) // 2 >= (SMALLEST if len(sizes) > FEWEST else SMALLEST // 2):
         sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
@@ -33,14 +33,14 @@ def halvings(shape: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """`(h, w)` or `(h, w, c)` as `(h, w, c)`."""
+    """Normalise `(h, w)` or `(h, w, c)` to `(h, w, c)`."""
     if len(shape) not in (2, 3):
         raise ValueError(f"Images are (height, width) or (height, width, channels), got {shape}.")
     return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
 
 
 def norm_layers(name: Norm, channels: int) -> list[Callable]:
-    """Normalisation of so many channels, as the layers to put into a chain."""
+    """Normalisation layers for a chain, for `channels` channels."""
     kinds = {
         "none": list,
         "batch": lambda: [BatchNorm(channels)],
@@ -51,7 +51,7 @@ def norm_layers(name: Norm, channels: int) -> list[Callable]:
 
 
 def _default_init(norm: Norm) -> Initializer:
-    """DCGAN's where batch normalisation undoes its scale, He's where nothing does."""
+    """DCGAN's initialisation under batch normalisation, which undoes its scale; He's elsewhere."""
     if norm == "batch":
         return jax.nn.initializers.normal(INIT_DEVIATION)
     return jax.nn.initializers.he_normal()
@@ -68,7 +68,7 @@ def dcgan_generator(
     bounded: bool = True,
     init: Initializer | None = None,
 ) -> Chain:
-    """A generator: a latent `(latent_size,)` to an image of `shape`, in doublings of its size.
+    """A generator from a latent `(latent_size,)` to an image of `shape`, by doublings of its size.
 
     A linear layer to the smallest image, then for each doubling a transposed convolution (4x4,
     stride 2) or a resize-convolution (each pixel four times, 3x3), normalisation and ReLU; tanh at
@@ -140,7 +140,7 @@ def dcgan_features(
     spectral: bool = False,
     init: Initializer | None = None,
 ) -> tuple[Chain, int]:
-    """The body of a critic: an image of `shape` to a vector, in halvings of its size.
+    """The body of a critic, from an image of `shape` to a vector, by halvings of its size.
 
     For each halving a convolution (4x4, stride 2), normalisation (not after the first) and leaky
     ReLU; the last image flattened. The arguments are those of `dcgan_critic`.
@@ -179,7 +179,7 @@ def dcgan_critic(
     spectral: bool = False,
     init: Initializer | None = None,
 ) -> Chain:
-    """A critic or discriminator: `dcgan_features`, and a linear layer to one score or logit.
+    """A critic or discriminator: `dcgan_features` and a linear layer to one score or logit.
 
     **Arguments:**
 

@@ -14,7 +14,7 @@ from models.layers.linear import Linear, SpectralLinear
 
 
 class MLP(eqx.Module):
-    """Linear layers with an activation in between: one point of `in_shape` to one of `out_shape`.
+    """A multilayer perceptron, from one point of `in_shape` to one of `out_shape`.
 
     - `layers`: `depth + 1` of them. `activation`, `output_activation`: of `jax.nn`, static.
     """
@@ -37,7 +37,7 @@ class MLP(eqx.Module):
         init: Initializer | None = None,
         layer: type[Linear] | type[SpectralLinear] = Linear,
     ):
-        """A network with `depth` hidden layers of `width` units; `init` defaults to He's.
+        """Make a network with `depth` hidden layers of `width` units; `init` defaults to He's.
 
         `layer`: what it is made of; of `SpectralLinear` it is 1-Lipschitz.
         """
@@ -75,7 +75,7 @@ def mlp_generator(
     bounded: bool = True,
     activation: Callable = jax.nn.relu,
 ) -> MLP:
-    """A fully connected generator: a latent of shape `(latent_size,)` to a point of `shape`.
+    """A fully connected generator, from a latent `(latent_size,)` to a point of `shape`.
 
     `bounded` ends it with tanh, for data in [-1, 1] such as images.
     """
@@ -100,7 +100,7 @@ def mlp_critic(
     activation: Callable = jax.nn.relu,
     layer: type[Linear] | type[SpectralLinear] = Linear,
 ) -> MLP:
-    """A fully connected critic or discriminator: a point of `shape` to a score or logit.
+    """A fully connected critic or discriminator, from a point of `shape` to a score or logit.
 
     Made of `SpectralLinear` layers it is 1-Lipschitz.
     """

@@ -1,4 +1,4 @@
-"""The networks of PacGAN's experiments on mixtures in the plane, at any width."""
+"""Networks of PacGAN's experiments on mixtures in the plane, at any width."""
 
 import math
 
@@ -14,7 +14,7 @@ INIT_DEVIATION = 0.02
 
 
 class NormalisedGenerator(eqx.Module):
-    """`depth` times linear without bias, batch normalisation, ReLU; and then linear.
+    """`depth` blocks of bias-free linear layer, batch normalisation and ReLU; a linear layer.
 
     - `layers`, `norms`: `depth` of each. `last`: the last one. `out_shape`: static.
     - `bounded`: whether tanh ends it; static.
@@ -34,7 +34,7 @@ class NormalisedGenerator(eqx.Module):
 
 
 class MaxoutCritic(eqx.Module):
-    """Maxout layers, and a linear one to one number. Takes a point of any shape, flattened.
+    """Maxout layers and a linear one to one number, for points of any shape, flattened.
 
     - `layers`: the maxout layers. `last`: the linear one.
     """
@@ -59,7 +59,7 @@ def normalised_generator(
     bounded: bool = False,
     deviation: float = INIT_DEVIATION,
 ) -> NormalisedGenerator:
-    """A generator with batch normalisation: latents of `(latent_size,)` to points of `shape`.
+    """A batch-normalised generator, from latents `(latent_size,)` to points of `shape`.
 
     **Arguments:**
 
@@ -89,7 +89,7 @@ def maxout_critic(
     key: PRNGKeyArray,
     deviation: float = INIT_DEVIATION,
 ) -> MaxoutCritic:
-    """A discriminator of `depth` maxout layers: points, or packs of them, of `shape` to a logit.
+    """A discriminator of `depth` maxout layers, from points or packs of `shape` to a logit.
 
     !!! cite "Source"
 

@@ -1,4 +1,4 @@
-"""Residual generators and critics in the manner of SNGAN, for images of any size."""
+"""Residual generators and critics after SNGAN, for images of any size."""
 
 import math
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def sngan_generator(
     bounded: bool = True,
     init: Initializer = INIT,
 ) -> Chain:
-    """A residual generator: a latent `(latent_size,)` to an image of `shape`.
+    """A residual generator, from a latent `(latent_size,)` to an image of `shape`.
 
     A linear layer to the smallest image; for each doubling of the size a residual block with
     nearest neighbours before its first convolution; normalisation, ReLU and a 3x3 convolution.
@@ -68,7 +68,7 @@ def sngan_generator(
 def _up(
     width: int, size: tuple[int, int], norm: Norm, init: Initializer, key: PRNGKeyArray
 ) -> Residual:
-    """A block that enlarges: (Gulrajani et al. 2017, arXiv:1704.00028, appendix F)."""
+    """A residual block that doubles the size (Gulrajani et al. 2017, arXiv:1704.00028, F)."""
     keys = jax.random.split(key, 3)
     main = Chain(
         *norm_layers(norm, width),
@@ -91,7 +91,7 @@ def sngan_features(
     blocks: int = 1,
     init: Initializer = INIT,
 ) -> tuple[Chain, int]:
-    """The body of a critic: an image of `shape` to a vector of `width` numbers.
+    """The body of a critic, from an image of `shape` to a vector of `width` numbers.
 
     Residual blocks, each but the last ones followed by average pooling; ReLU, and the sum over all
     places. The first block has no ReLU in front, and pools its shortcut before the convolution.
@@ -123,7 +123,7 @@ def sngan_critic(
     blocks: int = 1,
     init: Initializer = INIT,
 ) -> Chain:
-    """A residual critic or discriminator: `sngan_features`, and a linear layer to one number.
+    """A residual critic or discriminator: `sngan_features` and a linear layer to one number.
 
     **Arguments:**
 
@@ -147,7 +147,7 @@ def _down(
     spectral: bool, channels: int, out: int, init: Initializer, key: PRNGKeyArray,
     size: tuple[int, int], first: bool,
 ) -> Residual:  # fmt: skip
-    """A block that halves the image's size; the first of a critic takes the image itself."""
+    """A residual block that halves the image's size; a critic's first takes the image itself."""
     key_main, key_short = jax.random.split(key)
     main = [*_two(spectral, channels, out, init, key_main, size), POOL]
     half = (size[0] // 2, size[1] // 2)

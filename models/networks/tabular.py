@@ -1,4 +1,4 @@
-"""A conditional generator of a table's rows, and the latents that it takes."""
+"""Conditional generator of table rows, and its latents."""
 
 import equinox as eqx
 import jax
@@ -11,7 +11,7 @@ from models.networks.mlp import MLP
 def gumbel_softmax(
     logits: Float[Array, " k"], noise: Float[Array, " k"], temperature: float
 ) -> Float[Array, " k"]:
-    r"""$\operatorname{softmax}((\ell + g)/\tau)$: a vertex of the simplex as $\tau$ goes to 0.
+    r"""$\operatorname{softmax}((\ell + g)/\tau)$: tends to a vertex of the simplex as $\tau \to 0$.
 
     With standard Gumbel noise $g$ the largest entry is that of category $i$ with probability
     $\operatorname{softmax}(\ell)_i$, at every temperature.
@@ -25,7 +25,7 @@ def gumbel_softmax(
 
 
 class ConditionalLatent(eqx.Module):
-    """Latents of a `TabularGenerator`: normal numbers, a label one-hot, standard Gumbel noise.
+    """Latents of a `TabularGenerator`: normal numbers, a one-hot label, standard Gumbel noise.
 
     - `log_frequencies`: of the labels, shape `(classes,)`, up to a constant.
     - `normals`, `gumbels`: how many of each. Static.
@@ -41,7 +41,7 @@ class ConditionalLatent(eqx.Module):
         return self.given(key_rest, labels)
 
     def given(self, key: PRNGKeyArray, labels: Int[Array, " n"]) -> Float[Array, "n size"]:
-        """Latents for rows of these labels."""
+        """Latents for rows of given labels."""
         key_normal, key_gumbel = jax.random.split(key)
         n, dtype = len(labels), self.log_frequencies.dtype
         parts = [
@@ -53,7 +53,7 @@ class ConditionalLatent(eqx.Module):
 
 
 class TabularGenerator(eqx.Module):
-    """One latent of `ConditionalLatent` to one row and its label, as one vector.
+    """A generator from one latent of `ConditionalLatent` to a row and its label, as one vector.
 
     The vector is what a critic of (row, label) sees: the continuous columns as the network gives
     them, each categorical column by `gumbel_softmax`, and the label as it was asked for, one-hot

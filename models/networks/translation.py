@@ -1,4 +1,4 @@
-"""From images to images: a generator with skips, and a critic of patches, both conditioned."""
+"""Image-to-image networks: a generator with skip connections and a patch critic, conditioned."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ PATCH_HALVINGS = 3
 
 
 class UNet(eqx.Module):
-    """An encoder and a decoder of images, each level of one beside that of the other.
+    """An image encoder and decoder, with skip connections between levels of one size.
 
     - `downs`: each takes an image to one of half its size. `bottom`: what is done at the smallest,
       with the latent beside it at every place. `ups`: each takes an image, and beside it the
@@ -60,7 +60,7 @@ class UNet(eqx.Module):
 
 
 def with_planes(x: Image, z: Float[Array, " latent"]) -> Array:
-    """An image with further channels, each one number of the latent at every place."""
+    """Append the latent's numbers as constant channels."""
     return jnp.concatenate([x, jnp.broadcast_to(z, (*x.shape[:2], z.size))], axis=-1)
 
 
@@ -75,7 +75,7 @@ def unet_generator(
     bounded: bool = True,
     init: Initializer = INIT,
 ) -> UNet:
-    """A generator called with a latent `(latent_size,)` and an image: gives an image of `shape`.
+    """A generator from a latent `(latent_size,)` and an image to an image of `shape`.
 
     **Arguments:**
 
@@ -119,7 +119,7 @@ def _doubling(
 
 
 class PatchCritic(eqx.Module):
-    """The mean of the scores of an image's patches, each judged beside its part of the condition.
+    """The mean score of an image's patches, each judged beside its part of the condition.
 
     A game's losses are means over the patches, each with a loss of its own.
 
@@ -133,7 +133,7 @@ class PatchCritic(eqx.Module):
     network: Chain
 
     def patch_scores(self, x: Image, condition: Image) -> Float[Array, "i j"]:
-        """The score of each patch, which losses are of."""
+        """The score of each patch; a game's losses are means over them."""
         both = [with_channels(x), with_channels(condition)]
         return self.network(jnp.concatenate(both, axis=-1))[..., 0]
 
@@ -151,7 +151,7 @@ def patch_critic(
     spectral: bool = False,
     init: Initializer = INIT,
 ) -> PatchCritic:
-    """A critic called with an image and its condition, by their patches.
+    """A patch critic, called with an image and its condition.
 
     As many halvings (4x4, stride 2) as the size allows, at most three, so that patches are of 70
     pixels; one such convolution without a stride, and one to the scores.

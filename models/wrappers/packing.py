@@ -14,12 +14,12 @@ from gameopt import lipschitz_upper_bound
 class Packed(eqx.Module):
     """A critic of one image as a critic of packs: `(m, h, w)` or `(m, h, w, c)`.
 
-    The images of a pack are laid side by side as channels, so that the critic is one of images of
-    $m$, or $mc$, channels: `Packed(dcgan_critic((28, 28, 2), ...))` for packs of two. It is what a
-    game's `packing` calls for.
+    The images of a pack are concatenated as channels, so that the critic is one of images of
+    $m$, or $mc$, channels: `Packed(dcgan_critic((28, 28, 2), ...))` for packs of two. It serves
+    games with `packing`.
 
     - `critic`: takes an image `(h, w, m * c)`, and a condition if it is called with one. Conditions
-      that are images are laid side by side too.
+      that are images are concatenated too.
 
     !!! cite "Source"
 
@@ -42,7 +42,7 @@ class Packed(eqx.Module):
 
 
 def _as_one(pack: Array, condition: Any) -> tuple[Any, ...]:
-    """A pack, and what it is conditioned on if it is, as one image each."""
+    """Concatenate the images of a pack, and those of its condition, as channels."""
     conditions = () if condition is None else (jax.tree.map(_side_by_side, condition),)
     return (_side_by_side(pack), *conditions)
 
@@ -50,7 +50,7 @@ def _as_one(pack: Array, condition: Any) -> tuple[Any, ...]:
 def _side_by_side(pack: Array) -> Float[Array, "h w mc"]:
     if pack.ndim not in (3, 4):
         raise ValueError(
-            f"Packs are of images, (m, h, w) or (m, h, w, c); got shape {pack.shape}. Packs of "
+            f"a pack must hold images, (m, h, w) or (m, h, w, c), got shape {pack.shape}. Packs of "
             "labels have no critic here: play them with packing=1."
         )
     pack = pack[..., None] if pack.ndim == 3 else pack

@@ -1,4 +1,4 @@
-"""Networks that compute in half precision, with weights in single."""
+"""Networks that compute in half precision with weights in single."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +10,10 @@ from jaxtyping import Array, DTypeLike
 
 
 class InPrecision(eqx.Module):
-    """A network that computes in another precision than its weights are kept in.
+    """A network that computes in another precision than that of its weights.
 
-    Weights and inputs are cast on the way in, and what comes out is cast back to the precision of
-    the first input. So gradients, optimizers and averages are in that of the weights, and losses
+    Weights and inputs are cast on the way in, and the output is cast back to the precision of the
+    first input. So gradients, optimizers and averages are in that of the weights, and losses
     in that of the data.
 
     - `network`: called with a point, and perhaps its condition. `dtype`: such as `jnp.bfloat16`.
@@ -50,5 +50,5 @@ class InPrecision(eqx.Module):
 
 
 def in_half_precision(network: Any) -> InPrecision:
-    """The network computing in bfloat16, which has the range of float32 and so needs no scaling."""
+    """Compute a network in bfloat16, which has the range of float32 and needs no loss scaling."""
     return InPrecision(network, jnp.bfloat16)

@@ -1,4 +1,4 @@
-"""Batch normalisation after training: statistics of many points in place of one batch's."""
+"""Standing statistics for batch normalisation after training, taken over many points."""
 
 import functools
 from typing import Any
@@ -18,11 +18,10 @@ from models.wrappers.precision import InPrecision
 
 
 def with_standing_statistics(network: Any, points: Any) -> Any:
-    """The same network with fixed statistics in every `BatchNorm`: those of `points`.
+    """Fix the statistics of every `BatchNorm` to those of `points`.
 
-    Layer by layer, each statistic of what the layers before, already fixed, make of the points. So
-    nothing need run through training to be ready for this, and on `points` itself the network is
-    what it was, to rounding.
+    Layer by layer, each over the outputs of the layers before, already fixed. So training carries
+    no running averages for it, and on `points` itself the network is unchanged to rounding.
 
     **Arguments:**
 
@@ -38,7 +37,7 @@ def with_standing_statistics(network: Any, points: Any) -> Any:
 
 @functools.singledispatch
 def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
-    """The network with fixed statistics, and what it makes of the points."""
+    """The network with fixed statistics, and its outputs at the points."""
     if _has_batch_norm(network):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "

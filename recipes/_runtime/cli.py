@@ -107,7 +107,7 @@ def parse(args_type: type[A], argv: Sequence[str]) -> A:
 
     program, doc = program_of(args_type), sys.modules[args_type.__module__].__doc__
     fields = [field.name for field in dataclasses.fields(cast(Any, args_type))]
-    argv = present_names(argv, fields)
+    argv = present_names(argv, args_type)
     path, resumed = _config_path(argv)
     given = _given(argv, fields)
     if path is None:
@@ -137,7 +137,9 @@ def _given(argv: Sequence[str], fields: Sequence[str]) -> dict[str, str]:
 
 def _defaults(args_type: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults that depend on what is given; none for a dataclass that is not of `Flags`."""
-    return args_type.defaults(given) if isinstance(args_type, Flags) else {}
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    flags = {name: texts.get(name) for name in given}
+    return args_type.defaults(flags) if isinstance(args_type, Flags) else {}
 
 
 @contextlib.contextmanager

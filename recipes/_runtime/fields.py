@@ -64,7 +64,7 @@ class Range(NamedTuple):
 
 def at_least(low: int) -> Range:
     """Numbers from `low` on."""
-    return Range(f"at least {low}", low)
+    return Range(f"at least {low}" if low else "0 or more", low)
 
 
 AtLeast0 = Annotated[int, at_least(0)]
@@ -72,7 +72,7 @@ AtLeast1 = Annotated[int, at_least(1)]
 AtLeast2 = Annotated[int, at_least(2)]
 Judged = Annotated[int, at_least(FEWEST)]
 """A number of points that are compared with data: fewer have no metrics."""
-Positive = Annotated[float, Range("positive, and finite", 0, excluded=True)]
+Positive = Annotated[float, Range("positive", 0, excluded=True)]
 NotNegative = Annotated[float, Range("0 or more, and finite", 0)]
 Decay = Annotated[float, Range("in [0, 1)", 0, high=1)]
 
@@ -166,7 +166,9 @@ class Flags(Typed):
     if not typing.TYPE_CHECKING:
 
         def __call__(cls, *args, **given):
-            return super().__call__(*args, **{**cls.defaults(given), **given})
+            hints = type_hints(cls)
+            found = {k: cls.brought(k, hints[k], v) for k, v in given.items() if k in hints}
+            return super().__call__(*args, **{**cls.defaults(found), **given})
 
     def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults by name, from the flags that are `given` (as text on the command line)."""

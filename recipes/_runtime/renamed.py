@@ -1,7 +1,10 @@
 """Former names of flags: taken as the present ones, from the command line and from config.json."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from recipes._runtime.fields import type_hints
 
 RENAMED = {
     "k": "inner_steps",
@@ -25,22 +28,24 @@ REPLACED = {
 """Flags whose values have another form now: what to give in their place."""
 
 
-def present_names(argv: Sequence[str], fields: Sequence[str]) -> list[str]:
-    """The command line with former names of these fields replaced; nested flags, too."""
-    return [_present(word, fields) for word in argv]
+def present_names(argv: Sequence[str], kind: type) -> list[str]:
+    """The command line with former names of a dataclass's fields replaced; nested ones, too."""
+    return [_present(word, kind) for word in argv]
 
 
-def _present(word: str, fields: Sequence[str]) -> str:
+def _present(word: str, kind: type) -> str:
     if not word.startswith("--"):
         return word
-    flag, equals, value = word[2:].partition("=")
-    parts = [part.replace("-", "_") for part in flag.split(".")]
-    if parts[0] in fields and len(parts) == 1:
-        return word
-    new = [RENAMED.get(part, part) if part not in fields else part for part in parts]
-    if new == parts or new[0] not in fields:
-        return word
-    return "--" + ".".join(new).replace("_", "-") + equals + value
+    flag, equals, value = word.removeprefix("--").partition("=")
+    parts: list[str] = []
+    for part in flag.replace("-", "_").split("."):
+        fields = type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+        new = RENAMED.get(part, part)
+        parts.append(new if part not in fields and new in fields else part)
+        kind = fields.get(parts[-1], object)
+    present = ".".join(parts)
+    changed = present != flag.replace("-", "_")
+    return f"--{present.replace('_', '-')}{equals}{value}" if changed else word
 
 
 def with_present_names(saved: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:

@@ -24,7 +24,9 @@ PROBED: dict[str, Any] = {
     "metrics": False,
 }
 GAN = gan.Args(data="digits", width=6, latent_size=3, **TINY, **PROBED)
-WGAN = wgan.Args(generator_width=6, critic_width=6, latent_size=3, n_critic=1, **TINY, **PROBED)
+WGAN = wgan.Args(
+    generator_width=6, discriminator_width=6, latent_size=3, inner_steps=1, **TINY, **PROBED
+)
 QUICK: dict[str, Any] = {"samples": 32, "batch_size": 16, "matvecs": 4}
 
 
@@ -136,7 +138,9 @@ def test_an_earlier_round_in_float64(tmp_path, probed, float32):
 @pytest.mark.slow
 def test_a_wasserstein_gan_with_clipping_is_certified(tmp_path, float32):
     """Its set is part of the game that is certified."""
-    wgan.run(dataclasses.replace(WGAN, lipschitz="clip", certify_every=0, out=tmp_path / "run"))
+    wgan.run(
+        dataclasses.replace(WGAN, penalties=(), clip=0.01, certify_every=0, out=tmp_path / "run")
+    )
     result = certify.run(certify.Args(run=tmp_path / "run", **QUICK))
     assert result.summary["verdicts"]["stationary"] == "no"
     assert result.summary["verdicts"]["minimax"] == "no", "it is zero-sum: no penalty"
@@ -225,7 +229,7 @@ def test_a_run_of_another_kind_or_other_data_is_refused(tmp_path, trained, float
     refuse = lambda match: pytest.raises(UserError, match=match)
     args = certify.Args(run=run, **QUICK)
     break_config(run, recipe="adversarial")
-    with refuse(r"is a run of recipes\.adversarial; only"):
+    with refuse(r"is a run of recipes\.adversarial; those of"):
         certify.run(args)
     break_config(run, recipe="gan", data={"sha256": "abc"})
     with refuse("was trained on other data"):

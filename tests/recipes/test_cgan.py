@@ -2,28 +2,30 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import gameopt as go
 from models import BatchNorm, Conv2d, GroupNorm, SpectralConv2d
 from recipes import cgan
-from recipes._data.training import Judge, judged_rows, most_judged
+from recipes._data.training import judged_rows, most_judged
 from recipes._gans.conditions import CONDITIONS, edges, left_half, low_resolution
 from recipes._report import classifier
 from recipes._report.classifier import Judging, class_numbers, nearest
+from recipes._report.judge import SampleJudge
 from recipes._report.latents import between, nearest_latents
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.run import RunFolder
 
-TINY = cgan.Args(
-    steps=2, eval_every=2, log_every=1, batch_size=4, width=2, latent_size=3, eval_size=10,
-    metrics=False,
-)  # fmt: skip
+FLAGS: dict[str, Any] = {
+    "steps": 2, "eval_every": 2, "log_every": 1, "batch_size": 4, "width": 2, "latent_size": 3,
+    "eval_size": 10, "metrics": False,
+}  # fmt: skip
+TINY = cgan.Args(**FLAGS)
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_a_run_from_images_is_judged_on_held_out_ones(condition, tmp_path, float
 )
 def test_networks_from_images_are_those_that_the_flags_ask_for(flags, norms, float32):
     """Instance normalisation if none is asked for; spectral convolutions if they are."""
-    args, data = cgan.resolve(dataclasses.replace(TINY, condition="low-res", **flags))
+    args, data = cgan.resolve(cgan.Args(**{**FLAGS, "condition": "low-res", **flags}))
     players = cgan.networks(args, data, jax.random.key(0))
     kinds = lambda network: {type(node) for node in parts_of(network)}
     assert kinds(players.x) & {GroupNorm, BatchNorm} == norms
@@ -90,7 +92,7 @@ def parts_of(network):
 WRONG = {
     "packing": (["--packing", "2"], "--packing: packs have no one condition"),
     "architecture": (["--architecture", "sngan"], "--architecture"),
-    "weight": (["--reconstruction-weight", "-1"], "--reconstruction-weight must be at least 0"),
+    "weight": (["--reconstruction-weight", "-1"], "--reconstruction-weight must be 0 or more"),
     "labels": (["--data", "images.npy"], "has no labels"),
     "large": (["--batch-size", "1500"], "without its held-out fifth, 1438 images"),
 }
@@ -193,15 +195,14 @@ def test_what_is_shown_beside_the_samples_has_their_labels(tmp_path, float32):
     args, data = cgan.resolve(dataclasses.replace(TINY, eval_size=300))
     (tmp_path / "samples").mkdir()
     folder = RunFolder(tmp_path, resumed=False)
-    latents = jnp.zeros((args.eval_size, 3))
-    numbers = lambda players, real, fake: {}
-    judge = Judge(folder, data, latents, 0, numbers, conditions=data.conditions)
+    sample = lambda players, conditions: jnp.zeros((args.eval_size, 8, 8))
+    size, conditions = args.eval_size, data.conditions
+    judge = SampleJudge(folder, data, size, 0, sample, conditions=conditions)
     flat = data.scaled.points.reshape(len(data.scaled.points), -1)
     place = {row.tobytes(): index for index, row in enumerate(flat)}
     others = np.asarray(judge.other).reshape(args.eval_size, -1)
     labels = data.conditions[[place[row.tobytes()] for row in others]]
-    assert isinstance(judge.latents, go.Conditioned)
-    np.testing.assert_array_equal(labels, judge.latents.condition)
+    np.testing.assert_array_equal(labels, judge.conditions)
 
 
 def test_no_text_calls_the_real_datas_distance_a_bound():

@@ -26,7 +26,7 @@ from recipes._compare.comparison import (
 )
 from recipes._compare.families import FAMILIES, FamilyName, is_done, planned
 from recipes._data.training import judged_rows
-from recipes._gans import judge
+from recipes._report import judge
 from recipes._report.classifier import Judging
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError

@@ -12,7 +12,9 @@ import pytest
 import gameopt as go
 from recipes import dcgan
 from recipes._data import load
-from recipes._gans.images import LOSSES, PENALTIES, PRESETS, filled_in, make_game, make_solver
+from recipes._gans.args import make_solver
+from recipes._gans.images import LOSSES, PRESETS, make_game, with_weights
+from recipes._gans.penalties import PENALTIES
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 
@@ -91,7 +93,9 @@ def one_round(args: dcgan.Args, shape: tuple[int, ...]):
 @pytest.mark.parametrize("penalty", sorted(PENALTIES))
 def test_every_penalty_can_be_played(penalty, precision, float32):
     """Losses are float32 numbers, whatever the networks compute in."""
-    args = filled_in(dataclasses.replace(TINY, penalties=(penalty,), precision=precision))
+    args = with_weights(
+        dataclasses.replace(TINY, penalties=(penalty,), penalty_weights=(), precision=precision)
+    )
     _, losses = one_round(args, (8, 8, 3))
     assert {losses.x.dtype, losses.y.dtype} == {jnp.dtype(jnp.float32)}
 
@@ -99,7 +103,7 @@ def test_every_penalty_can_be_played(penalty, precision, float32):
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_every_loss_can_be_played(loss, float32):
     """One round each."""
-    players, losses = one_round(filled_in(dataclasses.replace(TINY, loss=loss)), (8, 8))
+    players, losses = one_round(with_weights(dataclasses.replace(TINY, loss=loss)), (8, 8))
     assert losses.x.shape == losses.y.shape == ()
     assert jax.tree.leaves(players)
 
@@ -118,25 +122,26 @@ def test_every_loss_can_be_played(loss, float32):
 )
 def test_constraints_architectures_and_solvers_can_be_played(flags, float32):
     """One round each, of the hinge loss."""
-    args = filled_in(dataclasses.replace(TINY, loss="hinge", **flags))
+    weights = {"penalty_weights": ()} if "penalties" in flags else {}
+    args = with_weights(dataclasses.replace(TINY, loss="hinge", **flags, **weights))
     players, losses = one_round(args, (8, 8))
     assert losses.x.shape == losses.y.shape == ()
     assert jax.tree.leaves(players)
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("preset", ["small", *sorted(PRESETS)])
 def test_presets_can_be_played_on_colour_images(preset, float32):
     """32x32 in three channels, with everything that the preset says."""
-    args = filled_in(dcgan.Args(preset=preset))
+    args = with_weights(dcgan.Args(preset=preset))
     players, _ = one_round(args, (32, 32, 3))
     assert jax.tree.leaves(players.x)
 
 
 def test_flags_override_a_preset(float32):
     """Penalties that are given have their own papers' weights, not the preset's."""
-    args = filled_in(dcgan.Args(penalties=("gp", "r1"), width=5))
+    args = with_weights(dcgan.Args(penalties=("gp", "r1"), width=5))
     assert (args.width, args.penalty_weights) == (5, (10.0, 1.0))
-    assert filled_in(dcgan.Args()).penalty_weights == (0.1,)
+    assert with_weights(dcgan.Args()).penalty_weights == (0.1,)
 
 
 WRONG = {
@@ -148,9 +153,12 @@ WRONG = {
         ["--discriminator-weights", "spectral", "--discriminator-norm", "layer"],
         "--discriminator-norm none",
     ),
-    "simultaneous": (["--solver", "simultaneous", "--k", "2"], "add --k 1"),
+    "simultaneous": (["--solver", "simultaneous", "--inner-steps", "2"], "add --inner-steps 1"),
     "ema": (["--ema", "1"], "--ema must be in [0, 1)"),
-    "rate": (["--generator-rate", "0"], "--generator-rate must be positive"),
+    "rate": (
+        ["--generator-optimizer.learning-rate", "0"],
+        "--generator-optimizer.learning-rate must be positive",
+    ),
     "steps": (["--steps", "0"], "--steps must be at least 1"),
     "plane": (["--data", "ring"], "images are needed"),
     "size": (["--image-size", "16"], "--image-size 16"),

@@ -27,7 +27,7 @@ from recipes._tabular.reports import make_report, verdict
 
 SMALL = tabular.Args(
     data="diabetes", steps=20, eval_every=10, log_every=5, batch_size=16, generator_width=16,
-    critic_width=16, depth=1, latent_size=4, draws=2,
+    discriminator_width=16, depth=1, latent_size=4, draws=2,
 )  # fmt: skip
 SHIFT, CORRELATION = 1.5, 0.6
 WRONG = {
@@ -41,9 +41,12 @@ WRONG = {
     "bins": (["--label-bins", "1"], ["--label-bins must be at least 2"]),
     "draws": (["--draws", "1"], ["--draws must be at least 2"]),
     "batch": (["--batch-size", "0"], ["--batch-size must be at least 1"]),
-    "penalty": (["--penalty-weight", "nan"], ["--penalty-weight must be 0 or more"]),
+    "penalty": (["--penalty-weights", "nan"], ["--penalty-weights must be 0 or more"]),
     "label_weight": (["--label-weight", "-1"], ["--label-weight must be 0 or more"]),
-    "rate": (["--critic-optimizer.learning-rate", "0"], ["--critic-optimizer.learning-rate"]),
+    "rate": (
+        ["--discriminator-optimizer.learning-rate", "0"],
+        ["--discriminator-optimizer.learning-rate"],
+    ),
 }
 
 

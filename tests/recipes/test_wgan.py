@@ -18,7 +18,7 @@ from recipes._runtime.optimizers import OptimizerArgs
 
 SMALL = wgan.Args(
     steps=40, eval_every=20, log_every=5, eval_size=64, batch_size=16, generator_width=16,
-    critic_width=16, depth=1, latent_size=4, metrics=False,
+    discriminator_width=16, depth=1, latent_size=4, metrics=False,
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     assert "| Fréchet distance, classifier |" in (folder / "metrics.md").read_text()
     assert result.folder == folder
     config = json.loads((folder / "config.json").read_text())
-    assert config["args"]["penalty_weight"] == 10.0, "resolved, not None"
+    assert config["args"]["penalty_weights"] == [10.0], "resolved, not left out"
     assert config["data"]["sha256"] == _data.load("digits").checksum()
     assert config["versions"]["jax"] == jax.__version__
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -70,19 +70,20 @@ def test_the_estimate_is_bounded_by_the_exact_distance(tmp_path, float32):
 
 
 @pytest.mark.parametrize(
-    "lipschitz",
+    "way",
     ["clip", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gp", "lp", "none"))],
 )
-def test_every_way_to_keep_the_critic_lipschitz(tmp_path, float32, lipschitz):
+def test_every_way_to_keep_the_critic_lipschitz(tmp_path, float32, way):
     """Clipping keeps every weight within the limit and reports the share at it."""
-    result = wgan.run(small(tmp_path, lipschitz=lipschitz, steps=20, clip=0.02))
-    if lipschitz == "clip":
+    penalties, clip = (way,) if way in ("gp", "lp") else (), 0.02 if way == "clip" else None
+    result = wgan.run(small(tmp_path, penalties=penalties, steps=20, clip=clip))
+    if way == "clip":
         for leaf in jax.tree.leaves(arrays(result.players.y)):
             assert np.abs(leaf).max() <= np.float32(0.02)
         assert 0 < result.summary["share_at_limit"] <= 1
         assert result.summary["penalty"] == 0
-    assert ("share_at_limit" in result.summary) == (lipschitz == "clip")
-    assert (result.summary["penalty"] > 0) == (lipschitz in ("gp", "lp"))
+    assert ("share_at_limit" in result.summary) == (way == "clip")
+    assert (result.summary["penalty"] > 0) == (way in ("gp", "lp"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,9 @@ def test_a_damaged_checkpoint_is_skipped_on_resume(tmp_path, float32, capsys):
 
 def test_a_run_compiles_its_rollout_at_most_twice(tmp_path, float32, compilations):
     """Two chunks of 20 and one of 10: two programs; a seed is no other program."""
-    args = small(tmp_path, steps=50, critic_width=17)  # a width of its own: no other test's program
+    args = small(
+        tmp_path, steps=50, discriminator_width=17
+    )  # a width of its own: no other test's program
     wgan.run(args)
     assert sum("_rollout" in name for name in compilations) == 2
     compilations.clear()
@@ -168,7 +171,7 @@ def test_training_that_explodes_says_so_and_keeps_what_was_sound(tmp_path, float
     """Step sizes of 1e30: one line, and no checkpoint of nan."""
     huge = OptimizerArgs(name="sgd", learning_rate=1e30)
     with pytest.raises(UserError, match="inf or nan before round 20; lower the learning rates"):
-        wgan.run(small(tmp_path, generator_optimizer=huge, critic_optimizer=huge))
+        wgan.run(small(tmp_path, generator_optimizer=huge, discriminator_optimizer=huge))
     assert not (tmp_path / "run/checkpoints").exists()
 
 

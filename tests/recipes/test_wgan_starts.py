@@ -12,20 +12,23 @@ import pytest
 from recipes import wgan
 
 WRONG = {
-    "unknown_flag": (["--n-critics", "3"], ["--n-critics", "--n-critic"]),
+    "unknown_flag": (["--inner-step", "3"], ["--inner-step", "--inner-steps"]),
     "unknown_solver": (["--solver", "magic"], ["magic", "alternating"]),
-    "n_critic": (["--n-critic", "0"], ["--n-critic must be at least 1"]),
+    "inner_steps": (["--inner-steps", "0"], ["--inner-steps must be at least 1"]),
     "batch_zero": (["--batch-size", "0"], ["--batch-size must be at least 1"]),
     "batch_large": (["--batch-size", "5000"], ["--batch-size 5000", "1797 points"]),
     "steps": (["--steps", "-3"], ["--steps must be at least 1"]),
     "latent": (["--latent-size", "0"], ["--latent-size must be at least 1"]),
     "clip": (["--clip", "-1"], ["--clip must be positive"]),
-    "rate": (["--critic-optimizer.learning-rate", "0"], ["--critic-optimizer.learning-rate"]),
+    "rate": (
+        ["--discriminator-optimizer.learning-rate", "0"],
+        ["--discriminator-optimizer.learning-rate"],
+    ),
     "rate_nan": (["--generator-optimizer.learning-rate", "nan"], ["must be positive, got nan"]),
     "beta": (["--generator-optimizer.beta2", "1"], ["--generator-optimizer.beta2 must be in"]),
-    "penalty": (["--penalty-weight", "-1"], ["--penalty-weight must be 0 or more"]),
-    "penalty_nan": (["--penalty-weight", "nan"], ["--penalty-weight"]),
-    "simultaneous": (["--solver", "simultaneous"], ["add --n-critic 1"]),
+    "penalty": (["--penalty-weights", "-1"], ["--penalty-weights must be 0 or more"]),
+    "penalty_nan": (["--penalty-weights", "nan"], ["--penalty-weights"]),
+    "simultaneous": (["--solver", "simultaneous", "--inner-steps", "2"], ["add --inner-steps 1"]),
     "no_dir": (["--data", "mnist"], ["train-images-idx3-ubyte(.gz)"]),
     "missing_dir": (["--data", "mnist", "--data-dir", "gone"], ["gone is no folder"]),
     "nan_file": (["--data", "nan.npy"], ["NaN or inf in 1 of its 9 points"]),
@@ -94,11 +97,11 @@ def test_the_command_from_outside(tmp_path):
     command = [sys.executable, "-m", "recipes.wgan"]
     begin = time.perf_counter()
     wrong = subprocess.run(
-        [*command, "--n-critic", "0"], capture_output=True, text=True, env=environment
+        [*command, "--inner-steps", "0"], capture_output=True, text=True, env=environment
     )
     assert time.perf_counter() - begin < 15  # 5 on an idle machine
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "error: --n-critic must be at least 1, got 0.\n"
+    assert wrong.stderr == "error: --inner-steps must be at least 1, got 0.\n"
     flags = ["--steps", "20", "--eval-every", "10", "--no-metrics", "--out", str(tmp_path / "run")]
     right = subprocess.run([*command, *flags], capture_output=True, text=True, env=environment)
     assert right.returncode == 0, right.stderr

@@ -31,8 +31,12 @@ RESUMED = "--resume run"
 
 COMMANDS = {
     # flags that there are not, or that lack a value, or have one of another type
-    "unknown_flag": ("wgan", "--n-critics 3", "perhaps you meant --n-critic"),
-    "unknown_nested": ("wgan", "--critic-optimizer.rate 3", "--critic-optimizer.rate"),
+    "unknown_flag": ("wgan", "--inner-step 3", "perhaps you meant --inner-steps"),
+    "unknown_nested": (
+        "wgan",
+        "--discriminator-optimizer.rate 3",
+        "--discriminator-optimizer.rate",
+    ),
     "no_value": ("gan", "--steps", "--steps"),
     "stray": ("divergences", "now", "now"),
     "text": ("tournament", "--budget many", "--budget"),
@@ -67,7 +71,11 @@ COMMANDS = {
     "eval_size_1e6": ("gan", "--data ring --eval-size 1000000", "--eval-size must be at most"),
     "eval_size_1e6_images": ("cgan", "--eval-size 1000000", "--eval-size must be at most"),
     "eval_size_1e6_families": ("compare", "--eval-size 1000000", "--eval-size must be at most"),
-    "width_1e8": ("wgan", "--critic-width 100000000", "--critic-width must be at most"),
+    "width_1e8": (
+        "wgan",
+        "--discriminator-width 100000000",
+        "--discriminator-width must be at most",
+    ),
     "width_1e8_gan": ("gan", "--width 100000000", "--width must be at most"),
     "width_1e8_images": ("dcgan", "--width 100000000", "--width must be at most"),
     "width_3000_images": ("cgan", "--width 3000", "--width must be at most 2048"),
@@ -85,15 +93,27 @@ COMMANDS = {
     "sizes_above": ("tournament", "--step-sizes 1000000000", "--step-sizes must be at most"),
     "thetas_above": ("divergences", "--thetas 1000000000", "--thetas must be at most"),
     "points_above": ("transport", "--points 100000", "--points must be from 2 to 500"),
-    "rate_nan": ("wgan", "--critic-optimizer.learning-rate nan", "critic-optimizer.learning-rate"),
-    "rate_inf": ("dcgan", "--generator-rate inf", "--generator-rate must be positive"),
+    "rate_nan": (
+        "wgan",
+        "--discriminator-optimizer.learning-rate nan",
+        "optimizer.learning-rate",
+    ),
+    "rate_inf": (
+        "dcgan",
+        "--generator-optimizer.learning-rate inf",
+        "--generator-optimizer.learning-rate must be positive",
+    ),
     "rate_0": ("phase_portrait", "--learning-rate 0", "--learning-rate must be positive"),
     "beta": ("gan", "--generator-optimizer.beta1 1", "beta1 must be in [0, 1)"),
     "weight_nan": ("cgan", "--label-by auxiliary --auxiliary-weight nan", "--auxiliary-weight"),
-    "weight_inf": ("cgan", "--reconstruction-weight inf", "--reconstruction-weight must be finite"),
+    "weight_inf": (
+        "cgan",
+        "--reconstruction-weight inf",
+        "--reconstruction-weight must be 0 or more",
+    ),
     "weight_below": ("tabular", "--label-weight -1", "--label-weight must be 0 or more"),
     "radius_nan": ("adversarial", "--l2-radius nan", "--l2-radius must be positive"),
-    "clip_0": ("wgan", "--lipschitz clip --clip 0", "--clip must be positive"),
+    "clip_0": ("wgan", "--penalties --clip 0", "--clip must be positive"),
     "reach": ("divergences", "--reach 100", "--reach must be from 0.1 to 8"),
     "noise": ("critic", "--noise inf", "--noise must be from 0"),
     "increasing": ("tournament", "--smallest-step 3 --largest-step 1", "increasing"),
@@ -101,7 +121,7 @@ COMMANDS = {
     "certify_every_below": ("dcgan", "--certify-every -500", "--certify-every must be 0 or more"),
     "image_size": ("gan", "--data digits --image-size 1", "--image-size must be at least 2"),
     # flags that do not go together
-    "both_at_once": ("wgan", "--solver simultaneous", "add --n-critic 1"),
+    "both_at_once": ("wgan", "--solver simultaneous --inner-steps 2", "add --inner-steps 1"),
     "edges_of_labels": ("cgan", "--condition edges --label-by auxiliary", "--label-by is for"),
     "restart": ("adversarial", "--solver none --restart", "--restart is for"),
     "penalty_twice": ("dcgan", "--penalties r1 r1", "give each of them once"),
@@ -229,7 +249,7 @@ def folder(tmp_path_factory):
     np.save(folder / "grey.npy", np.full((20, 8, 8), 7, np.uint8))
     np.save(folder / "few.npy", np.random.default_rng(0).normal(size=(20, 3)))
     write_data_files(folder)
-    widths: dict[str, Any] = {"generator_width": 4, "critic_width": 4, "latent_size": 2}
+    widths: dict[str, Any] = {"generator_width": 4, "discriminator_width": 4, "latent_size": 2}
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
         wgan.run(wgan.Args(out=folder / "run", **TINY, **widths))
         gan.run(gan.Args(out=folder / "gan", **TINY, data="digits", width=4, latent_size=2))

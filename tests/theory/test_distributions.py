@@ -108,8 +108,8 @@ def test_ring_and_grid_are_where_they_should_be():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({}, "either stds or covariances"),
-        ({"stds": 1.0, "covariances": np.eye(2)}, "either stds or covariances"),
+        ({}, "exactly one of stds and covariances"),
+        ({"stds": 1.0, "covariances": np.eye(2)}, "exactly one of stds and covariances"),
         ({"stds": 0.0}, "must be positive"),
         ({"covariances": -np.eye(2)}, "positive definite"),
         ({"stds": 1.0, "weights": [1.0, -1.0]}, "not negative"),

@@ -1,4 +1,4 @@
-"""The variational duals of f-divergences, which an f-GAN's critic maximises."""
+"""Variational duals of f-divergences: the objective that an f-GAN's critic maximises."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float

@@ -1,4 +1,4 @@
-r"""f-divergences $D_f(p\|q) = \int q\,f(p/q)$ and what a critic must do to reach them.
+r"""f-divergences $D_f(p\|q) = \int q\,f(p/q)$ with their conjugates and optimal critics.
 
 Each is a convex $f$ with $f(1) = 0$, given by its values at *logarithms* of ratios, so that ratios
 of any size are safe. Sums, integrals and samples are all in nats where there is a logarithm.
@@ -19,7 +19,7 @@ Pointwise: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
 
 class FDivergence(eqx.Module):
-    r"""A divergence by its generator and by its dual, all of them pointwise.
+    r"""An f-divergence: its generator and its dual, as pointwise functions.
 
     - `generator`: $\log u \mapsto f(u)$.
     - `adjoint`: $\log w \mapsto w f(1/w)$, the generator of the divergence the other way round.
@@ -47,7 +47,7 @@ def _u_log_u(log_u: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def _below(limit: float, formula: Pointwise) -> Pointwise:
-    """The formula below a limit, infinite from there on, safe to differentiate."""
+    """The formula below a limit and infinity from there on, safe to differentiate."""
 
     def conjugate(t: Float[Array, "..."]) -> Float[Array, "..."]:
         outside = t >= limit
@@ -164,7 +164,7 @@ def f_divergence_density(
 
 
 def _by_the_larger(divergence: FDivergence, log_u: Float[Array, "..."]) -> Float[Array, "..."]:
-    """$q f(p/q)$ over the larger of p and q, from a ratio that is at most 1."""
+    """$q f(p/q)$ over the larger of p and q, from a ratio of at most 1."""
     ahead = log_u > 0
     of_p = divergence.adjoint(jnp.where(ahead, -log_u, 0))
     of_q = divergence.generator(jnp.where(ahead, 0, log_u))
@@ -174,7 +174,7 @@ def _by_the_larger(divergence: FDivergence, log_u: Float[Array, "..."]) -> Float
 def log_ratio_where_mass(
     log_p: Float[Array, "..."], log_q: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """log p - log q, and 0 where neither has mass."""
+    """log p - log q, or 0 where neither has mass."""
     return log_ratio(log_p, log_q, (log_p == -jnp.inf) & (log_q == -jnp.inf))
 
 

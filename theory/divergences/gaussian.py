@@ -1,4 +1,4 @@
-"""Divergences between Gaussians with full covariances: Hellinger and chi squared.
+"""Hellinger and chi-squared divergences between Gaussians with full covariances.
 
 The Kullback-Leibler divergence is `kl_gaussian`. Jensen-Shannon and total variation have no closed
 form: see `mixture_divergence`.
@@ -40,14 +40,14 @@ def squared_hellinger_gaussian(
 
 
 def _whitened(matrix, vector, cov):
-    """Both in coordinates in which `cov` is the identity."""
+    """Both arguments in coordinates in which `cov` is the identity."""
     root = jnp.linalg.cholesky(cov)
     solve = lambda b: jax.scipy.linalg.solve_triangular(root, b, lower=True)
     return solve(solve(matrix).T), solve(vector)
 
 
 def _inside_unit(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
-    """Are all eigenvalues between -1 and 1, by more than rounding?"""
+    """True if all eigenvalues are between -1 and 1 by more than rounding."""
     values = jnp.linalg.eigvalsh(jax.lax.stop_gradient(matrix))
     return jnp.all(jnp.abs(values) < 1 - 8 * len(matrix) * jnp.finfo(values.dtype).eps)
 

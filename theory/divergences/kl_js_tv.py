@@ -1,4 +1,4 @@
-"""Kullback-Leibler, Jensen-Shannon and total variation, exact, by quadrature and by samples.
+"""Kullback-Leibler, Jensen-Shannon and total variation: exact, by quadrature and from samples.
 
 All in nats, from log probabilities wherever those are at hand: nothing overflows, supports that do
 not meet give the value that the definition gives (KL infinite, JS log 2, TV 1).

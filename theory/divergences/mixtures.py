@@ -1,4 +1,4 @@
-"""f-divergences between Gaussian mixtures on the line and in the plane, with an error estimate."""
+"""f-divergences between Gaussian mixtures in one or two dimensions, with an error estimate."""
 
 import functools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _STEPS = np.array([0.0, 1.0, 2.0, 3.5, 5.5])  # in deviations: finest where the 
 
 
 class Integral(NamedTuple):
-    """An integral by quadrature, and by how much a finer and wider rule differs, both `()`."""
+    """An integral by quadrature and its difference from a finer, wider rule, both `()`."""
 
     value: Scalar
     error: Scalar
@@ -28,7 +28,7 @@ class Integral(NamedTuple):
 def mixture_quadrature(
     laws: Sequence[GaussianMixture], order: Count = 8, reach: float = 9.0
 ) -> Quadrature:
-    """A rule that has nodes wherever a component of any law has mass, on the line or in the plane.
+    """A quadrature rule with nodes wherever a component of any law has mass, in 1 or 2 dimensions.
 
     Along each axis the intervals end at 0, 1, 2, 3.5, 5.5 and `reach` deviations of every component
     to either side of its mean; in the plane the rule is the product.
@@ -46,8 +46,8 @@ def mixture_quadrature(
 
     !!! warning
 
-        Narrow components that are tilted against the axes are met by few nodes: the error of
-        `mixture_divergence` will say so.
+        Narrow components that are tilted against the axes contain few nodes: the error of
+        `mixture_divergence` shows it.
     """
     order = as_count("order", order)
     sizes = {law.means.shape[1] for law in laws}

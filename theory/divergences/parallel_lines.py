@@ -1,4 +1,4 @@
-"""Two parallel lines: the example in which every divergence but Wasserstein's fails.
+"""Two parallel lines: the example in which only the Wasserstein distance is continuous.
 
 $P_0$ is uniform on $\\{0\\}\\times[0, 1]$ and $P_\\theta$ on $\\{\\theta\\}\\times[0, 1]$.
 Arjovsky, Chintala & Bottou (2017), arXiv:1701.07875, example 1.
@@ -16,7 +16,7 @@ from theory._numeric import nan_unless
 
 
 class ParallelLine(eqx.Module):
-    r"""The law $P_\theta$. `theta`: where the line stands, shape `()`."""
+    r"""The law $P_\theta$. `theta`: position of the line, shape `()`."""
 
     theta: Float[Array, ""] = eqx.field(converter=lambda theta: floats(theta)[0])
 

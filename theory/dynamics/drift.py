@@ -2,7 +2,7 @@
 
 One round of gradient play is $z^+ = Tz$, and it is the flow for one unit of time of
 $\\dot z = (\\log T)z$. The matrices here are $\\log T$ to second order in the step sizes, from the
-blocks of $J$ alone. Their eigenvalues say what play does that the flow does not: on a
+blocks of $J$ alone. Their eigenvalues show where play differs from the flow: on a
 bilinear game simultaneous play's real parts are raised by $\\tfrac12\\eta^2 s^2$, and alternating
 play's are not.
 
@@ -25,7 +25,7 @@ def round_matrix(
     alternating: bool,
     inner_steps: tuple[int, int] = (1, 1),
 ) -> Float[Array, "n n"]:
-    """$T$ of one round of gradient play, x first.
+    """The matrix $T$ of one round of gradient play, x first.
 
     **Arguments:**
 

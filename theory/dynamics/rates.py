@@ -143,13 +143,13 @@ def alex_rate(eta: Number, s: Number, gamma: Number, delta: Number) -> Rate:
 
 
 def lookahead_rate(modes: ArrayInput, steps: Count, alpha: Number) -> Rate:
-    r"""$\max_T |1 - \alpha + \alpha T^k|$ over the inner solver's modes, shape `(m,)`, complex."""
+    r"""$\max_T |1 - \alpha + \alpha T^k|$ over the inner solver's modes, complex, shape `(m,)`."""
     alpha_, modes = _complex(alpha, modes)
     return jnp.max(jnp.abs(1 - alpha_ + alpha_ * modes ** as_count("steps", steps)))
 
 
 def max_lookahead_alpha(mode: ArrayInput, steps: Count) -> Rate:
-    r"""$2(1 - \mathrm{Re}\,T^k)/|1 - T^k|^2$: below it lookahead over the mode $T$ is stable."""
+    r"""$2(1 - \mathrm{Re}\,T^k)/|1 - T^k|^2$: below it, lookahead is stable over the mode $T$."""
     power = _complex(mode)[0] ** as_count("steps", steps)
     return 2 * (1 - jnp.real(power)) / jnp.abs(1 - power) ** 2
 
@@ -157,15 +157,15 @@ def max_lookahead_alpha(mode: ArrayInput, steps: Count) -> Rate:
 def dirac_gan_eigenvalues(
     variant: str, strength: Number = 0.0, slope: Number = 0.5, curvature: Number = -0.25
 ) -> Array:
-    r"""Both eigenvalues of the flow's Jacobian $-J$ at the equilibrium of the Dirac-GAN: `(2,)`.
+    r"""Eigenvalues of the flow's Jacobian $-J$ at the Dirac-GAN's equilibrium, shape `(2,)`.
 
     **Arguments:**
 
     - `variant`: `gan`, `nsgan`: $\pm i f'(0)$. `r1`: $-\gamma/2 \pm \sqrt{\gamma^2/4 - f'(0)^2}$.
       `instance_noise`: $f''(0)\sigma^2 \pm \sqrt{f''(0)^2\sigma^4 - f'(0)^2}$.
       `consensus`: $-\gamma f'(0)^2 \pm i f'(0)$.
-    - `strength`: $\gamma$ or $\sigma$. `slope`, `curvature`: $f'(0)$ and $f''(0)$, those of
-      $-\log(1 + e^{-t})$ if left out.
+    - `strength`: $\gamma$ or $\sigma$. `slope`, `curvature`: $f'(0)$ and $f''(0)$; by default
+      for $-\log(1 + e^{-t})$.
 
     **Raises:** `ValueError` for another variant.
 
@@ -204,12 +204,12 @@ BILINEAR_RATES: dict[str, Callable[[Number, Number], Rate]] = {
 
 
 def _complex(*numbers: Any) -> list[Array]:
-    """Complex arrays, so that strict promotion holds in formulas with an imaginary part."""
+    """Convert to complex arrays, for strict promotion in formulas with an imaginary part."""
     return [jnp.asarray(number).astype(jnp.result_type(complex)) for number in numbers]
 
 
 def _mode(mu: Number, s: Number) -> Array:
-    r"""$w = \mu + is$."""
+    r"""The mode $w = \mu + is$."""
     mu_, s_, i = _complex(mu, s, 1j)
     return mu_ + i * s_
 

@@ -1,7 +1,7 @@
-r"""Linear critics $f(x) = w^\top x$ in closed form: the unit ball, weight clipping, the penalty.
+r"""Optimal linear critics $f(x) = w^\top x$ in closed form: unit ball, weight clipping, penalty.
 
-Such a critic sees nothing but $\delta = \mu_{\text{real}} - \mu_{\text{fake}}$, and shows already
-how the ways of holding it back differ.
+Such a critic depends on the data through $\delta = \mu_{\text{real}} - \mu_{\text{fake}}$ alone,
+and already shows how the constraints differ.
 """
 
 from typing import NamedTuple
@@ -49,7 +49,7 @@ def _difference(delta: ArrayInput) -> Float[Array, " d"]:
 
 
 def lipschitz_linear_critic(delta: ArrayInput) -> LinearCritic:
-    r"""The best with $\|w\| \le 1$: $w^* = \delta/\|\delta\|$, with the estimate $\|\delta\|$.
+    r"""The optimum with $\|w\| \le 1$: $w^* = \delta/\|\delta\|$, with the estimate $\|\delta\|$.
 
     For two laws that are shifts of each other this is $W_1$ itself. If $\delta = 0$ every unit
     vector is as good; the first axis is given.
@@ -59,7 +59,7 @@ def lipschitz_linear_critic(delta: ArrayInput) -> LinearCritic:
 
 
 def clipped_linear_critic(delta: ArrayInput, clip: Number) -> LinearCritic:
-    r"""The best with $\|w\|_\infty \le c$: $w^* = c\operatorname{sign}\delta$: all at the bound.
+    r"""The optimum with $\|w\|_\infty \le c$: $w^* = c\operatorname{sign}\delta$, at the bounds.
 
     The estimate is $c\|\delta\|_1$: between $c\|\delta\|$ and $c\sqrt d\|\delta\|$, it depends on
     the axes and not on the distance alone.

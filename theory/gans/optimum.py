@@ -1,4 +1,4 @@
-"""The GAN's optimum: D*, V(D, G) for any D, the value at D*, the generator's exact gradients."""
+"""Optimal discriminator of a GAN, its value $V(D, G)$, and exact generator gradients."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from theory.quadrature import Quadrature
 
 
 def optimal_logit(log_p_data: ArrayInput, log_p_gen: ArrayInput) -> Float[Array, "..."]:
-    r"""The logit of $D^*$: $\log p_d - \log p_g$, and 0 where neither has mass."""
+    r"""The logit of $D^*$: $\log p_d - \log p_g$, or 0 where neither has mass."""
     log_p_data, log_p_gen = floats(log_p_data, log_p_gen)
     check_same_shape(log_p_data=log_p_data, log_p_gen=log_p_gen)
     neither = (log_p_data == -jnp.inf) & (log_p_gen == -jnp.inf)
@@ -108,7 +108,7 @@ def generator_gradients(
     log_scale: Number,
     latent: Quadrature,
 ) -> GeneratorGradients:
-    r"""Both generator losses' exact gradients for $g(z) = \text{shift} + e^{\text{log scale}} z$.
+    r"""Exact gradients of both generator losses for $g(z) = \text{shift} + e^{\text{log scale}} z$.
 
     The discriminator is $D^*$ of the generator's *present* law and does not move with it, as in a
     generator step after a discriminator trained to optimality. With $a = \log p_d - \log p_g$,

@@ -1,12 +1,12 @@
-r"""The proof that a GAN's optimum is $p_g = p_d$, one function for each step.
+r"""Proof that a GAN's optimum is $p_g = p_d$, one function a step.
 
 1. `lotus`: an expectation over latents is one over the law of $g(z)$, so that $V(D, G)$ is an
    integral over $x$.
 2. `pointwise_value`: its integrand is $a\log y + b\log(1 - y)$, greatest at
    `pointwise_maximiser` $= a/(a+b)$, which is $D^*$.
 3. `first_variation` and `second_variation`: the same, from a perturbation of the whole function.
-4. `value_gap`: what any other discriminator lacks, as a divergence: never negative.
-5. `theory.value_at_optimal_discriminator`: what is left is $-\log 4 + 2\,\mathrm{JS}$.
+4. `value_gap`: the loss of any other discriminator, as a divergence: never negative.
+5. `theory.value_at_optimal_discriminator`: the remainder is $-\log 4 + 2\,\mathrm{JS}$.
 6. `saturation_curve`: why the generator that minimises it learns slowly from afar.
 
 Goodfellow et al. (2014), arXiv:1406.2661, section 4.
@@ -78,7 +78,7 @@ def pointwise_maximiser(a: ArrayInput, b: ArrayInput) -> Float[Array, "..."]:
 
 
 def pointwise_curvature(a: ArrayInput, b: ArrayInput) -> Float[Array, "..."]:
-    r"""The second derivative at the maximiser, $-(a+b)^3/(ab)$: negative, so that it is a maximum.
+    r"""The second derivative at the maximiser, $-(a+b)^3/(ab)$: negative, hence a maximum.
 
     Where one of the two is 0 the maximum is at an end of $[0, 1]$, and only the other term bends:
     $-a$ at $y = 1$ for $b = 0$, $-b$ at $y = 0$ for $a = 0$, and 0 if both are 0. It is not the
@@ -149,7 +149,7 @@ def value_gap(
 ) -> Scalar:
     r"""$C(G) - V(D, G) = \int (p_d+p_g)\,\mathrm{KL}(\mathrm{Bern}(D^*)\|\mathrm{Bern}(D))$.
 
-    What a discriminator loses against the best one, in nats: never negative, and 0 only if
+    The loss of a discriminator against the best one, in nats: never negative, and 0 only if
     $D = D^*$ wherever there is mass. The arguments are those of `discriminator_value`.
     """
     logits, log_p_data, log_p_gen, weights = floats(logits, log_p_data, log_p_gen, weights)

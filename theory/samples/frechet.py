@@ -1,4 +1,4 @@
-"""The Fréchet distance between two samples, and its bias for samples of finite size."""
+"""Fréchet distance between two samples, and its bias at finite sample sizes."""
 
 import math
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from theory.transport.bures import bures_squared_of_factors
 class FrechetDistance(NamedTuple):
     """The distance and its two parts, in squared units of the features, and both sample sizes.
 
-    It means little without the sizes: see `frechet_bias`.
+    The distance means little without the sizes: see `frechet_bias`.
     """
 
     distance: Scalar
@@ -70,7 +70,7 @@ def frechet_distance(x: ArrayInput, y: ArrayInput) -> FrechetDistance:
 
 
 def frechet_bias(covariance: ArrayInput, n: Count, m: Count) -> Scalar:
-    r"""The Fréchet distance to be expected between samples of *one* Gaussian, to first order.
+    r"""The expected Fréchet distance between two samples of *one* Gaussian, to first order.
 
     $$\Bigl(\tfrac1n + \tfrac1m\Bigr)\operatorname{tr}\Sigma + \tfrac12\Bigl(\tfrac1{n-1} +
       \tfrac1{m-1}\Bigr)\Bigl(\sum_{ij}\frac{\lambda_i\lambda_j}{\lambda_i+\lambda_j} +

@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy: unbiased from samples with its standard error, exact for Gaussians."""
+"""Maximum mean discrepancy: unbiased estimate with standard error, exact for Gaussians."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -37,7 +37,7 @@ def polynomial_kernel(x: ArrayInput, y: ArrayInput, degree: Count = 3) -> Scalar
 
 
 def gaussian_kernel(bandwidth: Number) -> Kernel:
-    r"""$k(x, y) = e^{-\|x - y\|^2/2h^2}$, characteristic, at the scale $h > 0$."""
+    r"""$k(x, y) = e^{-\|x - y\|^2/2h^2}$, a characteristic kernel of scale $h > 0$."""
     check_positive(bandwidth=bandwidth)
 
     def kernel(x: ArrayInput, y: ArrayInput) -> Scalar:
@@ -51,10 +51,10 @@ def gaussian_kernel(bandwidth: Number) -> Kernel:
 def mmd2_unbiased(x: ArrayInput, y: ArrayInput, kernel: Kernel = polynomial_kernel) -> Estimate:
     r"""$\mathrm{MMD}^2 = \mathbb{E}k(x,x') + \mathbb{E}k(y,y') - 2\mathbb{E}k(x,y)$ from samples.
 
-    Pairs of a point with itself are left out, so that the mean is right for every size, and 0 for
-    equal laws: about half of those estimates are negative. With `polynomial_kernel` on Inception
-    features this is the KID. Works under jit and grad; memory is linear in the sizes in both, as
-    the gradient computes the kernel's values again.
+    Pairs of a point with itself are excluded, so that the estimate is unbiased at every size; for
+    equal laws its mean is 0, and about half of the estimates are negative. With
+    `polynomial_kernel` on Inception features this is the KID. Works under jit and grad; memory is
+    linear in the sizes in both, as the gradient computes the kernel's values again.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Modes: how many a sample reaches, how well, and how evenly."""
+"""Mode coverage: number of modes reached, sample quality, evenness."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from theory.transport.closed_form import shares
 
 
 class ModeCoverage(NamedTuple):
-    r"""Which modes a sample reaches.
+    r"""Coverage of modes by a sample.
 
     - `captured`: modes with a sample of high quality. `high_quality`: the share of such samples.
     - `reverse_kl`: $\mathrm{KL}(\text{occupancy}\|\text{weights})$ of the high-quality samples, in
@@ -44,7 +44,7 @@ def mode_coverage(
     threshold: Number = 3.0,
     weights: ArrayInput | None = None,
 ) -> ModeCoverage:
-    """The protocol of PacGAN for mixtures of isotropic Gaussians.
+    """Mode coverage of mixtures of isotropic Gaussians by PacGAN's protocol.
 
     A sample is of high quality within `threshold` deviations of its nearest mode.
 
@@ -78,7 +78,7 @@ def mode_coverage(
 def occupancy(
     labels: ArrayInput, num_modes: Count, weights: ArrayInput | None = None
 ) -> ModeCoverage:
-    """The same from labels that a classifier gave, as for stacked MNIST's thousand modes.
+    """Mode coverage from a classifier's labels, as for stacked MNIST's thousand modes.
 
     **Arguments:**
 

@@ -38,7 +38,7 @@ class Neighbours(NamedTuple):
 
 
 def nearest_neighbours(points: ArrayInput, cloud: ArrayInput, k: Count = 1) -> Neighbours:
-    """The k nearest points of a cloud, for each of many points.
+    """The k nearest points of a cloud for each query point.
 
     **Arguments:**
 
@@ -68,7 +68,7 @@ def _nearest_neighbours(
 
 
 def typical_unit(*clouds: Float[Array, "_ d"]) -> Float[Array, ""]:
-    """A power of two near the first cloud's typical size: in it no usual square overflows.
+    """A power of two near the first cloud's typical size, so that no usual square overflows.
 
     Division by it is exact, so that ties remain ties.
     """
@@ -83,7 +83,7 @@ def typical_unit(*clouds: Float[Array, "_ d"]) -> Float[Array, ""]:
 
 
 def robust_centre(cloud: Float[Array, "n d"]) -> Float[Array, " d"]:
-    """The median of some hundred points, which no few far ones move."""
+    """The median of about a hundred points, robust to a few far ones."""
     return jax.lax.stop_gradient(jnp.median(_some(cloud), axis=0))
 
 
@@ -94,7 +94,7 @@ def _some(rows: Shaped[Array, "n ..."]) -> Shaped[Array, "m ..."]:
 def k_nearest(
     points: Float[Array, "m d"], cloud: Float[Array, "n d"], k: int, *, own: bool = False
 ) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
-    """Squared distances to the k nearest, smallest first, and their places.
+    """Squared distances to the k nearest, smallest first, and their indices.
 
     With `own` the points are the cloud itself, and none is its own neighbour.
     """
@@ -141,7 +141,7 @@ def _smallest(values: Float[Array, "m n"], k: int) -> tuple[Float[Array, "m k"],
 def _by_passes(
     values: Float[Array, "m n"], k: int
 ) -> tuple[Float[Array, "m k"], Int[Array, "m k"]]:
-    """The same by passes over the row: of few, twice as fast on a CPU as `top_k`."""
+    """As `_smallest`, by passes over the row: for small k twice as fast on a CPU as `top_k`."""
     if k > _PASSES:
         found, places = jax.lax.top_k(-values, k)
         return -found, places
@@ -161,7 +161,7 @@ def _by_passes(
 
 
 class Pairs(NamedTuple):
-    """Squared distances between rows and all points of a cloud, exactly or by a product."""
+    """Squared distances between rows and all points of a cloud, by differences or by a product."""
 
     cloud: Float[Array, "n d"]
     centre: Float[Array, " d"]
@@ -171,7 +171,7 @@ class Pairs(NamedTuple):
 
     @staticmethod
     def of(points: Float[Array, "m d"], cloud: Float[Array, "n d"]) -> "Pairs":
-        """All that does not depend on the rows."""
+        """Precompute all that does not depend on the rows."""
         centre = robust_centre(points)
         centred = cloud - centre[None, :]
         norms = jnp.sum(centred**2, axis=1)
@@ -179,15 +179,15 @@ class Pairs(NamedTuple):
 
     @property
     def few(self) -> bool:
-        """Are there so few dimensions that a product saves nothing?"""
+        """True if there are so few dimensions that a product saves nothing."""
         return self.cloud.shape[1] <= _FEW
 
     def exact(self, rows: Float[Array, "m d"]) -> Float[Array, "m n"]:
-        """By differences; relative error some units of rounding."""
+        """Squared distances by differences; relative error a few units of rounding."""
         return _sum_of_squares(_coordinates(rows)[:, :, :, None], self.coordinates)
 
     def exact_at(self, rows: Float[Array, "m d"], places: Int[Array, "m k"]) -> Float[Array, "m k"]:
-        """The same bits at some places of each row only."""
+        """As `exact`, to the same bits, at some indices of each row only."""
         at = jnp.moveaxis(_coordinates(self.cloud[places].reshape(-1, rows.shape[1])), -1, 0)
         at = jnp.moveaxis(at.reshape(*places.shape, *at.shape[1:]), (0, 1), (-2, -1))
         return _sum_of_squares(_coordinates(rows)[:, :, :, None], at)
@@ -195,7 +195,7 @@ class Pairs(NamedTuple):
     def by_product(
         self, rows: Float[Array, "m d"]
     ) -> tuple[Float[Array, "m n"], Float[Array, "m n"]]:
-        """By expansion, and a bound of the rounding error of every pair."""
+        """Squared distances by expansion, and a bound on every pair's rounding error."""
         centred = rows - self.centre[None, :]
         norms = jnp.sum(centred**2, axis=1)[:, None] + self.norms[None, :]
         product = jnp.matmul(centred, self.centred.T, precision="highest")
@@ -208,7 +208,7 @@ class Pairs(NamedTuple):
     def decided(
         self, rows: Float[Array, "m d"], thresholds: list[Float[Array, "_ _"]]
     ) -> Float[Array, "m n"]:
-        """Squares that are on the right side of every threshold, exact wherever that is close."""
+        """Squares on the right side of every threshold, exact wherever that is close."""
         if self.few:
             return self.exact(rows)
         estimates, errors = self.by_product(rows)
@@ -240,7 +240,7 @@ class Pairs(NamedTuple):
 
 
 def _coordinates(points: Float[Array, "n d"]) -> Float[Array, "chunks lanes n"]:
-    """Coordinates first, some at a time; the last chunk is filled with zeros."""
+    """Coordinates first, in chunks; the last chunk is padded with zeros."""
     lanes = min(_LANES, points.shape[1])
     padded = jnp.pad(points, [(0, 0), (0, -points.shape[1] % lanes)])
     return padded.T.reshape(-1, lanes, len(points))
@@ -264,7 +264,7 @@ def _sum_of_squares(
 
 
 def in_blocks(array: Shaped[Array, "n ..."]) -> Shaped[Array, "blocks rows ..."]:
-    """Rows in blocks of about a hundred, the last one padded with zeros."""
+    """Split rows into blocks of about a hundred, the last one padded with zeros."""
     count = len(array)
     rows = min(_ROWS, count)
     padding = [(0, -count % rows)] + [(0, 0)] * (array.ndim - 1)
@@ -272,7 +272,7 @@ def in_blocks(array: Shaped[Array, "n ..."]) -> Shaped[Array, "blocks rows ..."]
 
 
 def by_blocks(function: Callable, *arrays: Shaped[Array, "n ..."]):
-    """A function of rows, a block at a time, so that no whole matrix is ever held."""
+    """Map a function over blocks of rows, so that no whole matrix is held."""
     results = jax.lax.map(function, tuple(map(in_blocks, arrays)))
     whole = lambda result: result.reshape(-1, *result.shape[2:])[: len(arrays[0])]
     return jax.tree.map(whole, results)

@@ -1,4 +1,4 @@
-"""Metrics of nearest neighbours: precision, recall, density, coverage, and memorisation."""
+"""Nearest-neighbour metrics: precision, recall, density, coverage, memorisation."""
 
 import functools
 import math
@@ -20,9 +20,10 @@ from theory.samples.neighbour_search import (
 
 
 class PRDC(NamedTuple):
-    r"""How two samples overlap; each of shape `()`.
+    r"""Precision, recall, density and coverage, each of shape `()`.
 
-    With $B_i$ the open ball around a point to its k-th nearest neighbour in its own sample:
+    With $B_i$ the open ball around a point, with the distance to its k-th nearest neighbour in its
+    own sample as radius:
 
     - `precision`: share of the fake points in some real ball. `recall`: of the real in a fake one.
     - `density`: mean number of real balls that a fake point is in, over k: 1 on average for equal
@@ -87,7 +88,7 @@ def _prdc(real: Float[Array, "n d"], fake: Float[Array, "m d"], k: int) -> PRDC:
 
 
 def equal_laws_coverage(n: Count, m: Count, k: Count) -> float:
-    r"""The mean coverage of n real points by m fake ones of the same law, for any continuous law.
+    r"""The mean coverage of n real points by m fake ones of the same continuous law.
 
     $1 - \binom{n-1}{k}/\binom{n+m-1}{k}$: a ball is empty if the k nearest of all are real.
 
@@ -101,7 +102,7 @@ def equal_laws_coverage(n: Count, m: Count, k: Count) -> float:
 
 
 def nearest_neighbour_ratios(generated: ArrayInput, train: ArrayInput) -> Float[Array, " m"]:
-    r"""Distance to the nearest training point over that to the second nearest, for each sample.
+    r"""Distance to the nearest training point over that to the second nearest, per sample.
 
     0 for a copy, whether of one training point or of several that coincide. Where the training
     points are dense, its $d$-th power is uniform on [0, 1] for a sample that ignores them: the mean
@@ -127,7 +128,7 @@ def nearest_neighbour_ratios(generated: ArrayInput, train: ArrayInput) -> Float[
 
 
 def memorised_share(generated: ArrayInput, train: ArrayInput, held_out: ArrayInput) -> Estimate:
-    r"""The share of samples that are nearer to a training point than to every held-out one.
+    r"""The share of samples that are nearer to a training point than to any held-out one.
 
     A generator that took no more from the training set than from the law behind both has a mean of
     $n/(n+k)$, one half for sets of one size; one that copies has 1. Ties count one half.

@@ -1,4 +1,4 @@
-r"""The Bures distance between covariances, and the joint spectrum behind it, with safe derivatives.
+r"""Bures distance between covariances and the joint spectrum behind it, with safe derivatives.
 
 With $R_x, R_y$ the symmetric roots of $\Sigma_x, \Sigma_y$ and $R_yR_x = USV^\top$, the eigenvalues
 of $\Sigma_x\Sigma_y$ are $S^2$. Differentiating through eigenvectors divides by differences of
@@ -81,7 +81,7 @@ def _pseudo_inverse(values: Float[Array, " k"]) -> Float[Array, " k"]:
 
 @jax.custom_jvp
 def bures_squared_of_factors(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Scalar:
-    r"""The same of $\Sigma_x = x^\top x$ and $\Sigma_y = y^\top y$, which are never formed.
+    r"""`bures_squared` of $\Sigma_x = x^\top x$ and $\Sigma_y = y^\top y$, which are never formed.
 
     $\|x\|_F^2 + \|y\|_F^2 - 2\|xy^\top\|_*$, through triangular factors: fewer rows than columns
     leave exact zeros and no roots of rounding errors.
@@ -95,7 +95,7 @@ def bures_squared_of_factors(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> 
 def _triangular(
     x: Float[Array, "n d"], y: Float[Array, "m d"]
 ) -> tuple[list[Float[Array, "_ _"]], list[Float[Array, "r d"]]]:
-    """Thin QR factors, the triangular ones filled up with zeros to the same number of rows."""
+    """The triangular factors of thin QRs, padded with zeros to the same number of rows."""
     orthogonal, upper = zip(*(jnp.linalg.qr(factor) for factor in (x, y)), strict=True)
     rows = max(len(u) for u in upper)
     fill = lambda u: jnp.pad(u, [(0, rows - len(u)), (0, 0)])

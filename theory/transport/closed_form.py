@@ -77,7 +77,7 @@ def wasserstein_1d(
 
 
 def shares(name: str, weights: ArrayInput | None, sample: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Checked weights of sum 1; equal ones by default."""
+    """Check weights and normalise them to sum 1; equal by default."""
     if weights is None:
         return jnp.full_like(sample, 1.0 / sample.size)
     numbers = concrete(weights)
@@ -112,7 +112,7 @@ def _gaps_of_equal_weights(
 def _gaps_of_weighted(
     x: Float[Array, " n"], a: Float[Array, " n"], y: Float[Array, " m"], b: Float[Array, " m"]
 ) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
-    """The same with weights: an interval of levels below each point of either sample."""
+    """`_gaps_of_equal_weights` with weights: an interval of levels below each point."""
     (x, a), (y, b) = sort_with(x, a), sort_with(y, b)
     levels_x, levels_y = _levels(a), _levels(b)
     # Of two equal levels that of x comes first: the interval between them is empty.
@@ -128,7 +128,7 @@ def _gaps_of_weighted(
 
 
 def _levels(shares: Float[Array, " n"]) -> Float[Array, " n"]:
-    """The distribution function at sorted points: it never falls, and ends at 1.
+    """The distribution function at sorted points, non-decreasing and ending at 1.
 
     Partial sums may differ by rounding where a share is 0; such a point takes the level before it,
     or else the rounding error of the sum would be mass at a place where there is none.

@@ -1,4 +1,4 @@
-"""Kantorovich's dual: potentials, complementary slackness, c-transforms, Lipschitz critics."""
+"""Kantorovich duality: potentials, complementary slackness, c-transforms, Lipschitz critics."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from theory.transport.plans import (
 
 
 class Potentials(NamedTuple):
-    r"""Dual potentials $\varphi_i + \psi_j \le c_{ij}$ of a transport problem, and their value.
+    r"""Dual potentials $\varphi_i + \psi_j \le c_{ij}$ of a transport problem, with their value.
 
     - `source`: $\varphi$, shape `(n,)`. `target`: $\psi$, shape `(m,)`. A constant may be moved
       from one to the other: `source` has the mean 0 under the source's weights.
@@ -55,7 +55,7 @@ class DualityCheck(NamedTuple):
 
 
 class Critic(NamedTuple):
-    r"""An optimal 1-Lipschitz critic between two clouds, by its values at their points.
+    r"""An optimal 1-Lipschitz critic between two clouds, as its values at their points.
 
     - `value`: $\sum_i a_i f(x_i) - \sum_j b_j f(y_j) = W_1$.
     - `on_x`, `on_y`: $f$ at the points, shapes `(n,)` and `(m,)`, up to a constant.
@@ -74,14 +74,14 @@ def dual_potentials(
     $$\max_{\varphi, \psi} \sum a_i\varphi_i + \sum b_j\psi_j
       \quad\text{with}\quad \varphi_i + \psi_j \le c_{ij}$$
 
-    Solved by HiGHS on the host, apart from `optimal_transport` and its network simplex; for some
+    Solved by HiGHS on the host, apart from `optimal_transport` and its network simplex; for up to
     hundreds of points a side. The solver's tolerance is taken out at the end by c-transforms, so
     that the constraints hold up to rounding and the value is a lower bound, at every scale.
 
     **Arguments:**
 
     - `costs`: shape `(n, m)`, finite; `optimal_transport(...).costs`, for instance.
-    - `x_weights`, `y_weights`: not negative, normalised here; equal if left out.
+    - `x_weights`, `y_weights`: not negative, normalised here; equal by default.
 
     **Raises:** `ValueError` for costs that are no finite matrix, or wrong weights; `RuntimeError`
     if the solver does not end at an optimum, or if it is not proved to 1e-6.
@@ -126,7 +126,7 @@ def dual_potentials(
 
 
 def _maximise(gains: np.ndarray, bound: Any, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The solution of a linear programme, and its multipliers: how much flows where it is tight."""
+    """The solution of a linear programme, and its multipliers: flows on the tight constraints."""
     result = scipy.optimize.linprog(-gains, A_ub=bound, b_ub=limits, bounds=(None, None))
     if result.status != 0:
         raise RuntimeError(f"the linear programme did not end at an optimum: {result.message}")
@@ -139,7 +139,7 @@ def _proved(
     largest: float,
     count: int,
 ) -> np.ndarray:
-    """The solution of a programme whose value its own multipliers prove to 1e-6.
+    """The solution of a programme, with a value that its own multipliers prove to 1e-6.
 
     The solver's tolerances are absolute. So the limits, not negative, are in units of the largest
     that matters, and then of the cost of what flowed, until both agree; larger ones are cut off,
@@ -154,7 +154,7 @@ def _proved(
             return unit * solution
         if not 0 < cost < 0.999 * best:
             raise RuntimeError(
-                "the linear programme's solution is not proved by its multipliers: the costs "
+                "the multipliers do not prove the linear programme's solution: the costs "
                 "differ by more than its tolerance."
             )
         best = unit = cost
@@ -186,7 +186,7 @@ def kantorovich_rubinstein(
     The unknowns are the values of $f$ at all points of both clouds, each pair of points a
     constraint: `lipschitz_extension` carries them to all of space with the same constant.
 
-    **Arguments:** those of `optimal_transport`; for some hundreds of points in all.
+    **Arguments:** those of `optimal_transport`; for up to hundreds of points in all.
 
     **Raises:** as `optimal_transport`.
 
@@ -243,7 +243,7 @@ def c_transform(potential: ArrayInput, costs: ArrayInput) -> Float[Array, " m"]:
 def lipschitz_extension(
     values: ArrayInput, points: ArrayInput, at: ArrayInput, constant: Number = 1.0
 ) -> Float[Array, " m"]:
-    r"""$f(z) = \min_i f(x_i) + L\|z - x_i\|$: an $L$-Lipschitz function through given values.
+    r"""$f(z) = \min_i f(x_i) + L\|z - x_i\|$: an $L$-Lipschitz extension of given values.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Entropic optimal transport: Sinkhorn in log space, its bias, and the divergence without it."""
+"""Entropic optimal transport: Sinkhorn in log space, its bias, and the debiased divergence."""
 
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def sinkhorn(
     tol: Number | None = None,
     max_iterations: Count = 10_000,
 ) -> EntropicPlan:
-    r"""Sinkhorn's iteration on log scales: no $\varepsilon$ is too small for its numbers.
+    r"""Sinkhorn's iteration in log space, stable for every $\varepsilon$.
 
     $\varphi_i \leftarrow -\varepsilon\log\sum_j b_j e^{(\psi_j - c_{ij})/\varepsilon}$, then $\psi$
     likewise, until the rows of the plan are right to `tol`. The number of iterations needed grows
@@ -63,7 +63,7 @@ def sinkhorn(
     **Arguments:**
 
     - `costs`: shape `(n, m)`, finite. `epsilon`: positive, in units of the cost.
-    - `x_weights`, `y_weights`: not negative, normalised here; equal if left out. Points of weight 0
+    - `x_weights`, `y_weights`: not negative, normalised here; equal by default. Points of weight 0
       have a potential too, and no mass.
     - `tol`: of `marginal_error`, a share of the mass. By default 1e-9, or the rounding error of
       the largest exponent $\max|c|/\varepsilon$ where that is more: a plan in single precision can
@@ -148,7 +148,7 @@ def _positive_or_nan(blur: Any) -> Any:
 
 
 def _tolerance(tol: Number | None, reach: Scalar) -> Scalar:
-    """The tolerance asked for, or the smallest that rounding in exponents of this size allows."""
+    """The requested tolerance, or the smallest that rounding in exponents of this size allows."""
     if tol is not None:
         check_positive(tol=tol)
         return jnp.asarray(tol).astype(reach.dtype)

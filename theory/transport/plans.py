@@ -47,7 +47,7 @@ def optimal_transport(
     **Arguments:**
 
     - `x`, `y`: shapes `(n, *shape)` and `(m, *shape)`, or `(n,)` and `(m,)` on the line.
-    - `x_weights`, `y_weights`: not negative, normalised here; equal if left out.
+    - `x_weights`, `y_weights`: not negative, normalised here; equal by default.
     - `p`: at least 1, finite.
 
     **Raises:** `ValueError` for empty clouds, other dimensions, numbers that are not finite, wrong
@@ -81,7 +81,7 @@ def _solve(
     """
     unit = distances.max()
     if not np.isfinite(unit):
-        raise ValueError("distances between x and y are beyond float64; take other units.")
+        raise ValueError("distances between x and y overflow float64; change the units.")
     if unit == 0:
         return np.outer(a, b), 0.0
     best = math.inf
@@ -142,7 +142,7 @@ def pairwise_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def clouds_of_one_shape(x: ArrayInput, y: ArrayInput) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 of shapes `(n, d)` and `(m, d)`, or a `ValueError` that says why not."""
+    """Convert both to float64 of shapes `(n, d)` and `(m, d)`, or raise a `ValueError`."""
     left, right = _cloud(x, "x"), _cloud(y, "y")
     if left.shape[1] != right.shape[1]:
         raise ValueError(
@@ -161,7 +161,7 @@ def _cloud(points: ArrayInput, name: str) -> np.ndarray:
 
 
 def cloud_weights(weights: ArrayInput | None, count: int, name: str) -> np.ndarray:
-    """Weights of one sum, equal if left out, or a `ValueError` that says why not."""
+    """Convert weights to one common sum, equal by default, or raise a `ValueError`."""
     if weights is None:
         return np.full(count, 1.0 / count)
     array = double(weights)
@@ -179,7 +179,7 @@ def wasserstein(x: ArrayInput, y: ArrayInput, p: Number = 1.0) -> float:
 
 
 def moves(plan: TransportPlan, tol: float = 0.0) -> list[Move]:
-    """The plan as a list of moves, of those with more mass than `tol`, sources in order.
+    """The plan as a list of moves of more mass than `tol`, ordered by source.
 
     The distance of a move is the cost of its pair, $\\|x_i - y_j\\|^p$.
     """
@@ -202,7 +202,7 @@ def piles_of_dirt(
     **Arguments:**
 
     - `source`, `target`: heights of the piles, shapes `(n,)`, not negative, of equal total.
-    - `positions`: where the piles are, increasing; 0, 1, 2, ... if left out.
+    - `positions`: where the piles are, increasing; 0, 1, 2, ... by default.
 
     **Raises:** `ValueError` if heights are negative, totals differ, or positions do not increase.
 

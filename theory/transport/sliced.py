@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distances: the mean over directions of exact distances on the line."""
+"""Sliced Wasserstein distances: means over directions of exact distances on the line."""
 
 import math
 from typing import Any
@@ -45,7 +45,7 @@ def sliced_wasserstein(x: ArrayInput, y: ArrayInput, along: ArrayInput, p: Numbe
     - `p`: at least 1, finite.
 
     **Returns:** the distance over these directions, in the data's units, and the standard error of
-    it over the draw of directions, to first order (NaN for one direction); it does not speak of the
+    it over the draw of directions, to first order (NaN for one direction); it does not cover the
     draw of the points.
 
     !!! cite "Source"
@@ -75,7 +75,7 @@ def sliced_wasserstein(x: ArrayInput, y: ArrayInput, along: ArrayInput, p: Numbe
 def _along(
     x: Float[Array, "n d"], y: Float[Array, "m d"], along: Float[Array, "k d"], p: Any
 ) -> Float[Array, " k"]:
-    """$W_p$ along every direction, some of them at a time."""
+    """$W_p$ along every direction, in chunks."""
     project = lambda u: wasserstein_1d(x @ u, y @ u, p=p)
     return jax.lax.map(project, along, batch_size=min(64, len(along)))
 

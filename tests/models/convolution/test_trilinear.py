@@ -348,7 +348,7 @@ def test_each_platform_gets_its_own_form():
         (((4, 4), (3, 3), 0), "stride of at least 1"),
         (((4, 4), (3, 3), 1, "same", (1, 0)), "dilation of at least 1"),
         (((4, 4), (0, 3)), "kernel size of at least 1"),
-        (((4, 4), (5, 5), 1, "valid"), "no room in an image.*pad more"),
+        (((4, 4), (5, 5), 1, "valid"), "does not fit into an image.*pad more"),
     ],
 )
 def test_a_geometry_that_cannot_be_is_an_error(arguments, message):

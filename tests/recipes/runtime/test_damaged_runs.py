@@ -13,7 +13,7 @@ import pytest
 import gameopt as go
 from recipes import wgan
 from recipes._runtime import checkpoint as _checkpoint, cli
-from recipes._runtime.run import CommonArgs, Result, open_run, write_summary
+from recipes._runtime.run import Result, TrainArgs, open_run, write_summary
 from recipes._runtime.seeds import key_of
 from recipes._runtime.training import train
 
@@ -25,7 +25,7 @@ FLIPS, CUTS = 90, 40
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Args(CommonArgs):
+class Args(TrainArgs):
     """The smallest recipe that trains."""
 
     steps: int = 4
@@ -157,7 +157,7 @@ def relist(run, **changes):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "run"
-    widths = {"generator_width": 4, "critic_width": 4, "latent_size": 2, "depth": 1}
+    widths = {"generator_width": 4, "discriminator_width": 4, "latent_size": 2, "depth": 1}
     sizes = {"steps": 4, "eval_every": 2, "batch_size": 8, "eval_size": 8, "metrics": False}
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
         wgan.run(wgan.Args(out=path, **widths, **sizes))

@@ -24,13 +24,15 @@ SMALL: dict[str, Any] = {
     "batch_size": 8,
     "eval_size": 8,
 }
-MLP: dict[str, Any] = {"generator_width": 4, "critic_width": 4, "latent_size": 2, "depth": 1}
+MLP: dict[str, Any] = {"generator_width": 4, "discriminator_width": 4, "latent_size": 2, "depth": 1}
 IMAGES: dict[str, Any] = {"width": 2, "latent_size": 2, "metrics": False}
 OVERFLOWS = {
     "wgan": lambda out: wgan.run(
-        wgan.Args(out=out, **SMALL, **MLP, metrics=False, penalty_weight=1e25)
+        wgan.Args(out=out, **SMALL, **MLP, metrics=False, penalty_weights=(1e25,))
     ),
-    "tabular": lambda out: tabular.run(tabular.Args(out=out, **SMALL, **MLP, penalty_weight=1e25)),
+    "tabular": lambda out: tabular.run(
+        tabular.Args(out=out, **SMALL, **MLP, penalty_weights=(1e25,))
+    ),
     "dcgan": lambda out: dcgan.run(
         dcgan.Args(out=out, **SMALL, **IMAGES, penalties=("gp",), penalty_weights=(1e25,))
     ),

@@ -25,7 +25,8 @@ from recipes._runtime.metrics_file import MetricsFile
 from tests.recipes.runtime.test_args import RECIPES, module_of
 
 TINY = {
-    "--batch-size": 8, "--depth": 1, "--eval-size": 8, "--generator-width": 4, "--critic-width": 4,
+    "--batch-size": 8, "--depth": 1, "--eval-size": 8, "--generator-width": 4,
+    "--discriminator-width": 4,
     "--latent-size": 2, "--data": "points.npy",
 }  # fmt: skip
 START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

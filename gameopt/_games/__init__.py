@@ -1,0 +1,1 @@
+"""Games: the protocol, their derivatives, sets, and the games themselves."""

@@ -1,0 +1,1 @@
+"""Solvers: a file for each, or for a few of one kind."""
