@@ -1,4 +1,4 @@
-"""Critics alone: a fixed generator, critics trained to the end, all of it held against theory.
+"""Critics trained to convergence against a fixed generator, compared with theory.
 
     python -m recipes.critic                           # a ring and the ring with noise; a minute
     python -m recipes.critic --data swiss_roll --noise 0.3
@@ -55,10 +55,10 @@ class Args(FolderArgs):
     noise: float = 1.0
     """Deviation of the noise that makes the generator's points of the data's."""
     shift: float = 0.0
-    """How far the generator's points are moved along the first axis."""
+    """Shift of the generator's points along the first axis."""
     lipschitz: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
-    """What holds the Wasserstein critics back, one critic each: weight clipping, two-sided or
-    one-sided gradient penalty, spectral normalisation."""
+    """Lipschitz constraints of the Wasserstein critics, one critic each: weight clipping, two-sided
+    or one-sided gradient penalty, spectral normalisation."""
     points: int = 200
     """Points of either law that the critics are trained and judged on, 2 to 300."""
     steps: int = 1500
@@ -88,7 +88,7 @@ class Args(FolderArgs):
 
 @dataclasses.dataclass(frozen=True)
 class CriticResult:
-    """What was trained and what it was held against, the folder, the numbers of the last line."""
+    """Trained critics, the exact dual, the run's folder, and the summary."""
 
     critics: dict[str, TrainedCritic]
     exact: Exact
@@ -165,7 +165,7 @@ def run(args: Args) -> CriticResult:
 
 
 def training_of(args: Args) -> CriticTraining:
-    """How the critics of usual depth are trained."""
+    """Training of the critics of usual depth."""
     return CriticTraining(
         args.steps, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
         args.penalty_weight,
@@ -173,7 +173,7 @@ def training_of(args: Args) -> CriticTraining:
 
 
 def deep_training_of(args: Args) -> CriticTraining:
-    """How the deep critics are trained; a smaller step, because depth multiplies steps."""
+    """Training of the deep critics; a smaller step, because depth multiplies steps."""
     return training_of(args)._replace(
         rounds=args.deep_steps,
         width=args.deep_width,

@@ -1,4 +1,4 @@
-"""Which distance has a gradient to follow: KL, JS and W1 for two lines and a moving Gaussian.
+"""KL, JS and W1 and their gradients for two parallel lines and a moving Gaussian.
 
     python -m recipes.divergences                      # half a minute
     python -m recipes.divergences --std 0.7 --reach 2
@@ -127,7 +127,7 @@ def curves_of(
 def largest_errors(
     family: LawFamily, learned: Curves, training: DivergenceTraining
 ) -> dict[str, float]:
-    """By name, the largest |learned - exact| where a critic can be right, if anywhere."""
+    """Largest |learned - exact| by name, where a critic can learn the exact value."""
     exact = exact_curves(family, learned.thetas)
     errors = {}
     for name in NAMES:

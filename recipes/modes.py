@@ -1,4 +1,4 @@
-"""Why GANs lose modes: published methods and solvers on data whose modes are known.
+"""Mode collapse of GANs: published methods and solvers on data with known modes.
 
     python -m recipes.modes                                # a minute: half of 25 modes are lost
     python -m recipes.modes --preset cpu                   # an hour on two cores: PacGAN's table
@@ -48,7 +48,7 @@ MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 
 
 class ModePreset(NamedTuple):
-    """What the flags are if they are not given.
+    """Defaults of the flags.
 
     `more_steps`: rounds on data that take more of them than `play` has.
     """
@@ -124,21 +124,21 @@ class Args(FolderArgs):
     """Reproduce and measure the loss of modes."""
 
     preset: Literal["smoke", "cpu", "paper"] = "smoke"
-    """Where the flags that are not given come from: a minute, an hour on two cores, or the
+    """Defaults of the other flags: a minute, an hour on two cores, or the
     published protocol, which is for a GPU."""
     data: tuple[str, ...] | None = None
     """ring (8 Gaussians), grid (25), stacked (three real digits as channels: 1000 modes)."""
     methods: tuple[str, ...] | None = None
-    """Which GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
+    """GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
     pacgan3 pacgan4 unrolled. Each is played by the solver that it was published with."""
     solvers: tuple[str, ...] | None = None
-    """Which solvers play --varied, of: simultaneous alternating five_inner_steps extragradient
+    """Solvers that play --varied, of: simultaneous alternating five_inner_steps extragradient
     past_extragradient optimistic lookahead_simultaneous lookahead_alternating ema_simultaneous
     consensus sga unrolled; none if no name follows."""
     varied: tuple[str, ...] = ("non_saturating",)
     """The methods that each of --solvers plays."""
     digits: Literal["digits", "mnist"] = "digits"
-    """What stacked images are made of: scikit-learn's 8x8, or MNIST's files in --data-dir."""
+    """Digits of stacked images: scikit-learn's 8x8, or MNIST's files in --data-dir."""
     data_dir: Path | None = None
     """Folder with the four IDX files of mnist, gzipped or not."""
     steps: int | None = None
@@ -157,7 +157,7 @@ class Args(FolderArgs):
     unroll_rate: float | None = None
     """Step size of the five imagined steps of unrolled play, which are plain. 0.1."""
     moments: int | None = None
-    """How often the samples are judged. smoke 20, cpu 25, paper 100."""
+    """Evaluations of the samples. smoke 20, cpu 25, paper 100."""
     network: NetworkArgs = NetworkArgs()
     """The networks' sizes."""
 
@@ -205,7 +205,7 @@ def check(args: Args) -> None:
 
 
 def play_of(args: Args, data: str) -> Play:
-    """What settings on some data are played with, from resolved flags."""
+    """Play of the settings on some data, from resolved flags."""
     preset = PRESETS[args.preset]
     steps = args.steps or preset.more_steps.get(data, preset.play.steps)
     networks = Networks(**dataclasses.asdict(args.network))

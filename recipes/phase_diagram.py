@@ -1,4 +1,4 @@
-"""Phase diagram of a solver on a game: where it converges, how fast, and what is measured.
+"""Phase diagram of a solver on a game: convergence rates in theory and measured.
 
     python -m recipes.phase_diagram                                     # extragradient on xy
     python -m recipes.phase_diagram --solver alternating --second momentum
@@ -38,12 +38,12 @@ class Args(FolderArgs):
     """Map where a solver converges on a game of the plane."""
 
     game: str = "bilinear"
-    """Which game: bilinear, quadratic, dirac_gan, dirac_gan_r1, ..., or one of gameopt.TOY_GAMES; a
+    """Game: bilinear, quadratic, dirac_gan, dirac_gan_r1, ..., or one of gameopt.TOY_GAMES; a
     wrong name is answered by the list."""
     point: int = 0
-    """Which of the game's critical points, from 0."""
+    """Index of the game's critical point, from 0."""
     solver: str = "extragradient"
-    """Which solver: simultaneous, alternating, extragradient, optimistic, alex_gda,
+    """Solver: simultaneous, alternating, extragradient, optimistic, alex_gda,
     lookahead_simultaneous, lookahead_alternating, ode_gan_rk4, unrolled, consensus, sga, cgd,
     look_ahead, lola, follow_the_ridge, proximal_point."""
     second: str | None = None
@@ -56,15 +56,15 @@ class Args(FolderArgs):
     largest_step: float = 2.0
     """... to here, at equal ratios."""
     step_sizes: int = 64
-    """How many step sizes."""
+    """Number of step sizes."""
     second_values: int = 64
-    """How many values of the second hyper-parameter on the map."""
+    """Values of the second hyper-parameter on the map."""
     plays: int = 256
-    """How many plays are measured for each step size."""
+    """Plays measured for each step size."""
     steps: int = 200
     """Rounds of a measured play."""
     radius: float = 1e-5
-    """How far from the critical point plays begin."""
+    """Initial distance of plays from the critical point."""
 
 
 def check(args: Args) -> None:
@@ -231,7 +231,7 @@ def _compute(args: Args, game, verdict: Verdict, second: Second):
 
 
 def _numbers(cut: Cut, radii: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    """What the summary says."""
+    """Numbers of the summary."""
     best = np.unravel_index(np.argmin(radii), radii.shape)
     counted = np.isfinite(cut.median) & (np.abs(np.log(cut.radius)) > 1e-3)
     error = np.abs(np.log(cut.median[counted] / cut.radius[counted]))

@@ -1,4 +1,4 @@
-"""Phase portrait of a game on the plane: the flow, what a solver does, and what the points are.
+"""Phase portrait of a game on the plane: the flow, a solver's plays, and the critical points.
 
     python -m recipes.phase_portrait                                      # Dirac-GAN, alternating
     python -m recipes.phase_portrait --game forsaken --solver extragradient --learning-rate 0.05
@@ -37,25 +37,25 @@ class Args(FolderArgs):
     """Draw how a solver plays a game on the plane."""
 
     game: str = "dirac_gan"
-    """Which game: bilinear, quadratic, dirac_gan, dirac_gan_r1 (and _nsgan, _wgan, _wgan_clip,
+    """Game: bilinear, quadratic, dirac_gan, dirac_gan_r1 (and _nsgan, _wgan, _wgan_clip,
     _wgan_gp, _consensus, _instance_noise, _r1_critical), or a name of gameopt.TOY_GAMES: adolphs,
     almost_bilinear, avoided_nash, balduzzi_stable, balduzzi_unstable, forsaken, global_forsaken,
     jin_no_minimax, jin_not_stationary, mazumdar_fiez, polar, ratliff, tandem, wang_g1, wang_g2,
     wang_g3."""
     solver: str = "alternating"
-    """Which solver, by its name in the tournament: simultaneous, alternating, extragradient,
+    """Solver, by its name in the tournament: simultaneous, alternating, extragradient,
     optimistic, lookahead_alternating, ode_gan_rk4, sga, consensus, cgd, lola, sos, stackelberg,
     follow_the_ridge, proximal_point, ...; a wrong name is answered by the list."""
     learning_rate: float = 0.1
     """Step size of both players."""
     steps: int = 500
-    """How many rounds are played from each start."""
+    """Rounds played from each start."""
     starts: int = 6
-    """How many plays, from random points of the window."""
+    """Number of plays, from random points of the window."""
     modified: bool = False
     """Lay the modified flow over the plays; for simultaneous and alternating only."""
     half_width: float | None = None
-    """Half of the window's side; the game's own if left out."""
+    """Half of the window's side; default: the game's own."""
 
 
 def check(args: Args) -> None:
@@ -132,7 +132,7 @@ SHORTEST = 64
 
 
 def ending(path: np.ndarray, verdicts: list[Verdict], reach: float) -> str:
-    """Where one play came to: a critical point, a closed orbit, away, or nowhere yet.
+    """End of a play in words: a critical point, a closed orbit, away, or nowhere yet.
 
     The motion is that of `gameopt.limit_cycle`; to be called in float64.
     """

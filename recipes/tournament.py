@@ -1,4 +1,4 @@
-"""Every solver on a set of games, each at its best step size, after the same number of gradients.
+"""Tournament of all solvers on a set of games, each at its best step size, with equal gradients.
 
     python -m recipes.tournament                                    # all solvers, six toy games
     python -m recipes.tournament --games all                        # twelve, in four programs each
@@ -49,17 +49,17 @@ class Args(FolderArgs):
     """Hold solvers against each other on games."""
 
     games: tuple[str, ...] = DEFAULT_GAMES
-    """Which games, of: bilinear bilinear_10 quadratic dirac_gan dirac_gan_r1 balduzzi_stable
+    """Games, of: bilinear bilinear_10 quadratic dirac_gan dirac_gan_r1 balduzzi_stable
     balduzzi_unstable forsaken adolphs mazumdar_fiez wang_g1 rock_paper_scissors stochastic_bilinear
     and gan; or all, which is every one but dirac_gan_r1 and gan."""
     solvers: tuple[str, ...] = tuple(EVERY_SOLVER)
-    """Which solvers; svre plays stochastic_bilinear alone, and
+    """Solvers; svre plays stochastic_bilinear alone, and
     those that solve linear systems do not play it. On gan, those that solve a linear system
     a round take part only if they are named with no others."""
     budget: int = 1000
     """Gradients that each solver may take on a toy game."""
     step_sizes: int = 16
-    """How many step sizes each solver is tried with, at equal ratios."""
+    """Step sizes tried for each solver, at equal ratios."""
     smallest_step: float = 1e-3
     """The first of them."""
     largest_step: float = 10.0

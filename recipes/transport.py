@@ -1,4 +1,4 @@
-"""Optimal transport seen: piles of dirt move by move, plans between clouds, duals, entropy's bias.
+"""Optimal transport: piles of dirt move by move, plans between clouds, duals, entropic bias.
 
     python -m recipes.transport                                # the lecture notes' piles; two toys
     python -m recipes.transport --piles 5 0 1 --holes 1 2 3
@@ -47,10 +47,10 @@ class Args(FolderArgs):
     holes: tuple[float, ...] = (1.0, 2.0, 4.0, 3.0)
     """Heights that are wanted there; as many, and of the same total."""
     cloud: str = "normal"
-    """Where the mass of the clouds is: normal, ring, grid, swiss_roll, or a .npy, .npz or .csv
+    """Cloud that the mass is moved from: normal, ring, grid, swiss_roll, or a .npy, .npz or .csv
     file."""
     other: str = "ring"
-    """Where it must go; named as --cloud is."""
+    """Cloud that it is moved to; named as --cloud is."""
     points: int = 200
     """Points of each cloud at most, 2 to 500; the dual's linear programme has their product of
     constraints."""

@@ -169,7 +169,7 @@ def draw_history(lines: Lines, path: Path) -> None:
 
 
 def draw_densities(densities: dict[str, go.SpectralDensity], path: Path) -> None:
-    """How many eigenvalues the players' own Hessians have where."""
+    """Draw the spectral densities of the players' own Hessians."""
     figure, axes = subplots(
         1, len(densities), figsize=(max(6.4, 5.4 * len(densities)), 4.6), layout="constrained"
     )

@@ -1,4 +1,4 @@
-"""Critical points of games on the plane: found, certified, and held against what was published."""
+"""Critical points of planar games, certified and compared with published verdicts."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from recipes._runtime.seeds import key_of
 
 NEAR = 1e-6
 MOST = 32
-"""So many points are certified: those of a line of critical points never end."""
+"""Number of points certified at most: a line of critical points has no end."""
 PUBLISHED = {"dne": "nash", "minimax": "minimax", "attractor": "attractor"}
-"""What a report calls a published verdict, and what a critical point calls it."""
+"""Names of the published verdicts: in a report, and of a critical point."""
 
 
 def certify_toy(

@@ -70,7 +70,7 @@ def compare(data: Dataset, samples: Mapping[str, np.ndarray], seed: int) -> Comp
 
 
 def training_numbers(path: Path, parameters: int) -> FamilyNumbers:
-    """What a family's training took, from the summary of its run.
+    """Cost of a family's training, from the summary of its run.
 
     - `training seconds`: rounds over rounds a second, without compilation and evaluation; nan for
       a run that was cut off after its last round, because nothing of it has been timed.

@@ -42,7 +42,7 @@ class FixedLaws:
         return self._drawn is None
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The entry of config.json."""
         return {"name": self.name, "noise": self.noise, "shift": self.shift, "exact": self.exact}
 
     @functools.cached_property
@@ -60,7 +60,7 @@ class FixedLaws:
         return theory.GaussianMixture(self.data.log_weights, means, roots)
 
     def clouds(self, key: PRNGKeyArray) -> LawSamples:
-        """As many points of either law as were asked for."""
+        """`points` points of either law."""
         key_real, key_fake = jax.random.split(key)
         if self._drawn is None:
             return LawSamples(

@@ -28,7 +28,7 @@ STEPS_ON_LINES = 9
 
 
 class CriticTraining(NamedTuple):
-    """How critics are trained and held back."""
+    """Training of the critics, and their constraints."""
 
     rounds: int
     batch_size: int

@@ -15,7 +15,7 @@ from recipes._gans.critics import train_critic
 
 NAMES = ("kl", "js", "w1")
 SLOPE_WEIGHT = 30.0
-"""Of the one-sided penalty: a critic passes slope 1 by its pull over twice this."""
+"""Weight of the one-sided penalty: a critic passes slope 1 by its pull over twice this."""
 
 
 class Curves(NamedTuple):
@@ -27,7 +27,7 @@ class Curves(NamedTuple):
 
 
 class DivergenceTraining(NamedTuple):
-    """How each critic is trained."""
+    """Training of each critic."""
 
     rounds: int
     batch_size: int
@@ -108,7 +108,7 @@ def exact_curves(family: LawFamily, thetas: np.ndarray) -> Curves:
 def learned_curves(
     family: LawFamily, thetas: np.ndarray, training: DivergenceTraining, key: PRNGKeyArray
 ) -> Curves:
-    """What critics report that were trained at each theta, all thetas in one compiled call."""
+    """Values and gradients by trained critics, all thetas in one compiled call."""
     trained = jax.jit(jax.vmap(lambda theta: _learned(family, theta, training, key)))
     found = trained(jnp.asarray(thetas))
     values = {name: np.asarray(pair[0]) for name, pair in found.items()}
@@ -119,7 +119,7 @@ def learned_curves(
 def _learned(
     family: LawFamily, theta: jax.Array, training: DivergenceTraining, key: PRNGKeyArray
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
-    """By name, the value at the trained critic and its gradient in theta, the critic held fixed."""
+    """Values at trained critics and gradients in theta with the critics fixed, by name."""
     generator = jax.tree_util.Partial(family.push, theta)
     laws = family.data, family.latent, training.batch_size
     games = {
@@ -171,7 +171,7 @@ def _judged(
 def learnable(
     family: LawFamily, name: str, thetas: np.ndarray, training: DivergenceTraining
 ) -> np.ndarray:
-    r"""Where samples can show a critic the exact value: boolean, shape `(k,)`.
+    r"""Mask of the thetas whose exact value a critic can learn from samples, shape `(k,)`.
 
     JS and W1 are learnt wherever they are finite. The bound of KL averages $p/q$ under q at its
     best critic: a variance of $\chi^2$, and where that is above the batch size no batch shows it.

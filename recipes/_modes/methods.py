@@ -14,7 +14,7 @@ import gameopt as go
 
 
 class ModeSolver(NamedTuple):
-    """How to make a solver, and what a round of it takes.
+    """A solver's factory, and the cost of a round.
 
     - `make`: `(optimizers, unroll_rate) -> solver`.
     - `gradients`: of one player's loss in a round, a Hessian product being two.

@@ -1,4 +1,4 @@
-"""One setting of recipes.modes: all its seeds in one compiled program, and what came of them."""
+"""Play of one setting of recipes.modes: all seeds in one compiled program."""
 
 import time
 from pathlib import Path
@@ -49,7 +49,7 @@ class Networks(NamedTuple):
 
 
 class Play(NamedTuple):
-    """How long, and with which step sizes, every setting is played.
+    """Length, step sizes and networks of every setting's play.
 
     - `steps`: rounds of simultaneous play; every other solver may take as many gradients.
     - `seeds`: networks and minibatches, all in one compiled call.

@@ -23,7 +23,7 @@ REAL_DATA = "real data"
 
 
 def turnover(history: Sequence[ScoreLine]) -> np.ndarray:
-    """How much of the samples changes its mode from one moment to the next, by seed.
+    """Share of the samples that change their mode between two moments, by seed.
 
     The total variation between the shares of modes, of the same latents, averaged over the second
     half of a play: 0 for a generator at rest, 1 for one that jumps from mode to mode.

@@ -76,7 +76,7 @@ def draw_flow(axis, game: go.AbstractGame, planar: PlanarGame) -> None:
 
 
 def _seen(play: np.ndarray, planar: PlanarGame) -> np.ndarray:
-    """What is not absurdly far out, so that a diverging play does not fill the axes' memory."""
+    """The play, NaN where it is far outside the window: distant points fill the axes' memory."""
     near = np.abs(play - np.asarray(planar.centre)).max(axis=1) < 5 * planar.half_width
     return np.where(near[:, None], play, np.nan)
 

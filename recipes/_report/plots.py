@@ -362,7 +362,7 @@ def _draw_over_time(snapshots: Sequence[Snapshot], path: Path) -> None:
 
 
 def _readable(samples: Path, ending: str, load: Any) -> dict[int, Any]:
-    """What `load` makes of each file ROUND.ending, by round; damaged ones are said and left out."""
+    """Load each file ROUND.ending, by round; damaged ones are reported and skipped."""
     found = {}
     for file in sorted(samples.glob(f"[0-9]*.{ending}")):
         try:

@@ -40,7 +40,7 @@ class ReportLine(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What is said of generated tables.
+    """Report on generated tables.
 
     - `features`: the units of it all: deviations of the training rows, and one-hot categories.
     - `lines`, `classifiers`: what the printed tables hold. `majority`: the accuracy of no learning.
@@ -200,7 +200,7 @@ def _classifier_lines(
 
 
 def verdict(report: Report) -> str:
-    """Whether the rows are too near to the training rows, in words, at three deviations."""
+    """Verdict on memorisation in words, at three deviations."""
     above = report.memorisation.deviations
     is_more = f"lean on the training rows more than on their law ({above:.1f} deviations above"
     is_not = f"are no nearer to training than to held-out rows ({above:+.1f} deviations from"

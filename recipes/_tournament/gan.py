@@ -29,7 +29,7 @@ from recipes._tournament.play import Plays, play
 from recipes._tournament.tables import PlayLine, write_gan_table
 
 SAMPLES = 2500
-"""Of which the scores are."""
+"""Number of samples scored."""
 MOMENTS = 20
 SCORES = ("overlap", "modes", "high_quality", "reverse_kl")
 
@@ -43,7 +43,7 @@ class GanArgs(metaclass=Typed):
     seeds: int = 4
     """Networks and minibatches that each solver is tried on; at least 3."""
     step_sizes: int = 6
-    """How many step sizes each solver is tried with, at equal ratios."""
+    """Step sizes tried for each solver, at equal ratios."""
     smallest_step: float = 1e-3
     """The first of them."""
     largest_step: float = 1.0
@@ -63,7 +63,7 @@ def check_gan(args: GanArgs) -> None:
 
 
 class Scores(Measure):
-    """What samples are worth, `(n, 2)` against a law of equally likely bumps.
+    """Scores of samples `(n, 2)` against a mixture of equally likely Gaussians.
 
     `modes`, `high_quality` and `reverse_kl` are those of `theory.mode_coverage`, the last log K,
     the worst, if no sample is of high quality. `overlap` is the sum over modes of min(share of all
@@ -165,7 +165,7 @@ def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any
 
 
 def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
-    """Of the solvers named, those without linear systems; or all, if no others are named."""
+    """Select the named solvers without linear systems, or all if only others are named."""
     affordable = {**FIRST_ORDER, **SECOND_ORDER}
     chosen = [name for name in names if name in affordable] or [n for n in names if n in SOLVERS]
     return {name: SOLVERS[name] for name in chosen}

@@ -11,7 +11,7 @@ from recipes._report.plots import FAKE, REAL, THEORY, Curve, Panel, subplots
 from recipes._tournament.tables import LEGEND, MARKS, PlayLine, budgets_of, number
 
 FLOOR = 1e-16
-"""What is smaller is rounding."""
+"""Smallest value drawn: below it is rounding."""
 BASELINES = ("simultaneous", "extragradient")
 """Drawn in every panel, black and blue."""
 

@@ -34,7 +34,7 @@ point; at rest, or where the field is small; still moving; on a closed orbit; be
 
 
 def cost_of(info: go.RoundInfo) -> Array:
-    """What a round cost, in gradients."""
+    """Cost of a round, in gradients."""
     return info.gradients + HVP * info.hvps
 
 
@@ -124,7 +124,7 @@ def verdicts(
     moments: int,
     points: Sequence[go.CriticalPoint],
 ) -> tuple[list[str], np.ndarray]:
-    """Where each play of shape `(starts, ...)` ended, one of `VERDICTS`, and its distance there.
+    """Verdicts on plays of shape `(starts, ...)`, and distances from the nearest known point.
 
     `gameopt.limit_cycle` judges the plays that are neither at a known point nor where the field is
     small nor out of reach: all others need no spline through their path.
@@ -231,7 +231,7 @@ def line_of(task: Task, plays: Plays, points: Sequence[go.CriticalPoint]) -> dic
 
 
 def factor(curve: np.ndarray, budgets: np.ndarray) -> float | None:
-    """By how much a gradient multiplies the measure: a line through the logarithms.
+    """Factor of the measure per gradient: the slope of a line through the logarithms.
 
     Where too few moments lie above rounding for a line, the mean factor down to the last of them.
     """

@@ -29,7 +29,7 @@ def number(value: float | None) -> float:
 
 
 def budgets_of(lines: Sequence[PlayLine]) -> str:
-    """How many gradients each solver took, in words: some games have larger budgets."""
+    """Budgets in words: some games have larger ones."""
     budgets = {line["game"]: line["budget"] for line in lines}
     least = min(budgets.values())
     more = [f"{budget} on {game}" for game, budget in budgets.items() if budget > least]

@@ -1,4 +1,4 @@
-"""What is known of a transport problem: the plan, its proof, and what approximates it."""
+"""Transport problems: exact plans, dual proofs, and approximations."""
 
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ class PileTransport(NamedTuple):
 
 
 class Entropic(NamedTuple):
-    """What entropy of one strength does to the cost $W_p^p$, all in units of the cost.
+    """Entropic transport at one regularisation strength, in units of the cost $W_p^p$.
 
     - `epsilon`: the strength. `value`: $OT_\\varepsilon$, entropy included. `cost`: of its plan.
     - `bias`: the cost less the exact one, never negative. `divergence`: Sinkhorn's.

@@ -157,7 +157,7 @@ def potential_surface(found: CloudTransport, at: np.ndarray) -> np.ndarray:
 
 
 def draw_entropic(found: CloudTransport, path: Path) -> None:
-    """What entropy does: costs and values against its strength, and the bias."""
+    """Draw costs, values and bias against the strength of entropy."""
     levels = sorted(found.entropic)
     epsilons = [level.epsilon for level in levels]
     ends = [epsilons[0], epsilons[-1]]
