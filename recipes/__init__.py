@@ -7,11 +7,13 @@ images = run.sample(jax.random.key(0), 64)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes._runtime.signals import quiet_while_importing
 from recipes._runtime.start import check_start
 
 if TYPE_CHECKING:
     from recipes._runtime.trained import Trained
 
+quiet_while_importing()
 check_start()
 
 

@@ -13,7 +13,6 @@ of before they had a checksum of their own are still read.
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +24,7 @@ import numpy as np
 
 from recipes._runtime.errors import UserError
 from recipes._runtime.files import digest
-from recipes._runtime.signals import signals_wait
+from recipes._runtime.standing import newest_rounds
 
 FORMAT = 1
 KEYS = {"format", "round", "leaves", "sha256"}
@@ -90,8 +89,14 @@ def save(folder: Path, round: int, tree: Any, keep: int = 3) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     if arrays:  # Orbax refuses a tree without any, and those without entries
-        with signals_wait(), ocp.PyTreeCheckpointer() as checkpointer:
-            checkpointer.save((temporary / "tree").absolute(), arrays)
+        try:
+            with ocp.PyTreeCheckpointer() as checkpointer:
+                checkpointer.save((temporary / "tree").absolute(), arrays)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # a full disk, as Orbax and its formats say it
+            why = (str(error).splitlines() or [""])[0]
+            raise UserError(f"{target} cannot be written: {why}") from error
     manifest = {
         "format": FORMAT,
         "round": round,
@@ -112,16 +117,18 @@ def save(folder: Path, round: int, tree: Any, keep: int = 3) -> Path:
 
 def _checkpoints(folder: Path) -> list[Path]:
     """The finished checkpoints, newest first."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if re.fullmatch("[0-9]{8,}", path.name)]
-    return sorted(found, key=lambda path: int(path.name), reverse=True)
+    return [folder / f"{round:08d}" for round in newest_rounds(folder)]
 
 
 def newest_round(folder: Path) -> int | None:
     """The round of the newest finished checkpoint, sound or not; `None` if there is none."""
-    there = _checkpoints(folder)
-    return int(there[0].name) if there else None
+    return next(iter(newest_rounds(folder)), None)
+
+
+def newest_sound_round(folder: Path) -> int | None:
+    """The round of the newest checkpoint that is as it was written; `None` if there is none."""
+    sound = (path for path in _checkpoints(folder) if isinstance(_manifest(path), dict))
+    return next((int(path.name) for path in sound), None)
 
 
 def check_sound(folder: Path) -> None:
@@ -220,7 +227,7 @@ def _restored(checkpoint: Path, expected: Mapping[str, jax.Array]) -> dict[str, 
     try:
         arrays = {}
         if manifest["sha256"]:
-            with signals_wait(), ocp.PyTreeCheckpointer() as checkpointer:
+            with ocp.PyTreeCheckpointer() as checkpointer:
                 arrays = checkpointer.restore((checkpoint / "tree").absolute())
         found = {k: _from_host(arrays[k] if v.size else None, v) for k, v in expected.items()}
         if _described(found) != wanted:

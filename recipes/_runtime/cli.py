@@ -7,26 +7,29 @@ main(Args, run)                            # what every recipe's main is
 import contextlib
 import dataclasses
 import difflib
-import errno
 import io
 import json
 import math
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from recipes._runtime.compile_cache import compiled_programs_kept
 from recipes._runtime.config import read_config
+from recipes._runtime.ending import error_line, print_summary
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import Flags, of_type, type_hints, type_name
 from recipes._runtime.renamed import present_names, replacement, with_present_names
-from recipes._runtime.signals import Terminated, signals_raise
+from recipes._runtime.signals import Stopped, line_of, signals_end
+from recipes._runtime.standing import nothing_begun
 
 A = TypeVar("A")
 
-OF_THE_CALL = ("out", "overwrite", "resume", "config")
+OF_THE_CALL = ("out", "overwrite", "resume", "config", "compile_cache")
 """Flags that belong to one call, and are not taken over from a config.json."""
 
 
@@ -37,47 +40,38 @@ class HasSummary(Protocol):
     def summary(self) -> dict[str, Any]: ...
 
 
-USERS = (
-    errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG,
-    errno.EFBIG,
-)  # fmt: skip
-"""Faults of the operating system that the user can mend: permissions, full disks, names."""
-
-
 def main(
     args_type: type[A], run: Callable[[A], HasSummary], argv: Sequence[str] | None = None
 ) -> None:
-    """Parses the flags, runs, and prints the summary as the last line of standard output.
+    """Parses the flags, runs, and prints the summary, last on standard output.
 
-    A `UserError`, and a full disk or a lack of rights, become one line on standard error and exit
-    status 2; SIGINT and SIGTERM one line and status 130 and 143. `argv` is the process's own by
+    It is a table on a terminal, and elsewhere a line of JSON. A `UserError`, a fault of the
+    operating system and a lack of memory become one line on standard error and exit status 2;
+    SIGINT, SIGTERM and SIGHUP one line and status 130, 143 and 129. `argv` is the process's own by
     default.
     """
     _print_everywhere()
-    try:
-        with signals_raise():
-            summary = run(parse(args_type, sys.argv[1:] if argv is None else argv)).summary
-        print(json.dumps(finite(summary)), flush=True)
-    except BrokenPipeError:
-        # Its reader has had enough, as in `--help | head`. Python would write the rest at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in USERS:
-            raise
-        print(f"error: {UserError(str(error))}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt as error:
-        can_resume = "resume" in getattr(args_type, "__dataclass_fields__", {})
-        hint = ": go on with --resume and the folder of the run" if can_resume else ""
-        word, status = (
-            ("terminated", 143) if isinstance(error, Terminated) else ("interrupted", 130)
-        )
-        print(f"{word}{hint}", file=sys.stderr)
-        sys.exit(status)
+    with nothing_begun():
+        try:
+            with signals_end():
+                args = parse(args_type, sys.argv[1:] if argv is None else argv)
+                with compiled_programs_kept(getattr(args, "compile_cache", False)):
+                    summary = run(args).summary
+                print_summary(finite(summary), sys.stdout)
+        except BrokenPipeError:
+            # Its reader has had enough, as in `--help | head`. Python would write at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        except KeyboardInterrupt as error:
+            number = error.number if isinstance(error, Stopped) else signal.SIGINT
+            print(line_of(number), file=sys.stderr)
+            sys.exit(128 + number)
+        except Exception as error:
+            line = error_line(error)
+            if line is None:
+                raise
+            print(f"error: {line}", file=sys.stderr)
+            sys.exit(2)
 
 
 def _print_everywhere() -> None:

@@ -1,6 +1,10 @@
 """config.json: read with its faults told in one line, and guarded against changes on the disk."""
 
+import datetime
+import importlib.metadata
 import json
+import platform
+import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +14,9 @@ from recipes._runtime.errors import UserError
 
 CHECKSUMS = "crc32"
 """The key of config.json under which every flag has a checksum; older ones are without."""
+PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
+SESSIONS = "sessions"
+"""The key under which every process that wrote to the run says what it was."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -71,3 +78,55 @@ def check_checksums(config: Mapping[str, Any], path: Path) -> None:
                 f"{path}: {name} is not what the run wrote there; undo the change, or start a new "
                 "run with this file as --config."
             )
+
+
+def surroundings() -> dict[str, Any]:
+    """The versions and the device that the bits of a run depend on."""
+    import jax
+
+    return {
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "device": jax.devices()[0].device_kind,
+    }
+
+
+def with_session(
+    config: dict[str, Any], before: Mapping[str, Any] | None, round: int | None
+) -> dict[str, Any]:
+    """The configuration with what this process is, beside those that wrote to the run before it.
+
+    Differences to the one that began the run are said on standard error.
+
+    **Arguments:**
+
+    - `before`: the config.json of a run that goes on; `None` of a new one.
+    - `round`: where it goes on, if it is counted in rounds.
+    """
+    now = surroundings()
+    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    session = {"when": when, "from_round": round, **now}
+    if before is None:
+        return {**config, **now, SESSIONS: [session]}
+    first = {key: before.get(key, value) for key, value in now.items()}
+    differences = _differences(first, now)
+    if differences:
+        print(
+            f"began with {'; '.join(differences)}: the same numbers up to rounding, and not the "
+            "same bits",
+            file=sys.stderr,
+        )
+    # Runs of older versions have no list, but what they began with.
+    earlier = before.get(SESSIONS)
+    earlier = earlier if isinstance(earlier, list) else [{"when": None, "from_round": 0, **first}]
+    return {**config, **first, SESSIONS: [*earlier, session]}
+
+
+def _differences(first: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    flat = lambda of: {**dict(of["versions"]), "Python": of["python"], "device": of["device"]}
+    try:
+        old, new = flat(first), flat(now)
+    except (TypeError, ValueError):  # no object: the file was changed
+        return ["versions that cannot be read"]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return [f"{name} {old.get(name)} and goes on with {new.get(name)}" for name in names]

@@ -43,28 +43,40 @@ def load_array(path: Path) -> np.ndarray | None:
 
 
 class FolderLock:
-    """This process's hold on a folder, let go when nothing refers to it or the process ends."""
+    """This process's hold on a folder, let go when nothing refers to it or the process ends.
+
+    One that is not exclusive keeps others from writing to the folder, but not from parts of it.
+    """
 
     def __init__(self, path: Path):
-        descriptor = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, descriptor)
-        if fcntl is None:
+        self._path, self._exclusive = path, False
+        self._descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def take(self, exclusive: bool) -> None:
+        """Takes the hold, if it is not had already.
+
+        **Raises:** `UserError` if another process has it.
+        """
+        if fcntl is None or self._exclusive:
             return
+        kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"{path} is being written to by another process; wait for it, or choose another "
-                "folder."
+                f"{self._path} is being written to by another process; wait for it, or choose "
+                "another folder."
             ) from None
         except OSError:  # a file system without locks
             return
+        self._exclusive = exclusive
 
 
 _held: "weakref.WeakValueDictionary[tuple[int, int], FolderLock]" = weakref.WeakValueDictionary()
 
 
-def lock(path: Path) -> FolderLock | None:
+def lock(path: Path, exclusive: bool = True) -> FolderLock | None:
     """The hold on a folder; the one that this process has already, if it has.
 
     **Raises:** `UserError` if another process has it.
@@ -74,6 +86,17 @@ def lock(path: Path) -> FolderLock | None:
         key = place.st_dev, place.st_ino
         found = _held.get(key)
         if found is None:
-            found = _held[key] = FolderLock(path)
+            found = FolderLock(path)
+        found.take(exclusive)
+        _held[key] = found
         return found
     return None
+
+
+def lock_run(path: Path) -> list[FolderLock | None]:
+    """The hold on a run's folder, and on the run that it is a part of.
+
+    **Raises:** `UserError` if another process writes to the run, to a part of it, or to the whole.
+    """
+    above = [folder for folder in path.absolute().parents[:2] if (folder / "config.json").is_file()]
+    return [lock(path), *(lock(folder, exclusive=False) for folder in above)]

@@ -1,33 +1,31 @@
 """The run folder that every recipe writes, and how a run begins, goes on and ends.
 
-RUN/config.json          every resolved flag with a checksum, the versions, the data's checksum
+RUN/config.json          every resolved flag with a checksum, the data's checksum, the versions and
+                         the device that it began with, and of every process that went on with it
     metrics.jsonl        one line of JSON per record; see _metrics_file
     samples/, *.png      pictures
     checkpoints/         see _checkpoint
-    summary.json         the last line of standard output, kept
+    summary.json         the last line of standard output, or its table on a terminal, kept
 """
 
 import dataclasses
 import datetime
-import importlib.metadata
 import itertools
 import json
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
-from recipes._runtime import checkpoint
+from recipes._runtime import checkpoint, standing
 from recipes._runtime.cli import OF_THE_CALL, args_to_json, finite
-from recipes._runtime.config import CHECKSUMS, flag_checksums, read_run_config
+from recipes._runtime.config import CHECKSUMS, flag_checksums, read_run_config, with_session
 from recipes._runtime.errors import UserError, flag_of
 from recipes._runtime.fields import AtLeast1, Flags
-from recipes._runtime.files import digest, lock, write_atomically
+from recipes._runtime.files import digest, lock_run, write_atomically
 from recipes._runtime.metrics_file import MetricsFile
 
 GENERATED = "generated.npy"
 """The samples that a run leaves."""
-PACKAGES = ("gameopt", "jax", "jaxlib", "equinox", "optax", "numpy", "orbax-checkpoint")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +43,8 @@ class FolderArgs(metaclass=Flags):
     """Folder of an earlier run to go on with, from its last sound checkpoint."""
     config: Path | None = None
     """A config.json whose flags are taken over; flags given beside it override it."""
+    compile_cache: bool = True
+    """Keep compiled programs in the user's cache folder, so that the next start is faster."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class RunFolder:
         self.resumed = resumed
         self.checkpoints = path / "checkpoints"
         self._metrics = MetricsFile(path)
-        self._lock = lock(path)
+        self._locks = lock_run(path)
 
     def part(self, name: str) -> "RunFolder":
         """A folder within, with metrics and checkpoints of its own, for one training of several.
@@ -93,19 +93,11 @@ class RunFolder:
 
     def write_config(self, recipe: str, args: Any, data: dict[str, Any]) -> None:
         """Writes config.json: what `--config` and `--resume` read."""
-        import jax
-
         flags = finite(args_to_json(args))
-        config = {
-            "recipe": recipe,
-            "args": flags,
-            CHECKSUMS: flag_checksums(flags),
-            "data": data,
-            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-            "python": platform.python_version(),
-            "device": jax.devices()[0].device_kind,
-        }
-        write_json(self.path / "config.json", config)
+        begun = {"recipe": recipe, "args": flags, CHECKSUMS: flag_checksums(flags), "data": data}
+        before = read_run_config(self.path) if self.resumed else None
+        round = checkpoint.newest_sound_round(self.checkpoints) if self.resumed else 0
+        write_json(self.path / "config.json", with_session(begun, before, round))
 
     def check_data(self, data: dict[str, Any]) -> None:
         """Raises a `UserError` if this run goes on, and its data are others than when it began."""
@@ -134,6 +126,10 @@ class RunFolder:
     def save_checkpoint(self, round: int, tree: Any) -> None:
         """Writes the checkpoint of `round`."""
         checkpoint.save(self.checkpoints, round, tree)
+
+    def has_checkpoints(self) -> bool:
+        """True if a checkpoint was finished, sound or not."""
+        return checkpoint.newest_round(self.checkpoints) is not None
 
     def load_checkpoint(self, like: Any) -> tuple[Any, int, list[str]]:
         """The newest sound checkpoint: the tree, its round, and what was skipped."""
@@ -170,15 +166,18 @@ def open_run(
     if args.overwrite and (args.out is None or args.resume is not None):
         raise UserError("--overwrite replaces the folder of --out; add --out, or leave it out.")
     if args.resume is not None and may_change is not None:
-        hold = lock(args.resume) if args.resume.is_dir() else None
+        hold = lock_run(args.resume) if args.resume.is_dir() else None
         _check_resume(recipe, args, may_change, in_parts)
         folder = RunFolder(args.resume, resumed=True)
         del hold  # the folder has it now
+        standing.begins(folder.path, recipe, can_resume=True)
         return folder
     path = _new_path(recipe) if args.out is None else _make_path(args, may_change is not None)
+    folder = RunFolder(path, resumed=False)
+    standing.begins(path, recipe, can_resume=may_change is not None)
     if may_change is not None:
         (path / "samples").mkdir()
-    return RunFolder(path, resumed=False)
+    return folder
 
 
 def _new_path(recipe: str) -> Path:
@@ -208,11 +207,11 @@ def _make_path(args: FolderArgs, can_resume: bool) -> Path:
     exists = UserError(f"--out {path} exists already; {cure}{or_go_on}.")
     try:
         if path.exists() and args.overwrite:
-            if not path.is_dir() or (any(path.iterdir()) and not (path / "config.json").is_file()):
+            if not path.is_dir() or not ((path / "config.json").is_file() or _is_bare(path)):
                 raise UserError(
                     f"--overwrite: {path} is no earlier run's folder; choose another --out."
                 )
-            hold = lock(path)
+            hold = lock_run(path)
             shutil.rmtree(path)
             del hold
         elif path.exists() or path.is_symlink():
@@ -233,6 +232,14 @@ def _make_path(args: FolderArgs, can_resume: bool) -> Path:
     return path
 
 
+def _is_bare(path: Path) -> bool:
+    """True for an empty folder, and for that of a run that was killed before its config.json."""
+    return all(
+        entry.name.startswith(".config.json") or (entry.name == "samples" and _is_bare(entry))
+        for entry in path.iterdir()
+    )
+
+
 def _check_resume(
     recipe: str, args: FolderArgs, may_change: tuple[str, ...], in_parts: bool
 ) -> None:
@@ -240,7 +247,8 @@ def _check_resume(
     run = args.resume
     assert run is not None
     if not (run / "config.json").is_file():
-        raise UserError(f"--resume {run}: no config.json there, so no run to go on with.")
+        cure = f" Begin it with --overwrite --out {run}." if run.is_dir() and _is_bare(run) else ""
+        raise UserError(f"--resume {run}: no config.json there, so no run to go on with.{cure}")
     saved = read_run_config(run)
     if saved["recipe"] != recipe:
         raise UserError(f"--resume {run} is a run of recipes.{saved['recipe']}.")
@@ -259,13 +267,18 @@ def _check_resume(
     trained = [run]
     if "steps" in may_change:
         newest = checkpoint.newest_round(run / "checkpoints")
-        if newest is None and not in_parts:
+        if newest is None and not in_parts and _has_played(run):
             raise UserError(f"{run / 'checkpoints'} has no sound checkpoint. Start a new run.")
         check_not_trained_further(args, newest)
         trained += [folder.parent for folder in sorted(run.glob("*/checkpoints"))]
     for folder in trained:
         checkpoint.check_sound(folder / "checkpoints")
         MetricsFile(folder).read()
+
+
+def _has_played(run: Path) -> bool:
+    """True if there are records of rounds, of which there was a checkpoint once."""
+    return any(line.get("round", 0) > 0 for line in MetricsFile(run).read())
 
 
 def check_not_trained_further(args: Any, done: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The training loop of the recipes: jitted chunks, and what happens between them."""
+"""The training loop of the recipes: compiled chunks, and what happens between them."""
 
 import sys
 import time
@@ -12,13 +12,18 @@ from jaxtyping import PRNGKeyArray
 from tqdm import tqdm
 
 import gameopt as go
+from recipes._runtime.chunk import Chunk, Play, Record
 from recipes._runtime.errors import UserError
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
-from recipes._runtime.signals import stop_if_asked
+from recipes._runtime.signals import asked, raise_if_asked, signals_ask
 
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
 Probe = Callable[[go.Players, int], dict[str, Any] | None]
-Record = Callable[[go.Moment], dict[str, jax.Array]]
+SECONDS = 1.0
+"""What a chunk is to take: so long a signal waits, and the bar stands still."""
+FASTER = 8
+"""A chunk has at most so many times the rounds of the one before, until the rate is known."""
 
 
 def no_probe(players: go.Players, round: int) -> None:
@@ -53,16 +58,18 @@ def train(
     record: Record = record_losses,
     may_diverge: bool = False,
 ) -> tuple[go.Players, float]:
-    """Plays to round `steps`, in chunks of `eval_every` rounds.
+    """Plays to round `steps`, in chunks of about a second, all by one compiled program.
 
     Between two chunks, and nowhere else, the host works: it appends the records to metrics.jsonl,
-    calls `evaluate`, and writes a checkpoint. A run has at most two lengths of chunk and so at most
-    two compilations. In a resumed folder it goes on from the last sound checkpoint.
+    and at multiples of `eval_every`, and at the end, writes a checkpoint and calls `evaluate`. A
+    checkpoint comes before its evaluation, and the first before any round. So a run goes on to the
+    same bits wherever it was cut off, also by a signal, which has a checkpoint written where it is.
 
     **Arguments:**
 
     - `evaluate`: `(players, round) -> numbers`, of players as the solver evaluates them; draws its
       pictures itself.
+    - `log_every`: rounds between two training lines, at most `eval_every` and `steps`.
     - `shown`: which of its numbers the progress bar shows, and by what name.
     - `probe`: called after an evaluation; what it returns is a line of its own.
     - `record`: what a training line holds.
@@ -72,96 +79,109 @@ def train(
     compilation and evaluation.
 
     **Raises:** `UserError` if the players, or what the solver remembers, stop being finite, unless
-    they may; the checkpoints before that are kept.
+    they may; the checkpoints before that are kept. `Stopped` after a signal.
     """
-    state, start = solver.init(game, players, key), 0
-    at_first, said = set(_not_finite(state)), False
-    if folder.resumed:
-        (players, state), start, skipped = folder.load_checkpoint((players, state))
-        for line in skipped:
-            print(line, file=sys.stderr)
-        folder.cut_metrics(start)
-        print(f"resumed at round {start}", file=sys.stderr)
-        evaluated = (line for line in folder.read_metrics() if line["kind"] == "eval")
-        if not any(line.get("round") == start for line in evaluated):
-            _look(folder, evaluate, probe, solver.evaluate(players, state), start)
-    else:
-        _look(folder, evaluate, probe, solver.evaluate(players, state), 0)
-    speeds: list[tuple[int, float]] = []
-    with tqdm(total=steps, initial=start, unit=" rounds", mininterval=0, smoothing=0.5) as bar:
-        while start < steps:
-            length = min(eval_every, steps - start)
-            begin = time.perf_counter()
-            last = go.rollout(
-                game,
-                solver,
-                players,
-                length,
-                key=key,
-                state=state,
-                start=start,
-                record=record,
-                every=min(log_every, length),
-            )
-            players, state = last.players, last.state
-            jax.block_until_ready(eqx.filter(players, eqx.is_array))
-            speeds.append((length, time.perf_counter() - begin))
-            start += length
-            folder.append_metrics(_lines(last.records))
-            if not may_diverge:
-                _check_finite(players, start)
-                _check_state(state, at_first, start)
-            elif not said and [*_not_finite(players), *(set(_not_finite(state)) - at_first)]:
-                said = True
-                print(f"before round {start} some of the plays became inf or nan", file=sys.stderr)
-            measured = _look(folder, evaluate, probe, solver.evaluate(players, state), start)
-            folder.save_checkpoint(start, (players, state))
+    state, round = solver.init(game, players, key), 0
+    play = Play(
+        game, solver, state, key, record,
+        every=min(log_every, eval_every, steps), longest=eval_every, may_diverge=may_diverge,
+    )  # fmt: skip
+    players, state, round = _begin(folder, players, state)
+    is_due = lambda round: round % eval_every == 0 or round == steps
+    evaluated = (line for line in folder.read_metrics() if line["kind"] == "eval")
+    if is_due(round) and not any(line.get("round") == round for line in evaluated):
+        with says("evaluating"):
+            _look(folder, evaluate, probe, solver.evaluate(players, state), round)
+    if round < steps:
+        with says("compiling"):
+            play(players, state, round, 0)
+    pace, said = _Pace(), False
+    with tqdm(total=steps, initial=round, unit=" rounds", mininterval=0, smoothing=0.5) as bar:
+        while round < steps:
+            goal = min((round // eval_every + 1) * eval_every, steps)
+            with signals_ask():
+                while round < goal:
+                    begin, length = time.perf_counter(), min(pace.rounds, goal - round)
+                    chunk = play(players, state, round, min(length, play.longest))
+                    pace.took(chunk.round - round, time.perf_counter() - begin)
+                    bar.update(chunk.round - round)
+                    players, state, round = chunk.players, chunk.state, chunk.round
+                    folder.append_metrics(chunk.records)
+                    if any(chunk.first_bad) and not may_diverge:
+                        raise _not_finite(chunk)
+                    if any(chunk.first_bad) and not said:
+                        said = True
+                        first = min(filter(None, chunk.first_bad))
+                        print(f"in round {first} some plays became inf or nan", file=sys.stderr)
+                    if asked() or round == goal:
+                        folder.save_checkpoint(round, (players, state))
+                    raise_if_asked()
+            with says("evaluating", bar):
+                now = solver.evaluate(players, state)
+                measured = _look(folder, evaluate, probe, now, round)
             numbers = {label: f"{np.mean(measured[name]):.4g}" for name, label in shown.items()}
-            bar.set_postfix(numbers, refresh=False)
-            bar.update(length)
-            stop_if_asked()
-    # The first chunk compiled; where there is no other, it has to do.
-    timed = speeds[1:] or speeds
-    rate = sum(n for n, _ in timed) / sum(s for _, s in timed) if timed else float("nan")
-    return solver.evaluate(players, state), rate
+            bar.set_postfix(numbers)
+    return solver.evaluate(players, state), pace.rate
+
+
+class _Pace:
+    """How many rounds take `SECONDS`, from those that have been played."""
+
+    def __init__(self):
+        self.rounds = 1
+        self._played, self._seconds = 0, 0.0
+
+    def took(self, rounds: int, seconds: float) -> None:
+        """Notes a chunk."""
+        self._played += rounds
+        self._seconds += seconds
+        wanted = int(SECONDS * rounds / max(seconds, 1e-9))
+        self.rounds = max(1, min(wanted, FASTER * self.rounds))
+
+    @property
+    def rate(self) -> float:
+        """Rounds per second, over all chunks; NaN if there was none."""
+        return self._played / self._seconds if self._seconds else float("nan")
+
+
+def _begin(folder: RunFolder, players: go.Players, state: Any) -> tuple[go.Players, Any, int]:
+    """The players and state to begin with, and their round, of which there is a checkpoint."""
+    if not folder.resumed or not folder.has_checkpoints():
+        folder.cut_metrics(-1)
+        folder.save_checkpoint(0, (players, state))
+        return players, state, 0
+    (players, state), round, skipped = folder.load_checkpoint((players, state))
+    for line in skipped:
+        print(line, file=sys.stderr)
+    folder.cut_metrics(round)
+    print(f"resumed at round {round}", file=sys.stderr)
+    return players, state, round
 
 
 def _look(folder: RunFolder, evaluate: Evaluate, probe, players, round: int) -> dict[str, Any]:
     """Evaluates and probes the players of a round, and returns the evaluation's numbers."""
     measured = evaluate(players, round)
-    folder.append_metrics([{"kind": "eval", "round": round, **measured}])
     probed = probe(players, round)
-    folder.append_metrics([] if probed is None else [probed])
+    line = {"kind": "eval", "round": round, **measured}
+    # At once: a run that was cut off has both or none of them.
+    folder.append_metrics([line] if probed is None else [line, probed])
     return measured
 
 
-def _lines(records: dict[str, jax.Array]) -> list[dict[str, Any]]:
-    columns = {name: np.asarray(values).tolist() for name, values in records.items()}
-    rows = zip(*columns.values(), strict=True)
-    return [{"kind": "train", **dict(zip(columns, row, strict=True))} for row in rows]
-
-
-def _not_finite(tree: Any) -> list[str]:
-    """The paths of the arrays with entries that are inf or nan."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_inexact_array))
-    found = [path for path, leaf in leaves if not np.isfinite(np.asarray(leaf)).all()]
-    return [jax.tree_util.keystr(path) for path in found]
-
-
-def _check_finite(players: go.Players, round: int) -> None:
-    if _not_finite(go.playable(players)):
-        raise UserError(
-            f"training became inf or nan before round {round}; lower the learning rates. "
-            "The checkpoints before it are kept."
+def _not_finite(chunk: Chunk) -> UserError:
+    """The error that names what is not finite, and its first round."""
+    x, y, _ = chunk.first_bad
+    kept = "The checkpoints before it are kept."
+    if x or y:
+        who = " and ".join(name for name, bad in (("x", x), ("y", y)) if bad)
+        return UserError(
+            f"training became inf or nan in round {chunk.round}: player {who}; lower the learning "
+            f"rates. {kept}"
         )
-
-
-def _check_state(state: Any, at_first: set[str], round: int) -> None:
-    """Steps of an optimizer whose moments overflow are 0 or nan, though the players are finite."""
-    wrong = [path for path in _not_finite(state) if path not in at_first]
-    if wrong:
-        raise UserError(
-            f"what the solver remembers became inf or nan before round {round} ({len(wrong)} "
-            f"arrays, such as state{wrong[0]}), which stops players that are finite; lower the "
-            "learning rates or the weights of penalties. The checkpoints before it are kept."
-        )
+    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(chunk.state, eqx.is_inexact_array))
+    wrong = [path for path, leaf in leaves if not np.isfinite(np.asarray(leaf)).all()]
+    return UserError(
+        f"what the solver remembers became inf or nan in round {chunk.round} ({len(wrong)} arrays, "
+        f"such as state{jax.tree_util.keystr(wrong[-1])}), which stops players that are finite; "
+        f"lower the learning rates or the weights of penalties. {kept}"
+    )

@@ -143,16 +143,15 @@ def test_a_damaged_checkpoint_is_skipped_on_resume(tmp_path, float32, capsys):
     chex.assert_trees_all_equal(arrays(resumed.players), arrays(whole.players))
 
 
-def test_a_run_compiles_its_rollout_at_most_twice(tmp_path, float32, compilations):
-    """Two chunks of 20 and one of 10: two programs; a seed is no other program."""
-    args = small(
-        tmp_path, steps=50, discriminator_width=17
-    )  # a width of its own: no other test's program
+def test_a_run_compiles_its_rounds_once(tmp_path, float32, compilations):
+    """Chunks of every length, also in a run that goes on; a seed is no other program."""
+    # A width of its own: no other test's program.
+    args = small(tmp_path, steps=50, discriminator_width=17)
     wgan.run(args)
-    assert sum("_rollout" in name for name in compilations) == 2
+    assert sum("_play_rounds" in name for name in compilations) == 1
     compilations.clear()
     wgan.run(dataclasses.replace(args, out=tmp_path / "again", seed=1))
-    assert sum("_rollout" in name for name in compilations) <= 2
+    assert sum("_play_rounds" in name for name in compilations) <= 1
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Flags, configurations, and how a recipe ends: one line of JSON or one line of error."""
 
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from recipes._runtime import cli
+from recipes._runtime.ending import print_summary
 from recipes._runtime.errors import UserError
 
 
@@ -222,20 +224,45 @@ def test_an_error_of_the_run_is_one_line_and_status_2(monkeypatch, capsys):
     assert str(UserError("a\r\nb\u2028  c")) == "a b c"
 
 
-def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
-    """Status 130, as shells expect; a recipe without --resume does not speak of it."""
+def test_an_interrupt_is_one_line(capsys):
+    """Status 130, as shells expect."""
 
     def run(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "argv", ["toy"])
     with pytest.raises(SystemExit) as stop:
-        cli.main(Args, run)
+        cli.main(Args, run, [])
     assert stop.value.code == 130
-    assert "--resume" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        cli.main(Inner, run, [])
     assert capsys.readouterr().err == "interrupted\n"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_a_run_ends_with_a_table():
+    """Four digits that count, words for names, and where everything is."""
+    summary = {
+        "recipe": "toy", "rounds": 12000, "w1_exact": 3.14159265, "rate": 12345.678,
+        "small": 1.5e-7, "none": None, "agrees": True, "names": ["a", "b"],
+        "best": {"bilinear": "cgd"},
+        "curve": [0.0] * 50, "deep": {"a": {"b": 1}}, "folder": "runs/toy/1",
+        "generated_sha256": "0" * 64,
+    }  # fmt: skip
+    stream = Terminal()
+    print_summary(summary, stream)
+    rows = dict(line.split("  ", 1) for line in stream.getvalue().splitlines())
+    assert {name.strip(): text.strip() for name, text in rows.items()} == {
+        "recipe": "toy", "rounds": "12000", "w1 exact": "3.142", "rate": "12346",
+        "small": "1.5e-07", "none": "-", "agrees": "yes", "names": "a, b", "best bilinear": "cgd",
+        "folder": "runs/toy/1", "in full": "runs/toy/1/summary.json",
+    }  # fmt: skip
+    other = io.StringIO()
+    print_summary(summary, other)
+    assert json.loads(other.getvalue()) == summary
 
 
 def test_output_that_nobody_reads_ends_quietly():

@@ -2,32 +2,28 @@
 
 import ast
 import concurrent.futures
-import contextlib
 import datetime
 import errno
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recipes import wgan
-from recipes._runtime import checkpoint as _checkpoint, cli, run as _run, signals
+from recipes._runtime import checkpoint as _checkpoint, cli, config, run as _run
 from recipes._runtime.errors import UserError
 from recipes._runtime.files import load_array
-from recipes._runtime.metrics_file import MetricsFile
 from tests.recipes.runtime.test_args import RECIPES, module_of
 
 TINY = {
     "--batch-size": 8, "--depth": 1, "--eval-size": 8, "--generator-width": 4,
-    "--discriminator-width": 4,
-    "--latent-size": 2, "--data": "points.npy",
+    "--discriminator-width": 4, "--latent-size": 2, "--data": "points.npy",
 }  # fmt: skip
 START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """A process in the background is started with SIGINT ignored."""
@@ -70,13 +66,7 @@ def test_a_folder_that_another_process_writes_to_is_refused(tmp_path):
     """To go on with it, and to replace it; when that process has ended, it is free."""
     run = tmp_path / "run"
     _run.open_run("toy", _run.FolderArgs(out=run), ()).write_config("toy", _run.FolderArgs(), {})
-    code = "import pathlib, sys; from recipes._runtime.files import lock; "
-    code += f"held = lock(pathlib.Path({str(run)!r})); print('held', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", code]
-    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert other.stdin is not None
-    assert other.stdout is not None
-    assert other.stdout.readline() == "held\n"
+    other = hold(run)
     for args in (_run.FolderArgs(resume=run), _run.FolderArgs(out=run, overwrite=True)):
         with pytest.raises(UserError, match="being written to by another process"):
             _run.open_run("toy", args, ())
@@ -93,62 +83,6 @@ def begin(folder, *argv, **environment):
     environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", **environment}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder.parent, env=environment, stdout=pipe, stderr=pipe)
-
-
-def test_signals_end_a_training_with_its_last_checkpoint_intact(tmp_path, monkeypatch):
-    """SIGINT and SIGTERM: one line, the status that shells give them, and a run that can go on."""
-    statuses = {signal.SIGINT: (130, b"interrupted"), signal.SIGTERM: (143, b"terminated")}
-    flags = ["--steps", "1000000", "--eval-every", "20", "--log-every", "10", "--no-metrics"]
-    started = {sent: begin(tmp_path / str(int(sent)), *flags) for sent in statuses}
-    monkeypatch.chdir(tmp_path)
-    try:
-        for sent, process in started.items():
-            run = tmp_path / str(int(sent))
-            wait_for_a_checkpoint(run, process)
-            process.send_signal(sent)
-            _, err = process.communicate(timeout=60)
-            last = err.replace(b"\r", b"\n").splitlines()[-1]
-            assert (process.returncode, last.split(b":")[0]) == statuses[sent]
-            assert b"Traceback" not in err
-            _checkpoint.check_sound(run / "checkpoints")
-            args = cli.parse(wgan.Args, ["--resume", str(run)])
-            assert _run.open_run("wgan", args, ("steps",)).resumed
-            newest = _checkpoint.newest_round(run / "checkpoints")
-            assert MetricsFile(run).read()[-1]["round"] >= newest
-    finally:
-        for process in started.values():
-            process.kill()
-            process.communicate()
-
-
-def wait_for_a_checkpoint(run, process):
-    end = time.monotonic() + 120
-    while _checkpoint.newest_round(run / "checkpoints") is None and time.monotonic() < end:
-        time.sleep(0.1)
-        assert process.poll() is None
-
-
-def test_a_signal_that_python_drops_is_raised_again(monkeypatch):
-    """Python drops exceptions of finalizers: the loop asks once a chunk."""
-
-    class Finalised:
-        def __del__(self):
-            with contextlib.suppress(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.raises(signals.Terminated), signals.signals_raise():  # noqa: PT012
-        Finalised()
-        signals.stop_if_asked()
-    signals.stop_if_asked()
-
-
-def test_a_signal_waits_for_a_checkpoint():
-    """It comes while threads write: they end first, and then it is raised."""
-    seen = []
-    with pytest.raises(signals.Terminated), signals.signals_raise(), signals.signals_wait():  # noqa: PT012
-        os.kill(os.getpid(), signal.SIGTERM)
-        seen.append("written")
-    assert seen == ["written"]
 
 
 def test_a_training_ends_well_without_utf_8(tmp_path):
@@ -176,25 +110,124 @@ def test_help_is_printed_into_any_pipe(recipe, encoding, monkeypatch):
     assert b"--seed" in stream.buffer.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
-def test_a_full_disk_is_one_line(code, capsys):
-    """So are missing rights: status 2, and what the system says. Other faults are our own."""
+FAULTS = {
+    "full": (OSError(errno.ENOSPC, "No space left", "metrics.jsonl"), "No space left"),
+    "input": (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+    "memory": (MemoryError(), "out of memory"),
+    "array": (MemoryError("Unable to allocate 9 TiB"), "Unable to allocate 9 TiB"),
+    "xla": (
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nMore"),
+        "out of memory (RESOURCE_EXHAUSTED",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_a_fault_of_the_machine_is_one_line_with_what_is_sound(name, tmp_path, capsys):
+    """Status 2, and how to go on from the newest checkpoint."""
+    error, words = FAULTS[name]
 
     def run(args):
-        raise OSError(code, os.strerror(code), "runs/metrics.jsonl")
+        folder = _run.open_run("toy", _run.FolderArgs(out=tmp_path / "run"))
+        folder.write_config("toy", args, {})
+        folder.save_checkpoint(30, {"a": jnp.arange(3)})
+        raise error
 
     with pytest.raises(SystemExit) as stop:
         cli.main(_run.FolderArgs, run, [])
     assert stop.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert os.strerror(code) in err
+    assert words in err
+    assert f"sound to round 30; go on by python -m recipes.toy --resume {tmp_path / 'run'}" in err
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+    """It is for whoever mends the program."""
+
+    def run(args):
+        raise RuntimeError("INTERNAL: a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(_run.FolderArgs, run, [])
+
+
+def hold(path, exclusive=True):
+    """Another process that has the lock of a folder, until its input ends."""
+    code = "import pathlib, sys; from recipes._runtime.files import lock; "
+    code += f"held = lock(pathlib.Path({str(path)!r}), {exclusive}); "
+    code += "print('held', flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    return other
+
+
+def test_a_run_and_its_parts_have_one_process(tmp_path):
+    """Not a part while the whole is written, nor the whole while a part is; parts side by side."""
+    run = tmp_path / "run"
+    whole = _run.open_run("toy", _run.FolderArgs(out=run), ())
+    whole.write_config("toy", _run.FolderArgs(), {})
+    for name in ("a", "b"):
+        part = _run.open_run("toy", _run.FolderArgs(out=run / name), ())
+        part.write_config("toy", _run.FolderArgs(), {})
+    del whole, part
+    refused = pytest.raises(UserError, match="run is being written to by another process")
+    other = hold(run)
+    for args in (_run.FolderArgs(resume=run / "a"), _run.FolderArgs(out=run / "certificate")):
+        with refused:
+            _run.open_run("toy", args, ())
+    other.communicate()
+    other = hold(run, exclusive=False)
+    for args in (_run.FolderArgs(resume=run), _run.FolderArgs(out=run, overwrite=True)):
+        with refused:
+            _run.open_run("toy", args, ())
+    assert _run.open_run("toy", _run.FolderArgs(resume=run / "b"), ()).resumed
+    other.communicate()
+    assert _run.open_run("toy", _run.FolderArgs(resume=run), ()).resumed
+
+
+def test_a_folder_that_was_killed_before_its_configuration(tmp_path):
+    """Is replaced; and --resume says so."""
+    run = tmp_path / "run"
+    (run / "samples").mkdir(parents=True)
+    (run / ".config.json.writing").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"no config\.json there.* Begin it with --overwrite"):
+        _run.open_run("toy", _run.FolderArgs(resume=run))
+    (run / "samples" / "mine.png").touch()
+    with pytest.raises(UserError, match="is no earlier run's folder"):
+        _run.open_run("toy", _run.FolderArgs(out=run, overwrite=True))
+    (run / "samples" / "mine.png").unlink()
+    assert not _run.open_run("toy", _run.FolderArgs(out=run, overwrite=True)).resumed
+
+
+def test_another_machine_is_said_and_kept_beside_the_first(tmp_path, capsys, monkeypatch):
+    """config.json keeps what the run began with, and lists every process that wrote to it."""
+    run = tmp_path / "run"
+    _run.open_run("toy", _run.FolderArgs(out=run)).write_config("toy", _run.FolderArgs(), {})
+    begun = json.loads((run / "config.json").read_text("utf-8"))
+    resumed = lambda: _run.open_run("toy", _run.FolderArgs(resume=run))
+    resumed().write_config("toy", _run.FolderArgs(), {})
+    assert capsys.readouterr().err == ""
+    now = config.surroundings()
+    other = {**now, "versions": {**now["versions"], "jax": "9.9"}, "device": "abacus"}
+    monkeypatch.setattr(config, "surroundings", lambda: other)
+    folder = resumed()
+    folder.save_checkpoint(30, {"a": jnp.arange(3)})
+    folder.write_config("toy", _run.FolderArgs(), {})
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"jax {now['versions']['jax']} and goes on with 9.9" in err
+    assert "goes on with abacus" in err
+    found = json.loads((run / "config.json").read_text("utf-8"))
+    assert {key: found[key] for key in now} == {key: begun[key] for key in now}
+    assert [session["from_round"] for session in found["sessions"]] == [0, None, 30]
+    assert found["sessions"][-1]["device"] == "abacus"
 
 
 def test_a_run_from_another_system_keeps_its_files(tmp_path):
     """A manifest with the separators of Windows; our own has slashes on every system."""
-    import jax.numpy as jnp
-
     tree = {"a": jnp.arange(3.0), "b": jnp.arange(4)}
     checkpoint = _checkpoint.save(tmp_path, 7, tree)
     path = checkpoint / "manifest.json"
