@@ -23,6 +23,7 @@ from recipes._modes.methods import (
     make_optimizer,
 )
 from recipes._runtime.files import load_array
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder, write_json
 from recipes._runtime.training import train
 
@@ -171,11 +172,13 @@ def play_setting(
     latents = jax.random.normal(key_latents, (data.samples, data.latent_size))
     rounds, between = rounds_of(setting, args)
     begin = time.perf_counter()
+    with says("making networks"):
+        players = make_players(method, data, args, key_players)
     train(
         part,
         make_game(method, data.sampler, data.latent_size, args.batch_size, args.clip),
         make_solver(setting, args),
-        make_players(method, data, args, key_players),
+        players,
         key_play,
         Watch(part, data.judge, latents),
         steps=rounds,

@@ -41,8 +41,8 @@ class ClassPictures:
         for place, text in enumerate(label.categories[: len(COLOURS)]):
             real, made = self.real[self.train.labels == place], drawn[self.labels == place]
             colour = COLOURS[place]
-            layers.append(Points(f"{text}, real training rows", real, colour, size=9, alpha=0.35))
-            layers.append(Points(f"{text}, generated", made, colour, "x", size=26, alpha=1.0))
+            layers.append(Points(f"{text}, real training rows", real, colour, size=9.0, alpha=0.35))
+            layers.append(Points(f"{text}, generated", made, colour, "x", size=26.0, alpha=1.0))
         axes = "first principal axis", "second principal axis"
         view = View(label.name, *axes, *corners(self.limits), layers, equal=True)
         snapshot = Snapshot(round, w1_note(numbers), [view])
