@@ -63,7 +63,7 @@ class Panel(NamedTuple):
     note: str = ""
 
 
-def constant(label: str, level: float, x: Sequence[float] | np.ndarray) -> Curve:
+def constant(label: str, level: float, x: Sequence[Any] | np.ndarray) -> Curve:
     """A dotted line at one level, as long as `x`: what theory says."""
     return Curve(label, x, [level] * len(x), ":", THEORY)
 
