@@ -59,9 +59,6 @@ from gameopt._games.base import (
     AbstractGame as AbstractGame,
     CriticalPoint as CriticalPoint,
     ZeroSumGame as ZeroSumGame,
-    constrained as constrained,
-    game_from_losses as game_from_losses,
-    zero_sum_game as zero_sum_game,
 )
 from gameopt._games.bilinear import Bilinear as Bilinear
 from gameopt._games.derivatives import (
@@ -82,6 +79,14 @@ from gameopt._games.finite_sum import (
     StochasticBilinear as StochasticBilinear,
     over as over,
 )
+from gameopt._games.from_functions import (
+    game_from_losses as game_from_losses,
+    zero_sum_game as zero_sum_game,
+)
+from gameopt._games.identical_interest import (
+    IdenticalInterestGame as IdenticalInterestGame,
+    identical_interest_game as identical_interest_game,
+)
 from gameopt._games.iterated import (
     IteratedGame as IteratedGame,
     iterated_matching_pennies as iterated_matching_pennies,
@@ -96,6 +101,10 @@ from gameopt._games.matrix_game import (
     matching_pennies as matching_pennies,
     rock_paper_scissors as rock_paper_scissors,
 )
+from gameopt._games.one_player import (
+    OnePlayerGame as OnePlayerGame,
+    one_player_game as one_player_game,
+)
 from gameopt._games.quadratic import (
     Quadratic as Quadratic,
     ZeroSumQuadratic as ZeroSumQuadratic,
@@ -105,6 +114,7 @@ from gameopt._games.sets import (
     Box as Box,
     Simplex as Simplex,
     clip_weights as clip_weights,
+    constrained as constrained,
     projected as projected,
 )
 from gameopt._games.toy_game import (
@@ -200,7 +210,16 @@ from gameopt._solvers.alex import AlexGDA as AlexGDA
 from gameopt._solvers.alternating import Alternating as Alternating
 from gameopt._solvers.anchored_extragradient import AnchoredExtragradient as AnchoredExtragradient
 from gameopt._solvers.averaged import Averaged as Averaged
-from gameopt._solvers.base import AbstractSolver as AbstractSolver, RoundInfo as RoundInfo
+from gameopt._solvers.base import (
+    AbstractSolver as AbstractSolver,
+    Known as Known,
+    Optimizers as Optimizers,
+    RoundInfo as RoundInfo,
+    descend as descend,
+    init_optimizers as init_optimizers,
+    round_info as round_info,
+)
+from gameopt._solvers.carrying import Carrying as Carrying
 from gameopt._solvers.competitive import ACGD as ACGD, CGD as CGD
 from gameopt._solvers.extragradient import (
     Extragradient as Extragradient,
@@ -219,10 +238,10 @@ from gameopt._solvers.optimistic import (
 )
 from gameopt._solvers.proximal import ProximalPoint as ProximalPoint
 from gameopt._solvers.runge_kutta import RungeKutta as RungeKutta
-from gameopt._solvers.simultaneous import Simultaneous as Simultaneous
+from gameopt._solvers.simultaneous import Simultaneous as Simultaneous, descent as descent
 from gameopt._solvers.svre import SVRE as SVRE
 from gameopt._solvers.unrolled import Unrolled as Unrolled
 from gameopt._trees import playable as playable, tree_norm as tree_norm
-from gameopt._types import Key as Key, Players as Players
+from gameopt._types import Fixed as Fixed, Key as Key, Players as Players
 
 __version__ = "0.1.0"

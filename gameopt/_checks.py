@@ -22,7 +22,7 @@ LARGEST_COUNT = 2**31 - 1
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raises a `ValueError` that lists the choices, unless the value is one of them."""
+    """Raise a `ValueError` that lists the choices, unless the value is one of them."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
 
@@ -69,7 +69,7 @@ def count_array(name: str, value: Any, least: int = 0) -> Array:
 
 
 def check_callable(name: str, value: Any) -> Callable[..., Any]:
-    """Raises a `TypeError` unless the value can be called."""
+    """Raise a `TypeError` unless the value can be called."""
     if not callable(value):
         raise TypeError(f"{name} must be a function, got {value!r}.")
     return value

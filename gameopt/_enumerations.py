@@ -39,7 +39,7 @@ class Enumeration(eqx.Module, metaclass=_TextOfMembers):
 
     @classmethod
     def define(cls, **texts: str) -> None:
-        """Makes the members, given as name = text."""
+        """Make the members, given as name = text."""
         cls.names, cls.texts = tuple(texts), tuple(texts.values())
         for index, name in enumerate(texts):
             # Of NumPy, so that an import runs no array code.

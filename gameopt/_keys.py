@@ -48,7 +48,7 @@ def as_keys(tree: PyTree) -> PyTree:
 
 
 def require_key(key: Key, who: object) -> PRNGKeyArray:
-    """Returns `key`, or raises a `ValueError` that names the stochastic game that needs one."""
+    """The key itself; a `ValueError` for `None`, which names the stochastic game that needs one."""
     if key is None:
         raise ValueError(
             f"{type(who).__name__} is stochastic and was given key=None. Pass a key, for instance "

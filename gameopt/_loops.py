@@ -10,15 +10,15 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from gameopt._checks import Integer, check_count, count_array
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_absent, check_game
 from gameopt._games.derivatives import stationarity_of_played
 from gameopt._keys import fold_in
 from gameopt._solution import RESULTS, Rollout, Solution, Stats
 from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import (
     all_finite,
-    check_players,
     float_array,
+    playable,
     stayed_finite,
     strong,
     tree_norm,
@@ -30,7 +30,7 @@ _NOT_A_ROUND = 2**32 - 1
 
 
 class Moment(eqx.Module):
-    """What `record` sees after a round.
+    """The argument of `record` after a round.
 
     - `game`; `players`: as the solver evaluates them; `state`: the solver's.
     - `info`: the report of the round. `round`: how many rounds have been played, from 1.
@@ -49,13 +49,13 @@ Record = Callable[[Moment], Any]
 
 
 def record_info(now: Moment) -> RoundInfo:
-    """Records the report of the round: losses, and counts of gradients."""
+    """Record the report of the round: losses, and counts of gradients."""
     return now.info
 
 
 def record_players(now: Moment) -> Players:
-    """Records the played leaves of the joint strategy: the trajectory, for small games."""
-    return eqx.filter(now.players, eqx.is_inexact_array)
+    """Record the played leaves of the joint strategy: the trajectory, for small games."""
+    return playable(now.players)
 
 
 def _play(solver: AbstractSolver, game: AbstractGame, players, state, t, key: Key):
@@ -75,7 +75,7 @@ def rollout(
     record: Record = record_info,
     every: Integer = 1,
 ) -> Rollout:
-    """Plays a fixed number of rounds by `lax.scan`: differentiable, vmappable, one compilation.
+    """Play a fixed number of rounds by `lax.scan`: differentiable, vmappable, one compilation.
 
     Round t uses `fold_in(key, t)` with t counted from the very first round, so that rounds cut into
     several rollouts (`state=last.state, start=last.round`) are the rounds of one.
@@ -92,7 +92,8 @@ def rollout(
     **Returns:** a `Rollout`; its records have a first axis of `rounds // every`.
 
     **Raises:** `ValueError` if `rounds` or `start` is negative or `every` is less than 1, or one of
-    them is no integer; `TypeError` for what is no game, no solver or no pair of players.
+    them is no integer, or for the strategy of an absent player; `TypeError` for what is no game, no
+    solver or no pair of players.
     """
     check_play(game, solver, players)
     rounds, every = check_count("rounds", rounds), check_count("every", every, 1)
@@ -149,7 +150,7 @@ def solve(
     max_norm: Real = 1e8,
     throw: bool = True,
 ) -> Solution:
-    r"""Plays until $\|z - \mathrm{project}(z - \xi(z))\| \le$ `tol`, and says why it ended.
+    r"""Play until $\|z - \mathrm{project}(z - \xi(z))\| \le$ `tol`, and says why it ended.
 
     **Arguments:**
 
@@ -189,14 +190,17 @@ def _thrown(solution: Solution) -> Solution:
 
 
 def check_play(game: Any, solver: Any, players: Any) -> None:
-    """Raises a `TypeError` unless these are a game, a solver and a pair of players."""
+    """Raise a `TypeError` unless these are a game, a solver and a pair of players.
+
+    A `ValueError` for the strategy of an absent player.
+    """
     check_game(game)
     if not isinstance(solver, AbstractSolver):
         raise TypeError(
             f"solver must be a go.AbstractSolver, got {type(solver).__name__}: for instance "
             "go.Alternating(go.Players(optax.sgd(0.1), optax.sgd(0.1)))."
         )
-    check_players(players)
+    check_absent(game, players)
 
 
 @eqx.filter_jit

@@ -1,15 +1,15 @@
-"""Where play ended, and why."""
+"""Results of the loops."""
 
 from typing import Any, ClassVar
 
 import equinox as eqx
 
 from gameopt._enumerations import Enumeration
-from gameopt._types import Count, Players, Scalar
+from gameopt._types import Count, Losses, Players, Scalar
 
 
 class RESULTS(Enumeration):
-    """Why a solve ended. The text of each, `RESULTS[result]`, is the remedy; a success has none."""
+    """Reasons for a solve to end. `RESULTS[result]` is the remedy; a success has none."""
 
     max_rounds_reached: ClassVar["RESULTS"]
     diverged: ClassVar["RESULTS"]
@@ -38,19 +38,19 @@ RESULTS.define(
 
 
 class Stats(eqx.Module):
-    """How a solve went.
+    """Statistics of a solve.
 
     - `rounds`: rounds played. `stationarity`: of the returned players (see `stationarity`).
-    - `losses`: of the returned players.
+    - `losses`: of the returned players; `None` for an absent one.
     """
 
     rounds: Count
     stationarity: Scalar
-    losses: Players[Scalar, Scalar]
+    losses: Losses
 
 
 class Solution(eqx.Module):
-    """Where a solve ended, and why.
+    """The result of a solve.
 
     - `players`: the joint strategy, as the solver evaluates it. `result`: its text is the remedy.
     - `stats`: rounds, stationarity, losses.
@@ -65,7 +65,7 @@ class Solution(eqx.Module):
 
 
 class Rollout(eqx.Module):
-    """What a fixed number of rounds led to.
+    """The result of a fixed number of rounds.
 
     - `players`, `state`: after the last round, to go on from.
     - `round`: how many rounds have been played in all: the `start` of the next rollout.

@@ -1,4 +1,4 @@
-"""Strategies as vectors: which leaves are played, their norm, and flattening."""
+"""Strategies as vectors: played leaves, norms, and flattening."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from gameopt._arithmetic import square_root
-from gameopt._types import Players, Real, Scalar, Strategy
+from gameopt._types import Fixed, Players, Real, Scalar, Strategy
 
 
 def float_array(value: ArrayLike | Sequence[Any]) -> Float[Array, "..."]:
@@ -33,17 +33,24 @@ def per_player(value: Any) -> Players:
 
 
 def optional_float_array(value: ArrayLike | None) -> Float[Array, "..."] | None:
-    """`float_array`, with `None` for what is left out."""
+    """`float_array`, and `None` of `None`."""
     return None if value is None else float_array(value)
 
 
 def playable(strategy: Strategy) -> Strategy:
-    """The leaves that are played (inexact arrays), and `None` in place of every other leaf."""
-    return eqx.filter(strategy, eqx.is_inexact_array)
+    """The played leaves (inexact arrays outside of `Fixed`), and `None` in place of the others."""
+    return split_played(strategy)[0]
+
+
+def split_played(strategy: Strategy) -> tuple[Strategy, Strategy]:
+    """The played leaves, and the others; `eqx.combine` puts them together again."""
+    is_fixed = lambda node: isinstance(node, Fixed)
+    is_played = lambda node: eqx.is_inexact_array(node) and not is_fixed(node)
+    return eqx.partition(strategy, jax.tree.map(is_played, strategy, is_leaf=is_fixed))
 
 
 def check_players(players: Any, name: str = "players") -> None:
-    """Raises a `TypeError` unless this is a pair."""
+    """Raise a `TypeError` unless this is a pair."""
     if not isinstance(players, Players):
         raise TypeError(
             f"{name} must be a pair, go.Players(x, y), got {type(players).__name__}: give "
@@ -52,12 +59,18 @@ def check_players(players: Any, name: str = "players") -> None:
 
 
 def check_playable(players: Players, names: tuple[str, ...] = ("x", "y")) -> None:
-    """Raises a `ValueError` if one of the named players has no number to play.
+    """Raise a `ValueError` if one of the named players has no number to play.
 
     A `TypeError` if the players are no pair.
     """
     check_players(players)
     for name in names:
+        if getattr(players, name) is None:
+            raise ValueError(
+                f"players.{name} is None, so that there is nobody to play: give a strategy. Of an "
+                "optimisation problem (go.one_player_game) y is None, and go.descent(optimizer) is "
+                "a solver."
+            )
         leaves = jax.tree.leaves(playable(getattr(players, name)))
         if not leaves:
             raise ValueError(
@@ -80,7 +93,7 @@ def check_numbers(players: Players) -> None:
 
 
 def tree_norm(tree: PyTree) -> Scalar:
-    """Euclidean norm over the inexact array leaves of a tree: shape `()`.
+    """Euclidean norm over the played leaves of a tree: shape `()`.
 
     Differentiable; at 0 the derivative is taken to be 0.
     """
@@ -129,15 +142,20 @@ def tree_dot(left: PyTree, right: PyTree) -> Scalar:
     return sum(products, start=jnp.zeros((), dtype))
 
 
+def _numbers(tree: PyTree) -> list[Array]:
+    """All inexact arrays, played or not."""
+    return jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
+
+
 def all_finite(tree: PyTree) -> Array:
-    """Whether every played leaf is finite: shape `()`, boolean."""
-    leaves = jax.tree.leaves(playable(tree))
+    """True if every number is finite, carried ones too: shape `()`, boolean."""
+    leaves = _numbers(tree)
     return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool))
 
 
 def any_nan(tree: PyTree) -> Array:
-    """True if a played leaf has a NaN: shape `()`, boolean."""
-    leaves = jax.tree.leaves(playable(tree))
+    """True if there is a NaN, in what is carried too: shape `()`, boolean."""
+    leaves = _numbers(tree)
     return jnp.any(jnp.array([jnp.any(jnp.isnan(leaf)) for leaf in leaves], bool))
 
 
@@ -146,14 +164,13 @@ def stayed_finite(tree: PyTree, begun: PyTree) -> Array:
 
     Of what solvers remember: some begin with a best value of infinity.
     """
-    now, then = jax.tree.leaves(playable(tree)), jax.tree.leaves(playable(begun))
-    pairs = zip(now, then, strict=True)
+    pairs = zip(_numbers(tree), _numbers(begun), strict=True)
     fine = [jnp.all(jnp.isfinite(new) | ~jnp.isfinite(old)) for new, old in pairs]
     return jnp.all(jnp.array(fine, bool))
 
 
 def strong(tree: PyTree) -> PyTree:
-    """Drops weak types, so that the carry of a scan keeps its type from the first round on."""
+    """Drop weak types, so that the carry of a scan keeps its type from the first round on."""
     # A typed key has no weak type, and is no number.
     is_number = lambda a: eqx.is_array(a) and not jnp.issubdtype(a.dtype, jax.dtypes.prng_key)
     return jax.tree.map(lambda a: jnp.asarray(a, a.dtype) if is_number(a) else a, tree)
@@ -161,6 +178,6 @@ def strong(tree: PyTree) -> PyTree:
 
 def ravel(players: PyTree) -> tuple[Float[Array, " n"], Callable[[Float[Array, " n"]], Any]]:
     """The played leaves as one vector, x first, and the function that puts a vector back."""
-    played, rest = eqx.partition(players, eqx.is_inexact_array)
+    played, rest = split_played(players)
     vector, unravel = jax.flatten_util.ravel_pytree(played)
     return vector, lambda v: eqx.combine(unravel(v), rest)

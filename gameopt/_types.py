@@ -1,7 +1,7 @@
-"""Core type aliases and the `Players` pair."""
+"""Core type aliases, the `Players` pair, and `Fixed` arrays."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import equinox as eqx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -17,7 +17,10 @@ Scalar: TypeAlias = Float[Array, ""]
 Real: TypeAlias = float | int | Scalar
 Count: TypeAlias = Int[Array, ""]
 Strategy: TypeAlias = Any
-"""A pytree. Its inexact array leaves are played, the rest is carried along."""
+"""A pytree. Its inexact array leaves are played, but for those in `Fixed`; the rest is carried."""
+
+Player: TypeAlias = Literal["x", "y"]
+"""The name of a player's entry in a `Players`."""
 
 Projection: TypeAlias = Callable[[Strategy], Strategy]
 """Maps a strategy to the nearest one of a set, leaf by leaf."""
@@ -29,8 +32,28 @@ class Players(eqx.Module, Generic[X, Y]):
     - `x`: the first player's. It minimises the value of a zero-sum game; a GAN's generator.
     - `y`: the second player's. It maximises the value; a GAN's discriminator or critic.
 
-    `None` in place of a gradient or an optimizer freezes that player.
+    `None` in place of an optimizer freezes that player: it is there, and its loss is reported. An
+    absent player (`one_player_game`) has `None` everywhere: as a strategy, a loss and a gradient.
     """
 
     x: X
     y: Y
+
+
+Losses: TypeAlias = Players[Scalar, Any]
+"""Each player's loss, of shape `()`; `None` for an absent player."""
+
+
+class Fixed(eqx.Module, Generic[X]):
+    """An array, or a tree of them, that a strategy carries and nobody plays.
+
+    - `value`: used as `fixed.value`.
+
+    Optimizers, fields, Jacobians, projections and averages skip it, and no gradient reaches it:
+    every function of the library asks `playable` which leaves are played. It is for moving
+    averages, codebooks, and vectors of a power iteration. What it holds is changed by the game's
+    `project` (after every move, seeing the strategies alone) or by `Carrying` (once a round, seeing
+    the round's sample too).
+    """
+
+    value: X

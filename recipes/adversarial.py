@@ -40,6 +40,7 @@ from recipes._runtime.checkpoint import newest_round
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, Judged, Positive
 from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.progress import says
 from recipes._runtime.run import (
     Result,
     RunFolder,
@@ -216,7 +217,8 @@ def play(
         shown={"clean_accuracy": "clean", "fgsm_accuracy": "FGSM", "pgd_accuracy": "PGD"},
     )
     trained = time.perf_counter() - begin
-    curves = judge.curves(players.x)
+    with says(f"attacks on the classifier of {args.solver}"):
+        curves = judge.curves(players.x)
     radius = radii_of(args)[args.norm]
     title = f"trained with {args.solver}; PGD within {radius:g}, wrong answers in red"
     path = folder.path.parent / "samples" / f"{args.solver}.png"

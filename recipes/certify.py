@@ -31,6 +31,7 @@ from recipes._runtime import cli
 from recipes._runtime.config import read_run_config
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast0, AtLeast1, Positive
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import check_names
@@ -95,7 +96,8 @@ def run(args: Args) -> Result:
 
 def _certify_run(args: Args, path: Path) -> Result:
     begin = time.perf_counter()
-    trained = _load_gan(path, args)
+    with says("loading the run"):
+        trained = _load_gan(path, args)
     for line in trained.skipped:
         print(line, file=sys.stderr)
     args = args if args.out is not None else dataclasses.replace(args, out=path / "certificate")
@@ -108,17 +110,19 @@ def _certify_run(args: Args, path: Path) -> Result:
         players, first = cast(trained.players), cast(trained.first)
         key = key_of(args.seed)
         game = stated_game(cast(trained.game), args.samples, args.batch_size, key)
-        certificate = certify(
-            game,
-            players,
-            {FROM_START: first},
-            num_matvecs=args.matvecs,
-            learning_rate=args.learning_rate,
-            alphas=151,
-        )
+        with says("the certificate"):
+            certificate = certify(
+                game,
+                players,
+                {FROM_START: first},
+                num_matvecs=args.matvecs,
+                learning_rate=args.learning_rate,
+                alphas=151,
+            )
         line = {"round": trained.round, **line_of(certificate)}
         if args.density:
-            draw_densities(_densities(game, players, args), folder.path / "density.png")
+            with says("densities of eigenvalues"):
+                draw_densities(_densities(game, players, args), folder.path / "density.png")
     draw_spectra([line], folder.path / "spectrum.png")
     draw_path_angles([line], folder.path / "path_angle.png")
     seconds = round(time.perf_counter() - begin, 1)
@@ -174,7 +178,8 @@ def _certify_game(args: Args) -> Result:
     rate = 0.01 if args.learning_rate is None else args.learning_rate
     with jax.enable_x64(True):
         planar = PLANAR_GAMES[args.game]
-        lines, reports, count = certify_toy(planar, args.starts, rate, args.seed)
+        with says("critical points and their certificates"):
+            lines, reports, count = certify_toy(planar, args.starts, rate, args.seed)
         draw_toy(planar, lines, f"{args.game}: critical points", folder.path / "points.png")
         tables = [f"point {i + 1}\n{report}" for i, report in enumerate(reports)]
     head = f"{args.game}: {count} points from {args.starts} starts; each verdict published / found"

@@ -40,6 +40,7 @@ from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.fields import NotNegative
+from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder
 
 FROM_IMAGES: Norm = "instance"
@@ -167,10 +168,12 @@ def experiment(args: Args, data: ConditionedData, folder: RunFolder) -> Experime
     game, players = set_up(args, data)
 
     def finish(judge: SampleJudge, players: go.Players) -> tuple[go.Players, dict[str, Any]]:
-        players = standing(args, data, players)
+        with says("standing statistics"):
+            players = standing(args, data, players)
         head = {"condition": args.condition, **judge.write_generated(players, args.metrics)}
         make = report_classes if args.condition == "label" else report_images
-        report = make(folder, data, players.x, args.latent_size, image_keys(args).report)
+        with says("pictures and numbers of the conditions"):
+            report = make(folder, data, players.x, args.latent_size, image_keys(args).report)
         return players, head | report
 
     return image_experiment(args, data, game, players, folder, finish, data.conditions)

@@ -40,6 +40,7 @@ from recipes._data.training import check_varies
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, Judged
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 
 MAY_CHANGE_ON_RESUME = ("families",)
@@ -133,7 +134,8 @@ def run(args: Args) -> Result:
         print(f"{index + 1} of {len(plans)}: {name}, {state}", flush=True)
         if not done:
             train_family(name, plan.args, folder)
-    comparison = judged(data, plans, folder, args.seed)
+    with says("judging all families alike"):
+        comparison = judged(data, plans, folder, args.seed)
     write_panel(comparison, plans, folder)
     summary: dict[str, Any] = {
         "recipe": "compare",

@@ -39,6 +39,7 @@ from recipes._report.judge import SampleJudge
 from recipes._report.plots import image_grid
 from recipes._runtime import cli
 from recipes._runtime.experiment import Experiment, run_experiment
+from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder
 
 
@@ -112,13 +113,15 @@ def experiment(args: Args, data: TrainingData, folder: RunFolder) -> Experiment:
     game, players = set_up(args, data)
 
     def finish(judge: SampleJudge, players: go.Players) -> tuple[go.Players, dict[str, Any]]:
-        players = standing(args, players)
+        with says("standing statistics"):
+            players = standing(args, players)
         latents = jax.random.normal(image_keys(args).standing, (STANDING, args.latent_size))
         drawn = np.asarray(generated(players.x, latents[:100]))
         image_grid(drawn, folder.path / "samples.png")
         head = judge.write_generated(players, args.metrics)
         size, key = args.latent_size, image_keys(args).report
-        return players, head | report(folder, data.scaled, players.x, size, key)
+        with says("interpolations, inversions and the classifier"):
+            return players, head | report(folder, data.scaled, players.x, size, key)
 
     return image_experiment(args, data, game, players, folder, finish)
 

@@ -44,6 +44,7 @@ from recipes._runtime.errors import UserError
 from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.fields import AtLeast1
 from recipes._runtime.optimizers import OptimizerArgs
+from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder
 from recipes._runtime.seeds import keys_of
 
@@ -182,8 +183,9 @@ def draw(args: Args, folder: RunFolder, judge: DensityJudge | SampleJudge) -> No
     """Draws the pictures at the end of a run."""
     lines, curves = folder.read_metrics(), folder.path / "curves.png"
     if isinstance(judge, DensityJudge):
-        measured = measure_saturation(_keys(args).drawn_once)
-        draw_saturation(measured, folder.path / "saturation.png")
+        with says("the saturation picture"):
+            measured = measure_saturation(_keys(args).drawn_once)
+            draw_saturation(measured, folder.path / "saturation.png")
         draw_curves(lines, curves)
     else:
         draw_data_curves(lines, curves)

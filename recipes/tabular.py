@@ -39,6 +39,7 @@ from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.fields import AtLeast1, AtLeast2, Judged, NotNegative
+from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder, TrainArgs
 from recipes._runtime.seeds import keys_of
 from recipes._tabular.gan import TableJudge, TrainingTable
@@ -182,7 +183,9 @@ def experiment(args: Args, data: TrainingTable, folder: RunFolder) -> Experiment
         return found | critic_numbers(game, players, keys.evaluation)
 
     def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
-        report = write_report(args, folder, data, latent, players, keys.report)
+        with says("the report: classifiers, correlations, overlap"):
+            report = make_and_draw(args, folder, data, latent, players, keys.report)
+        print(f"\n{tables(report)}\n\neach column: {folder.path / 'report.md'}")
         return players, {"data": data.table.name, **report.numbers()}
 
     judge = TableJudge(folder, data, latent, args.eval_size, args.seed, numbers)
@@ -192,7 +195,7 @@ def experiment(args: Args, data: TrainingTable, folder: RunFolder) -> Experiment
     )  # fmt: skip
 
 
-def write_report(
+def make_and_draw(
     args: Args,
     folder: RunFolder,
     data: TrainingTable,
@@ -200,7 +203,7 @@ def write_report(
     players: go.Players,
     key: PRNGKeyArray,
 ) -> Report:
-    """Generates rows, holds them against real ones, and writes and prints what comes of it."""
+    """Generates rows, compares them with real ones, writes the report and draws."""
     labels = data.train.labels
     keys = jax.random.split(key, args.draws)
     drawn = [data.generate(players.x, latent, labels, key) for key in keys]
@@ -211,7 +214,6 @@ def write_report(
     draw_correlations(report, folder.path / "correlations.png")
     draw_curves(folder.read_metrics(), folder.path / "curves.png")
     over_time(folder.path / "samples", folder.path / "over_time.png")
-    print(f"\n{tables(report)}\n\neach column: {folder.path / 'report.md'}")
     return report
 
 

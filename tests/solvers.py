@@ -95,6 +95,10 @@ class EqualTerms(go.AbstractFiniteSumGame):
     def is_zero_sum(self) -> bool:
         return self.game.is_zero_sum
 
+    @property
+    def player_names(self):
+        return self.game.player_names
+
     def draw_indices(self, key):
         assert key is not None
         return jax.random.randint(key, (1,), 0, 4)

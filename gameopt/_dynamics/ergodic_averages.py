@@ -28,7 +28,7 @@ def ergodic_averages(
 
     - `path`: a trajectory with a first axis of rounds, as `rollout(...,
       record=record_players).records`; any pytree of arrays.
-    - `weights`: $w$, shape `(t,)`, not negative, such as step sizes; equal ones if left out.
+    - `weights`: $w$, shape `(t,)`, not negative, such as step sizes; equal ones by default.
     - `burn_in`: $b$, how many entries at the beginning are left out.
 
     **Returns:** the structure of `path`, with a first axis of `t - burn_in`; `None` in place of

@@ -1,4 +1,4 @@
-"""Continuous time: the flow of a game's field, and how every flow is integrated."""
+"""Flows: integration of a game's field in continuous time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ import optimistix
 from jaxtyping import Array, Bool, Float
 
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again, as_data, as_keys
-from gameopt._trees import check_playable, float_array, per_player, strong, tree_scale
+from gameopt._trees import float_array, per_player, split_played, strong, tree_scale
 from gameopt._types import Key, Players, Real
 
 
@@ -34,7 +34,7 @@ class Flow(eqx.Module):
 
 
 class Integrator(eqx.Module):
-    """How a flow is integrated: what `diffrax.diffeqsolve` wants to know.
+    """Settings of `diffrax.diffeqsolve`: method and tolerances.
 
     - `solver`: a diffrax solver. `rtol`, `atol`: of the adaptive step.
     - `max_steps`: more of them than this are a failure.
@@ -57,7 +57,7 @@ def flow(
     event: Callable[[Players], Array] | None = None,
     integrator: Integrator | None = None,
 ) -> Flow:
-    r"""Integrates $\dot z = -(r_x\nabla_x L_x, r_y\nabla_y L_y)$ from `players`.
+    r"""Integrate $\dot z = -(r_x\nabla_x L_x, r_y\nabla_y L_y)$ from `players`.
 
     With `rates` the learning rates of a solver, time is measured in rounds of it.
 
@@ -65,11 +65,11 @@ def flow(
 
     - `duration`: the end of time. `key`: the sample of a stochastic game, held fixed.
     - `rates`: $r$, a number or a `Players`.
-    - `save_at`: times from 0 to `duration`, increasing; 100 equal ones if left out.
+    - `save_at`: times from 0 to `duration`, increasing; 100 equal ones by default.
     - `event`: a real function of the players; the flow stops where it changes sign.
     - `integrator`: tolerances and method.
     """
-    check_game(game)
+    check_strategies(game, players)
     velocity = _Descent(game, key, per_player(rates))
     return integrate(velocity, players, duration, save_at, event, integrator)
 
@@ -115,7 +115,7 @@ def integrate(
     integrator: Integrator | None,
     speed: Players | None = None,
 ) -> Flow:
-    """Integrates a velocity of the played leaves, or of them and their speed.
+    """Integrate a velocity of the played leaves, or of them and their speed.
 
     **Arguments:**
 
@@ -123,7 +123,6 @@ def integrate(
       flow are one compiled program.
     - `speed`: the initial one of a second-order equation: the state is then (players, speed).
     """
-    check_playable(players)
     end = float_array(duration)
     times = None if save_at is None else float_array(save_at)
     return _integrate(velocity, players, end, times, event, integrator or Integrator(), speed)
@@ -131,7 +130,7 @@ def integrate(
 
 @eqx.filter_jit
 def _integrate(velocity, players, end, times, event, integrator: Integrator, speed) -> Flow:
-    played, rest = eqx.partition(strong(players), eqx.is_inexact_array)
+    played, rest = split_played(strong(players))
     state = played if speed is None else (played, speed)
     position = lambda state: state if speed is None else state[0]
     dtype = jax.tree.leaves(played)[0].dtype

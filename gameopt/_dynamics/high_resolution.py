@@ -1,4 +1,4 @@
-"""High-resolution equations, which tell apart solvers whose plain flow is the same."""
+"""High-resolution differential equations of solvers."""
 
 from typing import Any, Literal
 
@@ -7,10 +7,10 @@ from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._dynamics.flow import Flow, Integrator, integrate
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.derivatives import jvp
 from gameopt._keys import again
-from gameopt._trees import check_playable, float_array, playable, tree_scale, tree_weighted
+from gameopt._trees import float_array, playable, tree_scale, tree_weighted
 from gameopt._types import Key, Players, Real, Scalar
 
 Kind = Literal["gda", "extragradient", "optimistic", "lookahead"]
@@ -47,8 +47,7 @@ def high_resolution_flow(
         Chavdarova, Jordan & Zampetakis (2021), arXiv:2112.13826, equations 3.1-3.4.
     """
     check_choice("solver", solver, ("gda", "extragradient", "optimistic", "lookahead"))
-    check_game(game)
-    check_playable(players)
+    check_strategies(game, players)
     steps = check_count("steps", steps, 1)
     velocity = _HighResolution(game, key, float_array(learning_rate), solver, steps, alpha)
     speed = _begin(velocity, players)
@@ -71,7 +70,7 @@ class _HighResolution(eqx.Module):
 
     @property
     def pull(self) -> float:
-        """How strongly the field pulls: $k\\alpha$ for lookahead, else 1."""
+        """The strength of the field's pull: $k\\alpha$ for lookahead, else 1."""
         return self.steps * self.alpha if self.solver == "lookahead" else 1.0
 
     def __call__(self, t: Any, state: tuple[Players, Players], rest: Players):

@@ -1,4 +1,4 @@
-"""How fast a solver converges: the spectrum of one round, and the slope of a trajectory."""
+"""Local convergence rates: the spectrum of one round of a solver."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -11,13 +11,12 @@ from jaxtyping import Array, ArrayLike, Bool, Complex, Float
 
 from gameopt._arithmetic import single_at_least
 from gameopt._checks import Integer, check_callable, check_choice, check_count
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again
 from gameopt._linalg.krylov import arnoldi, random_start
 from gameopt._loops import check_play
 from gameopt._solvers.base import AbstractSolver
 from gameopt._trees import (
-    check_playable,
     float_array,
     playable,
     ravel,
@@ -70,7 +69,7 @@ def local_rate(
     **Arguments:**
 
     - `players`: where; usually an equilibrium. `key`: the sample of a stochastic game, held fixed.
-    - `state`: the solver's; that after two rounds at `players` if left out, so that what it
+    - `state`: the solver's; that after two rounds at `players` by default, so that what it
       remembers is of this point. Its counters and other integers are held.
     - `method`: `dense` builds the Jacobian, `krylov` takes `num_matvecs` products with it
       (Arnoldi); `auto` is dense up to 512 entries.
@@ -124,7 +123,7 @@ def local_rate(
 
 
 def _on_this_side(array: Array) -> np.ndarray:
-    """In double precision, so that the host's arithmetic adds no rounding to the array's own."""
+    """The array on the host, in float64, so that arithmetic there adds no rounding to its own."""
     return np.asarray(jax.device_get(array), np.float64)
 
 
@@ -215,8 +214,7 @@ def local_rates(
     **Raises:** `ValueError` if the strategies have more than 512 entries: the Jacobians of the
     whole batch are in memory at once, each the square of the entries of strategies and state.
     """
-    check_game(game)
-    check_small(players)
+    check_small(game, players)
     check_callable("make_solver", make_solver)
     parameters = [float_array(values) for values in hyper_parameters]
     found = _many_jacobians(game, make_solver, parameters, players, key)
@@ -228,9 +226,9 @@ def local_rates(
     return radii
 
 
-def check_small(players: Players) -> None:
-    """Raises a `ValueError` if there is nothing to play, or too much for a batch of Jacobians."""
-    check_playable(players)
+def check_small(game: AbstractGame, players: Players) -> None:
+    """Raise a `ValueError` if there is nothing to play, or too much for a batch of Jacobians."""
+    check_strategies(game, players)
     entries = sum(leaf.size for leaf in jax.tree.leaves(playable(players)))
     if entries > DENSE:
         raise ValueError(

@@ -10,14 +10,14 @@ from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._dynamics.flow import Flow, Integrator, flow, integrate
-from gameopt._games.base import AbstractGame, check_game
-from gameopt._games.derivatives import Player, jvp
+from gameopt._games.base import AbstractGame, check_strategies
+from gameopt._games.derivatives import jvp
 from gameopt._keys import again
 from gameopt._loops import record_players, rollout
 from gameopt._solvers.alternating import Alternating, check_inner_steps
 from gameopt._solvers.simultaneous import Simultaneous
-from gameopt._trees import check_playable, per_player, playable, tree_scale, tree_weighted
-from gameopt._types import Key, Players, Real
+from gameopt._trees import per_player, playable, tree_scale, tree_weighted
+from gameopt._types import Key, Player, Players, Real
 
 Play = Literal["simultaneous", "alternating"]
 ONE_EACH = Players(1, 1)
@@ -40,7 +40,7 @@ def modified_flow(
 
     See `modified_field` for the equation; the arguments are those of it and of `flow`.
     """
-    check_game(game)
+    check_strategies(game, players)
     inner_steps = check_inner_steps(inner_steps)
     velocity = _Modified(game, key, per_player(learning_rate), play, order, inner_steps)
     return integrate(velocity, players, rounds, save_at, None, integrator)
@@ -101,8 +101,7 @@ def modified_field(
     check_choice("play", play, ("simultaneous", "alternating"))
     if play == "simultaneous" and (inner_steps.x, inner_steps.y) != (1, 1):
         raise ValueError("simultaneous play has no inner steps: leave inner_steps out.")
-    check_game(game)
-    check_playable(players)
+    check_strategies(game, players)
     inner_steps = check_inner_steps(inner_steps)
     rates = per_player(learning_rate)
     field = playable(game.losses_and_field(players, again(key))[1])
@@ -114,7 +113,7 @@ def modified_field(
     steps = {"x": inner_steps.x, "y": inner_steps.y}
 
     def change(along: Players) -> dict[str, Players]:
-        """How both parts change along a direction: $Da\\,v$ and $Db\\,v$."""
+        """The changes of both parts along a direction: $Da\\,v$ and $Db\\,v$."""
         moved = playable(jvp(game, players, along, key))
         return {
             "x": Players(tree_scale(-rates.x, moved.x), zero.y),
@@ -157,13 +156,12 @@ def overlay(
     inner_steps: Players[int, int] = ONE_EACH,
     integrator: Integrator | None = None,
 ) -> Overlay:
-    """Plays gradient play, integrates the game's flow and the modified flow, and aligns them.
+    """Gradient play, the game's flow and the modified flow from one start, at the same rounds.
 
     **Arguments:** those of `modified_flow`. The game is deterministic, or held at one sample: `key`
     is used for every round.
     """
-    check_game(game)
-    check_playable(players)
+    check_strategies(game, players)
     rounds, inner_steps = check_count("rounds", rounds), check_inner_steps(inner_steps)
     rates, settings = per_player(learning_rate), (play, order, inner_steps)
     return _overlay(game, players, rounds, key, rates, *settings, integrator)

@@ -16,9 +16,9 @@ _AT_MOST = 2000
 
 
 class Recurrence(NamedTuple):
-    """One turn in rounds, and how far, relative to its size, the path is off after many turns.
+    """The period in rounds, and the relative mismatch of the path after many turns.
 
-    - `first`: how far it is off after one.
+    - `first`: the mismatch after one turn.
     """
 
     period: float
@@ -43,7 +43,7 @@ class TurnSizes(NamedTuple):
         return _line(self.logs)[0]
 
     def drifts(self, allowed: float, rounding: float) -> bool:
-        """Whether they change by more than is allowed, or steadily by more than can be error."""
+        """True if the sizes change by more than `allowed`, or steadily by more than their error."""
         slope, error = _line(self.logs)
         change = abs(slope) * (len(self.logs) - 1)
         if change > allowed:
@@ -92,7 +92,7 @@ def _near_returns(path: Float[np.ndarray, "t n"]) -> np.ndarray:
 
 
 def _follow(spline: BSpline, rounds: int, lag: float, size: float) -> Recurrence:
-    """Refines a lag over one turn, then over twice as many until two thirds of the record."""
+    """Refine a lag over 1, 2, 4, ... turns, up to two thirds of the record."""
     most = max(int(rounds * 2 / 3 / lag), 1)
     turns, period = 1, _refined(spline, rounds, lag, min(1.0, 0.4 * lag))
     mismatch = first = _difference(spline, rounds, period)

@@ -1,4 +1,4 @@
-"""Which step sizes are safe, and which are best: the spectral radius over hyper-parameters."""
+"""Stable and optimal step sizes: the spectral radius over hyper-parameters."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,7 +81,7 @@ def safe_step(
 
     - `make_solver`: from a step size to a solver; it is traced.
     - `players`: an equilibrium.
-    - `bounds`: where to look; $10^{-4}$ to $10^{2}$ over $\|J\|$ if left out.
+    - `bounds`: where to look; $10^{-4}$ to $10^{2}$ over $\|J\|$ by default.
 
     A point on the edge of stability attracts at no step: a radius counts as below 1 from $10^{-9}$
     off in float64, from $1.5\\cdot 10^{-5}$ in float32.
@@ -89,7 +89,7 @@ def safe_step(
     **Raises:** `ValueError` if the strategies have more than 512 entries, if `bounds` are not
     increasing, or if the game's Jacobian is not finite.
     """
-    check_small(players)
+    check_small(game, players)
     low, high = bounds if bounds is not None else _default_bounds(game, players, key)
     if not 0 < low < high:
         raise ValueError(f"bounds must be positive and increasing, got {(low, high)}.")
@@ -190,7 +190,7 @@ def modal_lookahead(
 
 
 def _best_alpha(powers: np.ndarray) -> tuple[float, float]:
-    """Where the convex $\\max_i |1 - \\alpha + \\alpha w_i|$ is least on (0, 1]."""
+    """The minimiser of the convex $\\max_i |1 - \\alpha + \\alpha w_i|$ on (0, 1]."""
     alpha, value, low, high = 1.0, np.inf, 0.0, 1.0
     for _ in range(6):
         alphas = np.linspace(low, high, 64)

@@ -11,7 +11,6 @@ from gameopt._checks import Integer, check_choice, check_count
 from gameopt._equilibria.dense_evidence import dense_facts
 from gameopt._equilibria.evidence import (
     VERDICT,
-    Curvature,
     Facts,
     all_of,
     is_yes,
@@ -22,11 +21,11 @@ from gameopt._equilibria.krylov_evidence import Budget, krylov_facts
 from gameopt._equilibria.operators import played_sizes
 from gameopt._equilibria.report import EquilibriumReport
 from gameopt._equilibria.spectrum import DENSE
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.derivatives import stationarity
 from gameopt._keys import again
 from gameopt._linalg.krylov import random_start
-from gameopt._trees import any_nan, check_playable, float_array, per_player, tree_norm
+from gameopt._trees import all_finite, any_nan, float_array, per_player, tree_norm
 from gameopt._types import Key, Players, Real, Scalar
 
 
@@ -44,9 +43,11 @@ def classify(
     vectors: bool = False,
     seed: Integer = 0,
 ) -> EquilibriumReport:
-    r"""Whether a point is an equilibrium, of which kind, and of which dynamics it is an attractor.
+    r"""Second-order classification of a point: equilibrium, saddle, attractor, with proofs.
 
-    A verdict is yes or no where an error argument proves it, and else inconclusive:
+    A verdict is yes or no where an error argument proves it, and else inconclusive. Of an
+    optimisation problem (`one_player_game`) `dne` says whether the Hessian is positive definite,
+    and what a second player would have is `None`.
 
     - `dense` (up to 256 entries): eigenvalues of symmetric matrices to within the noise of their
       entries; of the Jacobian, and of a round, the inertia theorem of Lyapunov equations, which
@@ -67,8 +68,8 @@ def classify(
       `classify(over(game, keys), players)`.
     - `learning_rate`: the step sizes at which rounds of simultaneous and alternating gradient play
       are judged; one number or a `Players`, `None` for no judgement.
-    - `tol`: the largest stationarity that counts as 0; the square root of the machine precision if
-      left out (1.5e-8 in float64, 3.5e-4 in float32).
+    - `tol`: the largest stationarity that counts as 0; the square root of the machine precision by
+      default (1.5e-8 in float64, 3.5e-4 in float32).
     - `num_matvecs`: products in each Krylov space. There is one space for each own Hessian and each
       Schur complement, two (one transposed) for the Jacobian, two for alternating rounds, and two
       for simultaneous rounds if the step sizes differ.
@@ -86,8 +87,7 @@ def classify(
         (2021), arXiv:2009.14820. Error arguments: docs/derivations.md.
     """
     check_choice("method", method, ("auto", "dense", "krylov"))
-    check_game(game)
-    check_playable(players)
+    check_strategies(game, players)
     num_matvecs = check_count("num_matvecs", num_matvecs, 1)
     schur_products = check_count("schur_products", schur_products, 1)
     size = sum(played_sizes(players))
@@ -118,9 +118,10 @@ def _classify(
 ) -> EquilibriumReport:
     losses, gradient = game.losses_and_field(players, again(key))
     off = stationarity(game, players, key)
+    norm_y = tree_norm(gradient.y) if "y" in game.player_names else None
+    norms = Players(tree_norm(gradient.x), norm_y)
     precision = jnp.sqrt(jnp.finfo(off.dtype).eps)
     tol = precision if tol is None else tol.astype(off.dtype)
-    norms = Players(tree_norm(gradient.x), tree_norm(gradient.y))
     is_near = off <= tol
     # Where a set holds the field, a step against it would leave the set.
     interior = ~is_near | (tree_norm(gradient) <= 2 * tol)
@@ -130,19 +131,47 @@ def _classify(
     else:
         facts = krylov_facts(game, players, key, rates, equal_rates, start, budget, vectors)
     # Of a quadratic game even nan has derivatives that are finite.
-    finite = facts.finite & ~any_nan(players)
-    finite = finite & jnp.isfinite(losses.x) & jnp.isfinite(losses.y) & jnp.isfinite(off)
+    finite = facts.finite & ~any_nan(players) & all_finite(losses) & jnp.isfinite(off)
     # Where the losses are not finite nothing is an equilibrium, whatever their derivatives say.
     stationary = verdict(is_near & finite, ~(is_near & finite))
-    return _report(
-        _if_finite(finite, facts),
-        stationary,
-        interior,
+    facts = _if_finite(finite, facts)
+    inside = lambda value: None if value is None else _unless(~interior, value)
+
+    def needs(*values: VERDICT | None) -> VERDICT | None:
+        """Yes if the point is stationary, and all of these hold at an interior point."""
+        known = [value for value in map(inside, values) if value is not None]
+        return all_of(stationary, *known) if len(known) == len(values) else None
+
+    own = [own for own in (facts.hessian_x, facts.hessian_y) if own is not None]
+    # On the edge of a convex set curvature still proves a strict local minimum, and refutes none.
+    nash = all_of(stationary, *(_unless_no(interior, each.positive) for each in own))
+    attractor = all_of(stationary, _unless(~interior, facts.leftmost.positive))
+    positive = lambda curvature: None if curvature is None else curvature.positive
+    return EquilibriumReport(
+        stationary=stationary,
+        dne=nash,
+        degenerate=_unless(~interior, facts.singular),
+        minimax=needs(positive(facts.hessian_y), positive(facts.schur_x)),
+        maximin=needs(positive(facts.hessian_x), positive(facts.schur_y)),
+        attractor=attractor,
+        attractor_simultaneous=needs(facts.simultaneous),
+        attractor_alternating=needs(facts.alternating),
+        spurious=all_of(attractor, negation(nash)),
+        saddle=all_of(stationary, _unless(~interior, facts.mixed)),
         losses=losses,
         field_norm=norms,
         stationarity=off,
         tol=tol,
+        hessian_x=facts.hessian_x,
+        hessian_y=facts.hessian_y,
+        schur_x=facts.schur_x,
+        schur_y=facts.schur_y,
+        leftmost=facts.leftmost,
+        tau_star=facts.tau_star,
+        max_step=facts.max_step,
+        noise=facts.noise,
         finite=finite,
+        interior=interior,
         learning_rate=rates,
         method=method,
         entries=start.size,
@@ -155,46 +184,6 @@ def _if_finite(finite, facts: Facts) -> Facts:
     is_verdict = lambda node: isinstance(node, VERDICT)
     blank = lambda node: _unless(~finite, node) if is_verdict(node) else node
     return jax.tree.map(blank, facts, is_leaf=is_verdict)
-
-
-def _report(facts: Facts, stationary: VERDICT, interior, **numbers) -> EquilibriumReport:
-    """Combine evidence into verdicts."""
-    inside = lambda value: _unless(~interior, value)
-    # On the edge of a convex set curvature still proves a strict local minimum, and refutes none.
-    positive_x, positive_y = (
-        _unless_no(interior, curvature.positive) for curvature in (facts.hessian_x, facts.hessian_y)
-    )
-    nash = all_of(stationary, positive_x, positive_y)
-
-    def leads(opponent: VERDICT, along: Curvature | None) -> VERDICT | None:
-        if along is None:
-            return None
-        return all_of(stationary, inside(opponent), inside(along.positive))
-
-    played = lambda fact: None if fact is None else all_of(stationary, inside(fact))
-    attractor = all_of(stationary, inside(facts.leftmost.positive))
-    return EquilibriumReport(
-        stationary=stationary,
-        dne=nash,
-        degenerate=inside(facts.singular),
-        minimax=leads(facts.hessian_y.positive, facts.schur_x),
-        maximin=leads(facts.hessian_x.positive, facts.schur_y),
-        attractor=attractor,
-        attractor_simultaneous=played(facts.simultaneous),
-        attractor_alternating=played(facts.alternating),
-        spurious=all_of(attractor, negation(nash)),
-        saddle=all_of(stationary, inside(facts.mixed)),
-        hessian_x=facts.hessian_x,
-        hessian_y=facts.hessian_y,
-        schur_x=facts.schur_x,
-        schur_y=facts.schur_y,
-        leftmost=facts.leftmost,
-        tau_star=facts.tau_star,
-        max_step=facts.max_step,
-        noise=facts.noise,
-        interior=interior,
-        **numbers,
-    )
 
 
 def _unless(condition, value: VERDICT) -> VERDICT:

@@ -8,9 +8,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from gameopt._arithmetic import single_at_least
 from gameopt._checks import Integer, check_count
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again
-from gameopt._trees import check_playable, float_array, ravel
+from gameopt._trees import float_array, playable, ravel
 from gameopt._types import Key, Players, Real
 
 
@@ -49,15 +49,14 @@ def find_critical_points(
     - `starts`: a joint strategy whose leaves have a first axis: one start for each entry.
     - `key`: the sample of a stochastic game, held fixed.
     - `max_rounds`: rounds from each start, in one compiled call.
-    - `tol`: the largest $\|\xi\|$ of a critical point, in units of the field; if left out, the
+    - `tol`: the largest $\|\xi\|$ of a critical point, in units of the field; by default, the
       machine precision to the power 2/3 (4e-11 in float64).
     - `apart`: points nearer than this, times $1 + \|z\|$, are one.
     - `reach`: points with an entry beyond are left out.
 
     **Raises:** `ValueError` for players with nothing to play.
     """
-    check_game(game)
-    check_playable(starts)
+    check_strategies(game, starts)
     max_rounds = check_count("max_rounds", max_rounds)
     ends, residuals = _newton(game, starts, key, float_array(max_move), max_rounds)
     precision = float(jnp.finfo(ends.dtype).eps) ** (2 / 3)
@@ -65,7 +64,7 @@ def find_critical_points(
     points, norms = (np.asarray(jax.device_get(a), np.float64) for a in (ends, residuals))
     near = np.abs(points).max(axis=1) <= reach
     kept, counts = _distinct(points, (norms <= limit) & near, norms, float(apart))
-    played = eqx.filter(starts, eqx.is_inexact_array)
+    played = playable(starts)
     players, residuals = _chosen(played, ends, residuals, jax.device_put(kept))
     return FoundPoints(players, residuals, jax.device_put(counts.astype(np.int32)))
 
@@ -77,7 +76,7 @@ def _one(starts: Players) -> Players:
 @eqx.filter_jit
 def _chosen(starts: Players, ends: Array, residuals: Array, kept: Int[Array, " k"]):
     unravel = ravel(_one(starts))[1]
-    players = jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_inexact_array))(ends[kept])
+    players = jax.vmap(lambda v: playable(unravel(v)))(ends[kept])
     return players, residuals[kept]
 
 
@@ -85,7 +84,7 @@ def _chosen(starts: Players, ends: Array, residuals: Array, kept: Int[Array, " k
 def _newton(
     game: AbstractGame, starts: Players, key: Key, max_move: Float[Array, ""], max_rounds: int
 ) -> tuple[Float[Array, "s n"], Float[Array, " s"]]:
-    played = eqx.filter(starts, eqx.is_inexact_array)
+    played = playable(starts)
     vectors = jax.vmap(lambda players: ravel(players)[0])(played)
     _, unravel = ravel(_one(starts))
     xi = lambda v: ravel(game.losses_and_field(unravel(v), again(key))[1])[0]
@@ -107,16 +106,15 @@ def _shortest_solution(matrix: Float[Array, "n n"], right: Float[Array, " n"]) -
     dtype, wide = matrix.dtype, single_at_least(matrix.dtype)
     matrix, right = matrix.astype(wide), right.astype(wide)
     finite = jnp.isfinite(matrix).all() & jnp.isfinite(right).all()
-    u, s, vt = jnp.linalg.svd(jnp.where(finite, matrix, 0))
-    floor = 100 * float(jnp.finfo(dtype).eps) * s[0]
-    inverse = jnp.where(s > floor, 1 / jnp.where(s > floor, s, 1), 0)
-    return (vt.T @ (inverse * (u.T @ jnp.where(finite, right, 0)))).astype(dtype)
+    rounding = 100 * float(jnp.finfo(dtype).eps)
+    inverse = jnp.linalg.pinv(jnp.where(finite, matrix, 0), rtol=rounding)
+    return (inverse @ jnp.where(finite, right, 0)).astype(dtype)
 
 
 def _distinct(
     points: np.ndarray, critical: Bool[np.ndarray, " s"], norms: np.ndarray, apart: float
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Indices of distinct points, the most stationary ends, and how many each stands for."""
+    """Indices of distinct points, the most stationary of each, and the number of ends there."""
     left = np.flatnonzero(critical)
     left = left[np.argsort(norms[left], kind="stable")]
     kept, counts = [], []

@@ -1,4 +1,4 @@
-"""Facts about a small game's Jacobian from dense linear algebra in float64, by the host."""
+"""Evidence from dense linear algebra: small Jacobians in float64, on the host."""
 
 import functools
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from gameopt._arithmetic import single_at_least
-from gameopt._equilibria.evidence import Curvature, Facts, Leftmost, verdict
+from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, verdict
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import field, jacobian
@@ -17,7 +17,7 @@ from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides, t
 from gameopt._linalg.host import on_host
 from gameopt._linalg.krylov import ROUNDING
 from gameopt._trees import ravel
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Players, Scalar, Strategy
 
 
 def dense_facts(
@@ -28,39 +28,48 @@ def dense_facts(
     drifts: Any,
     vectors: bool,
 ) -> Facts:
-    """**Arguments:** `drifts`: whether to speak of the critical point next to it, traced."""
+    """The evidence of dense matrices.
+
+    **Arguments:** `drifts`: whether to speak of the critical point next to it, traced.
+    """
     matrix = jacobian(game, players, key)
     n, (size_x, size_y) = len(matrix), played_sizes(players)
     drift = jnp.where(drifts, _drift(game, players, key, matrix), 0)
     pair = jnp.zeros(2) if rates is None else jnp.stack([rates.x, rates.y])
     eps = float(jnp.finfo(matrix.dtype).eps)
     function = functools.partial(_numbers, size_x, game.is_zero_sum, eps)
-    found = _Numbers(*on_host(function, _shapes(size_x, size_y), matrix, drift, pair))
-    _, unravel_x = ravel(players.x)
-    _, unravel_y = ravel(players.y)
+    shapes = _shapes(size_x, size_y, game.is_zero_sum)
+    found: _Numbers = on_host(function, shapes, matrix, drift, pair)
 
-    def curvature(row: _Extreme, unravel) -> Curvature:
-        vector = unravel(row.vector.astype(matrix.dtype)) if vectors else None
-        residual = jnp.zeros_like(row.value)
-        return Curvature(row.value, row.lower, residual, verdict(row.yes, row.no), vector)
+    def curvature(row: _Extreme | None, own: Strategy) -> Curvature | None:
+        if row is None:
+            return None
+        vector = ravel(own)[1](row.vector.astype(matrix.dtype)) if vectors else None
+        positive = verdict(row.positive.yes, row.positive.no)
+        return Curvature(row.value, row.lower, jnp.zeros_like(row.value), positive, vector)
 
-    zero_sum, played = game.is_zero_sum, rates is not None
+    def judged(proof: _Proof | None) -> VERDICT | None:
+        return None if proof is None or rates is None else verdict(proof.yes, proof.no)
+
+    left = found.leftmost
+    hessian_x = curvature(found.hessian_x, players.x)
+    assert hessian_x is not None
     return Facts(
-        hessian_x=curvature(found.hessian_x, unravel_x),
-        hessian_y=curvature(found.hessian_y, unravel_y),
-        schur_x=curvature(found.schur_x, unravel_x) if zero_sum else None,
-        schur_y=curvature(found.schur_y, unravel_y) if zero_sum else None,
+        hessian_x=hessian_x,
+        hessian_y=curvature(found.hessian_y, players.y),
+        schur_x=curvature(found.schur_x, players.x),
+        schur_y=curvature(found.schur_y, players.y),
         leftmost=Leftmost(
-            found.leftmost,
-            found.lower,
-            found.condition,
-            found.error,
-            verdict(found.sides[0], found.sides[1]),
+            value=left.value,
+            lower=left.lower,
+            condition=left.condition,
+            error=left.error,
+            positive=verdict(left.positive.yes, left.positive.no),
         ),
-        mixed=verdict(found.sides[1] & found.sides[2], found.sides[0] | found.sides[3]),
-        singular=verdict(found.singular[0], found.singular[1]),
-        simultaneous=verdict(*found.simultaneous) if played else None,
-        alternating=verdict(*found.alternating) if played else None,
+        mixed=verdict(found.mixed.yes, found.mixed.no),
+        singular=verdict(found.singular.yes, found.singular.no),
+        simultaneous=judged(found.simultaneous),
+        alternating=judged(found.alternating),
         tau_star=found.tau_star,
         max_step=found.max_step,
         noise=found.noise,
@@ -69,7 +78,7 @@ def dense_facts(
 
 
 def _drift(game, players, key, matrix) -> Scalar:
-    """How much the Jacobian may differ at the critical point nearby, from Newton's step to it."""
+    """A bound on the Jacobian's change up to the critical point nearby, by Newton's step to it."""
     vector, unravel = ravel(players)
     wide = single_at_least(matrix.dtype)
     residual = -ravel(field(game, players, key))[0]
@@ -78,83 +87,120 @@ def _drift(game, players, key, matrix) -> Scalar:
     return 2 * jnp.linalg.norm(there - matrix)
 
 
-class _Extreme(NamedTuple):
-    value: Any
-    lower: Any
+Rates = Float[np.ndarray, "2"]
+"""Step sizes, x's first."""
+
+
+class _Proof(NamedTuple):
+    """Flags: proved, refuted. Neither is inconclusive."""
+
     yes: Any
     no: Any
+
+
+class _Extreme(NamedTuple):
+    """The smallest eigenvalue of a symmetric matrix, a lower bound, its eigenvector."""
+
+    value: Any
+    lower: Any
+    positive: _Proof
     vector: Any
 
 
-class _Numbers(NamedTuple):
-    hessian_x: _Extreme
-    hessian_y: _Extreme
-    schur_x: _Extreme
-    schur_y: _Extreme
-    leftmost: Any
+class _Left(NamedTuple):
+    """The fields of `Leftmost`, as NumPy has them."""
+
+    value: Any
     lower: Any
     condition: Any
     error: Any
-    sides: Any
-    singular: Any
-    simultaneous: Any
-    alternating: Any
+    positive: _Proof
+
+
+class _Numbers(NamedTuple):
+    """Results of the host, a tree of arrays; `None` for what an absent player would have, and for
+    Schur complements of general-sum games."""
+
+    hessian_x: _Extreme
+    hessian_y: _Extreme | None
+    schur_x: _Extreme | None
+    schur_y: _Extreme | None
+    leftmost: _Left
+    mixed: _Proof
+    singular: _Proof
+    simultaneous: _Proof
+    alternating: _Proof | None
     tau_star: Any
     max_step: Any
     noise: Any
 
 
-def _shapes(size_x: int, size_y: int) -> _Numbers:
-    real, number = jnp.result_type(float), jnp.result_type(complex)
-    one = jax.ShapeDtypeStruct((), real)
-    flags = lambda *shape: jax.ShapeDtypeStruct(shape, jnp.bool_)
-    extreme = lambda n: _Extreme(one, one, flags(), flags(), jax.ShapeDtypeStruct((n,), real))
+def _shapes(size_x: int, size_y: int, zero_sum: bool) -> _Numbers:
+    one = jax.ShapeDtypeStruct((), jnp.result_type(float))
+    flag = jax.ShapeDtypeStruct((), jnp.bool_)
+    proof = _Proof(flag, flag)
+    vector = lambda n: jax.ShapeDtypeStruct((n,), one.dtype)
+    extreme = lambda n: _Extreme(one, one, proof, vector(n))
+    two = size_y > 0
     return _Numbers(
-        *(extreme(size_x), extreme(size_y), extreme(size_x), extreme(size_y)),
-        *(jax.ShapeDtypeStruct((), number), one, one, one),
-        *(flags(4), flags(2), flags(2), flags(2)),
-        *(one, one, one),
+        hessian_x=extreme(size_x),
+        hessian_y=extreme(size_y) if two else None,
+        schur_x=extreme(size_x) if two and zero_sum else None,
+        schur_y=extreme(size_y) if two and zero_sum else None,
+        leftmost=_Left(
+            value=jax.ShapeDtypeStruct((), jnp.result_type(complex)),
+            lower=one,
+            condition=one,
+            error=one,
+            positive=proof,
+        ),
+        mixed=proof,
+        singular=proof,
+        simultaneous=proof,
+        alternating=proof if two else None,
+        tau_star=one if two else None,
+        max_step=one,
+        noise=one,
     )
 
 
 def _numbers(size_x: int, zero_sum: bool, eps: float, matrix, drift, rates) -> _Numbers:
     matrix, n = np.asarray(matrix, np.float64), len(matrix)
-    shapes = _shapes(size_x, n - size_x)
+    size_y = n - size_x
+    two = size_y > 0
     if not (np.isfinite(matrix).all() and np.isfinite(drift)):
         blank = lambda s: np.zeros(s.shape, bool) if s.dtype == bool else np.full(s.shape, np.nan)
-        return jax.tree.map(blank, shapes)
+        return jax.tree.map(blank, _shapes(size_x, size_y, zero_sum))
     noise = _noise(matrix, size_x, zero_sum, eps) + float(drift)
-    a, b = matrix[:size_x, :size_x], matrix[size_x:, size_x:]
-    hessian_x, hessian_y = _smallest(a, noise), _smallest(b, noise)
-    schur_x = _schur(matrix, size_x, noise, hessian_y) if zero_sum else _absent(size_x)
-    turned = np.roll(np.roll(matrix, -size_x, axis=0), -size_x, axis=1)
-    schur_y = _schur(turned, n - size_x, noise, hessian_x) if zero_sum else _absent(n - size_x)
-    singular = float(np.linalg.svd(matrix, compute_uv=False)[-1])
-    where = sides(matrix, noise)
-    simultaneous, alternating = _rounds(matrix, size_x, noise, np.asarray(rates, np.float64))
-    leftmost, lower, condition, error = _leftmost(matrix, noise)
+    hessian_x = _smallest(matrix[:size_x, :size_x], noise)
+    hessian_y = _smallest(matrix[size_x:, size_x:], noise) if two else None
+    schur_x = schur_y = None
+    if hessian_y is not None and zero_sum:
+        turned = np.roll(np.roll(matrix, -size_x, axis=0), -size_x, axis=1)
+        schur_x = _schur(matrix, size_x, noise, hessian_y)
+        schur_y = _schur(turned, size_y, noise, hessian_x)
+    smallest = float(np.linalg.svd(matrix, compute_uv=False)[-1])
+    all_right, one_left, one_right, all_left = sides(matrix, noise)
+    speeds = np.asarray(rates, np.float64)
     return _Numbers(
-        hessian_x,
-        hessian_y,
-        schur_x,
-        schur_y,
-        leftmost,
-        lower,
-        condition,
-        error,
-        np.array(where),
-        np.array([singular <= noise, singular > noise]),
-        np.array(simultaneous),
-        np.array(alternating),
-        timescale_threshold(matrix, size_x, noise),
+        hessian_x=hessian_x,
+        hessian_y=hessian_y,
+        schur_x=schur_x,
+        schur_y=schur_y,
+        leftmost=_leftmost(matrix, noise, _Proof(all_right, one_left)),
+        mixed=_Proof(one_left and one_right, all_right or all_left),
+        singular=_Proof(smallest <= noise, smallest > noise),
+        simultaneous=_simultaneous(matrix, size_x, noise, speeds),
+        alternating=_alternating(matrix, size_x, noise, speeds) if two else None,
+        tau_star=timescale_threshold(matrix, size_x, noise) if two else None,
         # A real part that may be rounding decides nothing.
-        _max_step(np.linalg.eigvals(matrix)) if where[0] else 0.0,
-        noise,
+        max_step=_max_step(np.linalg.eigvals(matrix)) if all_right else 0.0,
+        noise=noise,
     )
 
 
 def _noise(matrix: np.ndarray, size_x: int, zero_sum: bool, eps: float) -> float:
-    """Rounding, as far as what should be symmetric shows it."""
+    """Rounding error, estimated from asymmetry."""
     a, b = matrix[:size_x, :size_x], matrix[size_x:, size_x:]
     off = [a - a.T, b - b.T]
     if zero_sum:
@@ -166,21 +212,18 @@ def _noise(matrix: np.ndarray, size_x: int, zero_sum: bool, eps: float) -> float
 def _smallest(matrix: np.ndarray, noise: float) -> _Extreme:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     value, lower = values[0], values[0] - noise
-    return _Extreme(value, lower, lower > 0, value + noise < 0, vectors[:, 0])
-
-
-def _absent(n: int) -> _Extreme:
-    return _Extreme(np.nan, np.nan, False, False, np.full(n, np.nan))
+    return _Extreme(value, lower, _Proof(lower > 0, value + noise < 0), vectors[:, 0])
 
 
 def _schur(matrix: np.ndarray, size: int, noise: float, inner: _Extreme) -> _Extreme:
-    """Of the first `size` rows, if the other block is proved to be positive definite.
+    """The smallest eigenvalue of a Schur complement; NaN unless the other block is positive.
 
-    Blocks that are off by `noise` move it by at most noise (1 + |B|) (1 + |C|), to first order, and
-    by a second order that the smallest eigenvalue of the inner block bounds.
+    It is that of the first `size` rows. Blocks that are off by `noise` move it by at most
+    noise (1 + |B|) (1 + |C|), to first order, and by a second order that the smallest eigenvalue of
+    the inner block bounds.
     """
-    if not inner.yes:
-        return _absent(size)
+    if not inner.positive.yes:
+        return _Extreme(np.nan, np.nan, _Proof(False, False), np.full(size, np.nan))
     a, b = matrix[:size, :size], matrix[:size, size:]
     c, d = matrix[size:, :size], matrix[size:, size:]
     left, right = np.linalg.solve(d.T, b.T).T, np.linalg.solve(d, c)
@@ -189,27 +232,34 @@ def _schur(matrix: np.ndarray, size: int, noise: float, inner: _Extreme) -> _Ext
     return _smallest(a - b @ right, moved)
 
 
-def _leftmost(matrix: np.ndarray, noise: float) -> tuple[complex, float, float, float]:
+def _leftmost(matrix: np.ndarray, noise: float, positive: _Proof) -> _Left:
     values, conditions, _ = conditioned_eigenvalues(matrix)
     errors = conditions * noise
-    lower = float(np.min(np.real(values) - errors))
-    return complex(values[0]), lower, float(conditions[0]), float(errors[0])
+    lower = np.min(np.real(values) - errors)
+    return _Left(values[0], lower, conditions[0], errors[0], positive)
 
 
-def _rounds(matrix: np.ndarray, size_x: int, noise: float, rates: Float[np.ndarray, "2"]):
-    """Whether rounds of simultaneous and of alternating play contract: proofs of yes and of no."""
+def _simultaneous(matrix: np.ndarray, size_x: int, noise: float, rates: Rates) -> _Proof:
+    """Proofs that a round of simultaneous play contracts, or does not."""
     if not (rates > 0).all():
-        return (False, False), (False, False)
+        return _Proof(False, False)
+    n = len(matrix)
+    steps = np.where(np.arange(n) < size_x, rates[0], rates[1])[:, None]
+    return _Proof(*contraction(np.eye(n) - steps * matrix, noise * steps.max()))
+
+
+def _alternating(matrix: np.ndarray, size_x: int, noise: float, rates: Rates) -> _Proof:
+    """Proofs that a round of alternating play contracts, or does not."""
+    if not (rates > 0).all():
+        return _Proof(False, False)
     n, (rate_x, rate_y) = len(matrix), rates
-    steps = np.concatenate([np.full(size_x, rate_x), np.full(n - size_x, rate_y)])[:, None]
-    simultaneous = contraction(np.eye(n) - steps * matrix, noise * steps.max())
     first, second = np.eye(n), np.eye(n)
     first[:size_x] -= rate_x * matrix[:size_x]
     second[size_x:] -= rate_y * matrix[size_x:]
     off_x, off_y = rate_x * noise, rate_y * noise
     norms = np.linalg.norm(first, 2), np.linalg.norm(second, 2)
     moved = float(off_y * norms[0] + off_x * norms[1] + off_x * off_y)
-    return simultaneous, contraction(second @ first, moved)
+    return _Proof(*contraction(second @ first, moved))
 
 
 def _max_step(values: np.ndarray) -> float:

@@ -26,18 +26,18 @@ VERDICT.define(inconclusive="inconclusive", no="no", yes="yes")
 
 
 def verdict(yes: Bool[ArrayLike, ""], no: Bool[ArrayLike, ""]) -> VERDICT:
-    """From proofs of either side; if there is neither, inconclusive."""
+    """The verdict of proofs of either side; inconclusive if there is neither."""
     if_not = VERDICT.where(jnp.asarray(no), VERDICT.no, VERDICT.inconclusive)
     return VERDICT.where(jnp.asarray(yes) & ~jnp.asarray(no), VERDICT.yes, if_not)
 
 
 def is_yes(value: VERDICT) -> Bool[Array, "..."]:
-    """Whether it is proved."""
+    """True where a verdict is yes."""
     return value == VERDICT.yes
 
 
 def is_no(value: VERDICT) -> Bool[Array, "..."]:
-    """Whether it is refuted."""
+    """True where a verdict is no."""
     return value == VERDICT.no
 
 
@@ -89,17 +89,17 @@ class Leftmost(eqx.Module):
 
 
 class Facts(NamedTuple):
-    """Of the Jacobian at a point.
+    """Evidence for the verdicts of `classify`, from dense or Krylov computations.
 
     - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
-      general-sum game.
+      general-sum game, all but the first if y is absent.
     - `mixed`: the Jacobian has eigenvalues on either side of the axis.
     - `singular`, and whether a round of `simultaneous` and of `alternating` play contracts: `None`
-      without step sizes.
+      without step sizes. `alternating` and `tau_star` are `None` if y is absent.
     """
 
     hessian_x: Curvature
-    hessian_y: Curvature
+    hessian_y: Curvature | None
     schur_x: Curvature | None
     schur_y: Curvature | None
     leftmost: Leftmost
@@ -107,7 +107,7 @@ class Facts(NamedTuple):
     singular: VERDICT
     simultaneous: VERDICT | None
     alternating: VERDICT | None
-    tau_star: Scalar
+    tau_star: Scalar | None
     max_step: Scalar
     noise: Scalar
     finite: Bool[Array, ""]

@@ -1,4 +1,4 @@
-"""What the players could still gain: duality gap and exploitability."""
+"""Gains from best answers: duality gap and exploitability."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -9,12 +9,17 @@ import optax
 from jaxtyping import Array, Bool
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
-from gameopt._games.derivatives import Player
+from gameopt._games.base import (
+    AbstractGame,
+    check_game,
+    check_strategies,
+    player_loss_and_gradient,
+    replace,
+)
 from gameopt._keys import again
 from gameopt._solvers.base import Known, as_optimizers, descend
-from gameopt._trees import all_finite, any_nan, check_playable, playable, strong
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._trees import all_finite, any_nan, playable, split_played, strong
+from gameopt._types import Key, Losses, Player, Players, Scalar, Strategy
 
 Optimizer = optax.GradientTransformation
 Method = Literal["auto", "exact", "ascent"]
@@ -40,8 +45,8 @@ class Gap(eqx.Module):
     """
 
     total: Scalar
-    gains: Players[Scalar, Scalar]
-    nonfinite: Players[Bool[Array, ""], Bool[Array, ""]]
+    gains: Losses
+    nonfinite: Players[Bool[Array, ""], Bool[Array, ""] | None]
     answers: Any
     exact: bool = eqx.field(static=True)
 
@@ -67,7 +72,7 @@ def exploitability(
     - `key`: the sample of a stochastic game, held fixed: an answer to one sample gains more than
       one to all of them, and the gap of the game itself is that of `over(game, keys)`.
     - `optimizer`: for both, or one each; make it once, because another one is another program.
-      Adam with rate 0.01 if left out.
+      Adam with rate 0.01 by default.
     - `steps`: the budget, in gradients of each player's loss.
     - `method`: `exact` insists on a closed form, `ascent` on the search; `auto` prefers the former.
 
@@ -85,10 +90,9 @@ def exploitability(
     steps = check_count("steps", steps)
     optimizers = optimizer if isinstance(optimizer, Players) else Players(optimizer, optimizer)
     as_optimizers(optimizers, "optimizer")
-    if optimizers.x is None or optimizers.y is None:
+    check_strategies(game, players)
+    if any(getattr(optimizers, name) is None for name in game.player_names):
         raise ValueError("exploitability needs an optimizer for each player: both search.")
-    check_game(game)
-    check_playable(players)
     return _gap(game, players, key, optimizers, steps, method)
 
 
@@ -131,6 +135,9 @@ def _gap(game, players, key, optimizers, steps: int, method: Method) -> Gap:
             f"{type(game).__name__} has no best_answer_gains in closed form. Use method='ascent'."
         )
     x = _search(game, players, "x", key, optimizers.x, steps)
+    if "y" not in game.player_names:
+        absent = lambda entry: Players(entry, None)
+        return _report(absent(x.gain), absent(x.nonfinite), absent(x.answer), False)
     y = _search(game, players, "y", key, optimizers.y, steps)
     gains = Players(x.gain, y.gain)
     return _report(gains, Players(x.nonfinite, y.nonfinite), Players(x.answer, y.answer), False)
@@ -140,7 +147,8 @@ def _report(gains: Players, nonfinite: Players, answers: Players | None, exact: 
     """Rounding below zero is zero, and where not even a difference is defined there is no bound."""
     clean = lambda gain: jnp.where(jnp.isnan(gain), jnp.inf, jnp.maximum(gain, 0))
     gains = jax.tree.map(clean, gains)
-    return Gap(gains.x + gains.y.astype(gains.x.dtype), gains, nonfinite, answers, exact)
+    total = gains.x if gains.y is None else gains.x + gains.y.astype(gains.x.dtype)
+    return Gap(total, gains, nonfinite, answers, exact)
 
 
 class _Found(NamedTuple):
@@ -150,7 +158,7 @@ class _Found(NamedTuple):
 
 
 class _Search(NamedTuple):
-    """Where the search is, what is best so far, and whether it goes on. Played leaves only."""
+    """State of a search: strategy, best so far, and a flag for going on; played leaves only."""
 
     strategy: Strategy
     state: optax.OptState
@@ -160,8 +168,8 @@ class _Search(NamedTuple):
 
 
 def _search(game, players: Players, player: Player, key, optimizer, steps: int) -> _Found:
-    """Descends one player's loss, the other waiting, and keeps the best point of all."""
-    played, rest = eqx.partition(getattr(players, player), eqx.is_inexact_array)
+    """Descend one player's loss, the other waiting, and keep the best point of all."""
+    played, rest = split_played(getattr(players, player))
     joint = lambda strategy: replace(players, player, eqx.combine(strategy, rest))
     evaluate = lambda strategy: player_loss_and_gradient(game, joint(strategy), player, again(key))
 

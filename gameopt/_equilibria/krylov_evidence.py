@@ -1,4 +1,4 @@
-"""Facts about a large game's Jacobian from products with it."""
+"""Evidence from Krylov spaces: large Jacobians, by products with them."""
 
 import functools
 from typing import NamedTuple
@@ -14,19 +14,18 @@ from gameopt._equilibria.dense_evidence import max_step
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, is_yes, verdict
 from gameopt._equilibria.operators import Operator, operator, round_operator, schur_operator
 from gameopt._games.base import AbstractGame
-from gameopt._games.derivatives import Player
 from gameopt._linalg.host import on_host
 from gameopt._linalg.krylov import KrylovSpace, krylov_space, ritz_pairs
 from gameopt._linalg.ritz_bounds import disc_bound, smallest_projection
 from gameopt._linalg.ritz_values import RitzAnalysis, analyse, conditions_of
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Player, Players, Scalar
 
 SAFETY = 100.0
 """How often an error that is known to first order must fit between an eigenvalue and the axis."""
 
 
 class Budget(NamedTuple):
-    """What may be spent.
+    """Budgets of `classify`.
 
     - `num_matvecs`: products a Krylov space. `schur_products`: with the Jacobian, for each Schur
       complement. `probability`: with which a bound may fail.
@@ -47,54 +46,73 @@ def krylov_facts(
     budget: Budget,
     vectors: bool,
 ) -> Facts:
-    """**Arguments:** `start`: of random direction, of as many entries as both players have."""
-    curvature_x = _own_curvature(game, players, key, "x", start, budget, vectors)
-    curvature_y = _own_curvature(game, players, key, "y", start, budget, vectors)
+    """The evidence of Krylov spaces.
+
+    **Arguments:** `start`: a vector of random direction, of the size of both strategies together.
+    """
     linear = operator(game, players, key, "jacobian")
     right, left = _two_sided(linear, start, budget)
     ritz = analyse("general", right, left, start.size, budget.probability)
-    noise = jnp.maximum(ritz.noise, jnp.maximum(curvature_x[1], curvature_y[1]))
-    schur_x = schur_y = None
-    own_x, own_y = curvature_x[0], curvature_y[0]
-    nash = is_yes(own_x.positive) & is_yes(own_y.positive) & game.is_zero_sum
-    if game.is_zero_sum:
-        small = right.small.astype(single_at_least(right.small.dtype))
-        largest = (2 * jnp.linalg.norm(small, 2)).astype(right.small.dtype)
-        args = (game, players, key, start, budget, vectors, largest)
-        schur_x = _schur_curvature("x", own_y, *args)
-        schur_y = _schur_curvature("y", own_x, *args)
+    own_x = _own_curvature(game, players, key, "x", start, budget, vectors)
+    noise = jnp.maximum(ritz.noise, own_x.noise)
+    hessian_x, hessian_y, schur_x, schur_y = own_x.curvature, None, None, None
+    nash = is_yes(hessian_x.positive) & game.is_zero_sum
+    if "y" in game.player_names:
+        own_y = _own_curvature(game, players, key, "y", start, budget, vectors)
+        noise, hessian_y = jnp.maximum(noise, own_y.noise), own_y.curvature
+        nash = nash & is_yes(hessian_y.positive)
+        if game.is_zero_sum:
+            small = right.small.astype(single_at_least(right.small.dtype))
+            largest = (2 * jnp.linalg.norm(small, 2)).astype(right.small.dtype)
+            schur = functools.partial(
+                _schur_curvature, game, players, key, start, budget, vectors, largest
+            )
+            schur_x, schur_y = schur("x", hessian_y), schur("y", hessian_x)
     sides = _sides(ritz, noise)
     # The symmetric part of a zero-sum game's Jacobian is made of the two own Hessians.
     right_side = verdict((sides.all_right & ~sides.one_left) | nash, sides.one_left & ~nash)
     simultaneous = alternating = None
     if rates is not None:
-        simultaneous = _simultaneous(
-            game, players, key, rates, equal_rates, start, budget, (right, left)
-        )
-        spaces = _two_sided(round_operator(game, players, key, rates, True), start, budget)
-        alternating = _contraction(*spaces, start.size, budget)
+        spaces = (right, left)
+        simultaneous = _simultaneous(game, players, key, rates, equal_rates, start, budget, spaces)
+        if hessian_y is not None:
+            alternating = _alternating(game, players, key, rates, start, budget)
     decided = is_yes(right_side) | sides.all_left
     small = jnp.nanmin(jnp.abs(ritz.values) + ritz.residuals) <= noise
-    first = ritz.values[0], ritz.lower, ritz.conditions[0], ritz.errors[0]
     return Facts(
-        hessian_x=own_x,
-        hessian_y=own_y,
+        hessian_x=hessian_x,
+        hessian_y=hessian_y,
         schur_x=schur_x,
         schur_y=schur_y,
-        leftmost=Leftmost(*first, right_side),
+        leftmost=Leftmost(
+            value=ritz.values[0],
+            lower=ritz.lower,
+            condition=ritz.conditions[0],
+            error=ritz.errors[0],
+            positive=right_side,
+        ),
         mixed=verdict(sides.one_left & sides.one_right, decided),
         singular=verdict(small, decided),
         simultaneous=simultaneous,
         alternating=alternating,
-        tau_star=jnp.full_like(noise, jnp.nan),
+        tau_star=None if hessian_y is None else jnp.full_like(noise, jnp.nan),
         max_step=max_step(ritz.values, _moved(ritz, noise)),
         noise=noise,
         finite=jnp.all(jnp.isfinite(right.small)),
     )
 
 
-def _own_curvature(game, players, key, player: Player, start, budget: Budget, vectors: bool):
-    """The smallest eigenvalue of an own Hessian, and the noise that its products show."""
+class _Own(NamedTuple):
+    """A smallest eigenvalue, and the noise that the products show."""
+
+    curvature: Curvature
+    noise: Scalar
+
+
+def _own_curvature(
+    game, players, key, player: Player, start, budget: Budget, vectors: bool
+) -> _Own:
+    """The smallest eigenvalue of an own Hessian."""
     linear = operator(game, players, key, "hessian_x" if player == "x" else "hessian_y")
     space = _space(linear, start, budget.num_matvecs)
     zero = jnp.zeros((), space.noise.dtype)
@@ -109,7 +127,7 @@ def _space(linear: Operator, start, num_matvecs: int) -> KrylovSpace:
 
 def _lowest(
     linear: Operator, space: KrylovSpace, extra_noise: Scalar, probability: float, vectors: bool
-) -> tuple[Curvature, Scalar]:
+) -> _Own:
     noisier = eqx.tree_at(lambda s: s.noise, space, space.noise + extra_noise)
     ritz = analyse("symmetric", noisier, None, linear.like.size, probability)
     value = ritz.values[0].real
@@ -118,12 +136,11 @@ def _lowest(
     if vectors:
         row = ritz.coefficients[0].real.astype(space.basis.dtype)
         vector = linear.unravel(row @ space.basis)
-    return Curvature(value, ritz.lower, ritz.residuals[0], positive, vector), ritz.noise
+    found = Curvature(value, ritz.lower, ritz.residuals[0], positive, vector)
+    return _Own(found, ritz.noise)
 
 
 def _schur_curvature(
-    player: Player,
-    inner: Curvature,
     game,
     players,
     key,
@@ -131,8 +148,10 @@ def _schur_curvature(
     budget: Budget,
     vectors: bool,
     largest: Scalar,
+    player: Player,
+    inner: Curvature,
 ) -> Curvature:
-    """Of a Schur complement, if the opponent's Hessian is proved to be positive definite."""
+    """The smallest eigenvalue of a Schur complement; NaN unless the other Hessian is positive."""
     steps = max(budget.schur_products // budget.num_matvecs - 2, 1)
 
     def compute() -> Curvature:
@@ -140,7 +159,7 @@ def _schur_curvature(
         space = _space(linear, start, budget.num_matvecs)
         # What a solve leaves over comes back through the inverse and one block of the Jacobian.
         extra = (largest / inner.lower.astype(largest.dtype)) * space.inner_residual
-        return _lowest(linear, space, extra, budget.probability, vectors)[0]
+        return _lowest(linear, space, extra, budget.probability, vectors).curvature
 
     def absent() -> Curvature:
         empty = jax.tree.map(_blank, jax.eval_shape(compute))
@@ -214,8 +233,13 @@ def _simultaneous(
     return _contraction(right, left, start.size, budget)
 
 
+def _alternating(game, players, key, rates, start, budget: Budget) -> VERDICT:
+    linear = round_operator(game, players, key, rates, True)
+    return _contraction(*_two_sided(linear, start, budget), start.size, budget)
+
+
 def _contraction(right: KrylovSpace, left: KrylovSpace, n: int, budget: Budget) -> VERDICT:
-    """Whether the moduli of all eigenvalues are below 1."""
+    """The verdict on all eigenvalues having a modulus below 1."""
     flag = jax.ShapeDtypeStruct((), jnp.bool_)
     function = functools.partial(_moduli, n, budget.probability)
     parts = (right.small, right.last, right.noise, left.small, left.last)

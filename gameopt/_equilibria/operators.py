@@ -3,18 +3,24 @@
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Float
 
-from gameopt._games.base import AbstractGame, player_loss_and_gradient, replace
-from gameopt._games.derivatives import Player, other
+from gameopt._checks import check_choice
+from gameopt._games.base import (
+    AbstractGame,
+    check_absent,
+    check_game,
+    player_loss_and_gradient,
+    replace,
+)
+from gameopt._games.derivatives import other
 from gameopt._keys import again
 from gameopt._linalg.linear_solves import solve_linear
-from gameopt._trees import ravel
-from gameopt._types import Key, Players, Scalar
+from gameopt._trees import check_playable, playable, ravel
+from gameopt._types import Key, Player, Players, Scalar
 
 Which = Literal[
     "jacobian", "symmetric", "antisymmetric", "hessian_x", "hessian_y", "schur_x", "schur_y"
@@ -22,6 +28,9 @@ Which = Literal[
 WHICH: tuple[Which, ...] = get_args(Which)
 SYMMETRIC: tuple[Which, ...] = ("symmetric", "hessian_x", "hessian_y", "schur_x", "schur_y")
 """Those whose eigenvalues are real, the Schur complements in zero-sum games only."""
+
+_OWN: dict[str, tuple[Player, ...]] = {"hessian_x": ("x",), "hessian_y": ("y",)}
+"""Operators on one player's entries that hold the other's fixed."""
 
 CG_STEPS = 500
 """The most steps of a solve inside a Schur complement."""
@@ -42,6 +51,25 @@ class Operator(NamedTuple):
     transpose: Matvec | None
     like: Vector
     unravel: Callable[[Vector], Any]
+
+
+def check_which(game: AbstractGame, players: Players, which: Which) -> None:
+    """Raise unless the game has the operator of that name at these players.
+
+    Only the players that it acts on need have numbers: a Hessian asks its own.
+    """
+    check_choice("which", which, WHICH)
+    check_game(game)
+    check_absent(game, players)
+    if which.startswith("schur") and not game.is_zero_sum:
+        raise ValueError(
+            f"{which} is the curvature along the opponent's best answer in zero-sum games only, "
+            f"and {type(game).__name__} is not declared zero-sum (is_zero_sum)."
+        )
+    acts_on = _OWN.get(which, game.player_names)
+    if not set(acts_on) <= set(game.player_names):
+        raise ValueError(f"{which} is of the second player, and {type(game).__name__} has one.")
+    check_playable(players, acts_on)
 
 
 def operator(game: AbstractGame, players: Players, key: Key, which: Which) -> Operator:
@@ -161,8 +189,6 @@ def schur_operator(
 
 
 def played_sizes(players: Players) -> tuple[int, int]:
-    """How many numbers each player has."""
-    size = lambda strategy: sum(
-        leaf.size for leaf in jax.tree.leaves(eqx.filter(strategy, eqx.is_inexact_array))
-    )
+    """Numbers of played entries of each player; 0 for an absent one."""
+    size = lambda strategy: sum(leaf.size for leaf in jax.tree.leaves(playable(strategy)))
     return size(players.x), size(players.y)

@@ -1,6 +1,7 @@
-"""The path-angle: what the field looks like along the line to a point."""
+"""The path-angle: the field along the line to a point."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,10 +11,9 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
 from gameopt._arithmetic import divisor
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again
 from gameopt._trees import (
-    check_playable,
     float_array,
     tree_axpy,
     tree_dot,
@@ -30,7 +30,8 @@ class PathAngle(eqx.Module):
       shape `(k,)`; 0 where the field is 0, or rounding beside its largest value on the line, NaN
       where it is not finite.
     - `field_norm`: $\|\xi(z_\alpha)\|$, shape `(k,)`.
-    - `own_cosine`, `own_field_norm`: the same of each player's own components alone.
+    - `own_cosine`, `own_field_norm`: the same of each player's own components alone; `None` of an
+      absent one.
     - `switch`: the $\alpha$ nearest 1 where $c$ goes from negative to positive; infinite if none.
     - `bump`: how far $c$, within the window around 1, leaves the interval between its values at
       the window's two ends: from 0 to 2, negative if it leaves it downward. Both are NaN if a
@@ -40,8 +41,8 @@ class PathAngle(eqx.Module):
     alphas: Float[Array, " k"]
     cosine: Float[Array, " k"]
     field_norm: Float[Array, " k"]
-    own_cosine: Players[Float[Array, " k"], Float[Array, " k"]]
-    own_field_norm: Players[Float[Array, " k"], Float[Array, " k"]]
+    own_cosine: Players[Float[Array, " k"], Any]
+    own_field_norm: Players[Float[Array, " k"], Any]
     switch: Scalar
     bump: Scalar
 
@@ -73,8 +74,8 @@ def path_angle(
 
     - `start`, `end`: $z_0$ and $z_1$; leaves that are not played are those of `start`.
     - `key`: the sample of a stochastic game, held fixed on the whole line.
-    - `alphas`: shape `(k,)` with `k >= 3`; ascending, from -0.25 to 1.25 in steps of 0.01 if left
-      out. One field at a time is in memory.
+    - `alphas`: shape `(k,)` with `k >= 3`; ascending, from -0.25 to 1.25 in steps of 0.01
+      by default. One field at a time is in memory.
     - `window`: the bump is sought for $|\alpha - 1|$ up to it.
 
     **Raises:** `ValueError` for fewer than three alphas, such that do not ascend, or a player with
@@ -84,9 +85,8 @@ def path_angle(
 
         Berard et al. (2020), arXiv:1906.04848, section 4: path-norm and path-angle.
     """
-    check_game(game)
-    check_playable(start)
-    check_playable(end)
+    check_strategies(game, start)
+    check_strategies(game, end)
     alphas = float_array(np.linspace(-0.25, 1.25, 151) if alphas is None else alphas)
     _check(alphas)
     return _path_angle(game, start, end, key, alphas, float_array(window))
@@ -105,21 +105,23 @@ def _path_angle(game, start, end, key, alphas, window) -> PathAngle:
 
     def look(alpha):
         xi = game.losses_and_field(tree_axpy(alpha, line, start), again(key))[1]
-        dots = tree_dot(xi.x, line.x), tree_dot(xi.y, line.y), tree_dot(xi, line)
-        norms = tree_norm(xi.x), tree_norm(xi.y), tree_norm(xi)
-        return dots, norms
+        parts = {name: (getattr(xi, name), getattr(line, name)) for name in game.player_names}
+        own = {name: (tree_dot(*part), tree_norm(part[0])) for name, part in parts.items()}
+        return own, tree_dot(xi, line), tree_norm(xi)
 
-    dots, norms = jax.lax.map(look, alphas)
-    lengths = tree_norm(line.x), tree_norm(line.y), tree_norm(line)
-    x, y, both = (_cosine(d, n, l) for d, n, l in zip(dots, norms, lengths, strict=True))
+    own, dots, norms = jax.lax.map(look, alphas)
+    both = _cosine(dots, norms, tree_norm(line))
+    lengths = {name: tree_norm(getattr(line, name)) for name in own}
+    cosines = {name: _cosine(dot, norm, lengths[name]) for name, (dot, norm) in own.items()}
     alphas, window = alphas.astype(both.dtype), window.astype(both.dtype)
     # The inner product, not the cosine, is linear in alpha on a quadratic game.
-    switch = _switch(alphas, jnp.where(both == 0, 0, dots[2]))
+    switch = _switch(alphas, jnp.where(both == 0, 0, dots))
     bump = _bump(both, jnp.abs(alphas - 1) <= window * (1 + 1e-6))
     known = jnp.all(~jnp.isnan(both))
     switch, bump = (jnp.where(known, number, jnp.nan) for number in (switch, bump))
-    own_norms = Players(norms[0], norms[1])
-    return PathAngle(alphas, both, norms[2], Players(x, y), own_norms, switch, bump)
+    pair = lambda entries: Players(entries["x"], entries.get("y"))
+    own_norms = {name: norm for name, (_, norm) in own.items()}
+    return PathAngle(alphas, both, norms, pair(cosines), pair(own_norms), switch, bump)
 
 
 def _cosine(dots: Array, norms: Array, length: Array) -> Float[Array, " k"]:

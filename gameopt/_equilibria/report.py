@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from gameopt._equilibria.evidence import VERDICT, Curvature, Leftmost
-from gameopt._types import Players, Scalar
+from gameopt._types import Losses, Players, Scalar
 
 
 class EquilibriumReport(eqx.Module):
-    r"""What a point of a game is. `str` of it is a table.
+    r"""The second-order report of a point of a game; `str` of it is a table.
 
     Each verdict is a `VERDICT`: yes, no or inconclusive.
 
@@ -19,11 +19,12 @@ class EquilibriumReport(eqx.Module):
       is no where this is no; what curvature says all the same is in `hessian_x.positive` and its
       like, and in `leftmost.positive`.
     - `dne`: a differential Nash equilibrium, $H_{xx} \succ 0$ and $H_{yy} \succ 0$.
-    - `degenerate`: whether $J$ is singular, as far as rounding lets one see.
+    - `degenerate`: whether $J$ is numerically singular.
     - `minimax`, `maximin`: strict local ones of the value, $H_{yy} \succ 0$ and
       $J_{xx} - J_{xy}J_{yy}^{-1}J_{yx} \succ 0$, or exchanged. `None` in a general-sum game.
     - `attractor`: of the flow $\dot z = -\xi(z)$; `attractor_simultaneous`,
-      `attractor_alternating`: of gradient play at `learning_rate`; `None` if that is.
+      `attractor_alternating`: of gradient play at `learning_rate`; `None` if that is, the second
+      also if y is absent (simultaneous play is then gradient descent).
     - `spurious`: an attractor of the flow that is no differential Nash equilibrium.
     - `saddle`: the flow leaves in one direction and arrives in another.
 
@@ -34,7 +35,8 @@ class EquilibriumReport(eqx.Module):
     size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
     values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
     `noise` of products with $J$; `interior`: false where a set
-    holds the field in check, so that curvature refutes nothing.
+    holds the field in check, so that curvature refutes nothing. What an absent player would have
+    is `None`: its loss and norm of the field, `hessian_y`, `tau_star`.
     """
 
     stationary: VERDICT
@@ -47,16 +49,16 @@ class EquilibriumReport(eqx.Module):
     attractor_alternating: VERDICT | None
     spurious: VERDICT
     saddle: VERDICT
-    losses: Players[Scalar, Scalar]
-    field_norm: Players[Scalar, Scalar]
+    losses: Losses
+    field_norm: Losses
     stationarity: Scalar
     tol: Scalar
     hessian_x: Curvature
-    hessian_y: Curvature
+    hessian_y: Curvature | Any
     schur_x: Curvature | None
     schur_y: Curvature | None
     leftmost: Leftmost
-    tau_star: Scalar
+    tau_star: Scalar | Any
     max_step: Scalar
     noise: Scalar
     finite: Bool[Array, ""]
@@ -84,7 +86,7 @@ class EquilibriumReport(eqx.Module):
     def _numbers(self) -> list[str]:
         if not bool(self.finite):
             return ["The losses or their derivatives are inf or nan here: this is no equilibrium."]
-        pair = lambda p: f"x {_number(p.x)}, y {_number(p.y)}"
+        pair = lambda p: f"x {_number(p.x)}" + ("" if p.y is None else f", y {_number(p.y)}")
         mark = "<=" if float(self.stationarity) <= float(self.tol) else ">"
         stationarity = f"{_number(self.stationarity)} {mark} tol {_number(self.tol)}"
         left = self.leftmost
@@ -93,8 +95,9 @@ class EquilibriumReport(eqx.Module):
             ("norm of the field", pair(self.field_norm)),
             ("stationarity", stationarity),
             ("smallest eigenvalue of H_xx", _curvature(self.hessian_x)),
-            ("smallest eigenvalue of H_yy", _curvature(self.hessian_y)),
         ]
+        if self.hessian_y is not None:
+            rows.append(("smallest eigenvalue of H_yy", _curvature(self.hessian_y)))
         if self.schur_x is not None and self.schur_y is not None:
             rows += [
                 ("smallest of Schur, y answering", _curvature(self.schur_x)),
@@ -105,18 +108,40 @@ class EquilibriumReport(eqx.Module):
         rows += [
             ("leftmost eigenvalue of J", leftmost),
             ("    its condition, error", f"{_number(left.condition)}, {_number(left.error)}"),
-            ("tau*, largest stable step", f"{_number(self.tau_star)}, {_number(self.max_step)}"),
+            self._speeds(),
             ("noise of products", _number(self.noise)),
         ]
         rows += [] if bool(self.interior) else [("sets", "hold the field: no interior point")]
         return [f"  {name:<31} {text}" for name, text in rows]
 
+    def _speeds(self) -> tuple[str, str]:
+        if self.tau_star is None:
+            return "largest stable step", _number(self.max_step)
+        return "tau*, largest stable step", f"{_number(self.tau_star)}, {_number(self.max_step)}"
+
     def _verdicts(self) -> list[str]:
         rates = "not asked for"
         if self.learning_rate is not None:
             rates = f"step sizes {_number(self.learning_rate.x)}, {_number(self.learning_rate.y)}"
+            if self.hessian_y is None:
+                rates = f"step size {_number(self.learning_rate.x)}"
+        word = lambda value: "-" if value is None else str(value)
+        rows = self._of_one(rates) if self.hessian_y is None else self._of_two(rates)
+        return [f"  {name:<31} {word(value):<13} {why}" for name, value, why in rows]
+
+    def _of_one(self, rates: str) -> list[tuple[str, VERDICT | None, str]]:
+        return [
+            ("stationary", self.stationary, ""),
+            ("strict local minimum", self.dne, "Hessian positive definite"),
+            ("degenerate", self.degenerate, "singular Hessian"),
+            ("attractor of the flow", self.attractor, "all eigenvalues positive"),
+            ("attractor of gradient descent", self.attractor_simultaneous, rates),
+            ("saddle of the flow", self.saddle, "eigenvalues of both signs"),
+        ]
+
+    def _of_two(self, rates: str) -> list[tuple[str, VERDICT | None, str]]:
         none = "zero-sum games only"
-        rows = [
+        return [
             ("stationary", self.stationary, ""),
             ("differential Nash equilibrium", self.dne, "both own Hessians positive definite"),
             ("degenerate", self.degenerate, "singular Jacobian"),
@@ -128,8 +153,6 @@ class EquilibriumReport(eqx.Module):
             ("spurious attractor", self.spurious, "attracts and is not Nash"),
             ("saddle of the flow", self.saddle, "real parts of both signs"),
         ]
-        word = lambda value: "-" if value is None else str(value)
-        return [f"  {name:<31} {word(value):<13} {why}" for name, value, why in rows]
 
 
 def _number(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How much of a game is rotation: along its field, and in its spectrum."""
+"""The rotational part of a game: along its field, and in its spectrum."""
 
 from typing import Literal
 
@@ -11,11 +11,11 @@ from jaxtyping import Array, Float
 from gameopt._arithmetic import divisor
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._equilibria.operators import operator
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.derivatives import field, jacobian, jvp, vjp
 from gameopt._linalg.host import on_host
 from gameopt._linalg.krylov import krylov_space, random_start, ritz_pairs
-from gameopt._trees import check_playable, ravel, tree_norm, tree_scale, tree_weighted
+from gameopt._trees import playable, ravel, tree_norm, tree_scale, tree_weighted
 from gameopt._types import Key, Players, Scalar
 
 DENSE = 512
@@ -55,7 +55,7 @@ def rotation(
     method: Literal["auto", "dense", "krylov"] = "auto",
     num_matvecs: Integer = 64,
 ) -> Rotation:
-    r"""How much of $J = S + A$, symmetric and antisymmetric, is felt along the field.
+    r"""The shares of the symmetric and antisymmetric parts of $J = S + A$ along the field.
 
     The shares cost one product with $J$ and one with its transpose. The small non-symmetric
     eigenproblem is solved on the host, also under `jit` and `vmap`.
@@ -73,10 +73,9 @@ def rotation(
         Balduzzi et al. (2018), arXiv:1802.05642, section 2.2: potential and Hamiltonian parts.
     """
     check_choice("method", method, ("auto", "dense", "krylov"))
-    check_game(game)
-    check_playable(players)
+    check_strategies(game, players)
     num_matvecs = check_count("num_matvecs", num_matvecs, 1)
-    vector = jax.eval_shape(lambda p: ravel(p)[0], eqx.filter(players, eqx.is_inexact_array))
+    vector = jax.eval_shape(lambda p: ravel(p)[0], playable(players))
     if method == "auto":
         method = "dense" if vector.size <= DENSE else "krylov"
     start = None

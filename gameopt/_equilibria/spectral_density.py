@@ -6,12 +6,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gameopt._checks import Integer, check_choice, check_count
-from gameopt._equilibria.operators import SYMMETRIC, Which, operator
-from gameopt._equilibria.spectrum import check_zero_sum, size_of
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._equilibria.operators import SYMMETRIC, Which, check_which, operator
+from gameopt._equilibria.spectrum import size_of
+from gameopt._games.base import AbstractGame
 from gameopt._linalg.krylov import krylov_space, random_start
 from gameopt._linalg.ritz_values import analyse
-from gameopt._trees import check_playable, float_array
+from gameopt._trees import float_array
 from gameopt._types import Key, Players, Scalar
 
 
@@ -44,7 +44,7 @@ def spectral_density(
     width: float | None = None,
     seed: Integer = 0,
 ) -> SpectralDensity:
-    r"""How many eigenvalues a symmetric operator of the game has where.
+    r"""The density of the eigenvalues of a symmetric operator of the game.
 
     With a unit vector $v$ of random direction, $v^\top g(A) v$ has the mean $\mathrm{tr}\,g(A)/n$,
     and Gauss quadrature from a Lanczos run gives it exactly for polynomials of degree $2m - 1$.
@@ -53,8 +53,8 @@ def spectral_density(
 
     - `which`: `symmetric`, `hessian_x`, `hessian_y`, `schur_x` or `schur_y`, as in `spectrum`.
     - `num_probes`, at least 2: random vectors, one after the other, each of `num_matvecs` products.
-    - `width`: of the smoothing, in the units of the eigenvalues; their range over `num_matvecs` if
-      left out, which is what the quadrature resolves.
+    - `width`: of the smoothing, in the units of the eigenvalues; their range over `num_matvecs` by
+      default, which is what the quadrature resolves.
 
     **Raises:** `ValueError` for another operator, or fewer than two probes.
 
@@ -64,9 +64,7 @@ def spectral_density(
         Krishnan & Xiao (2019), arXiv:1901.10159.
     """
     check_choice("which", which, SYMMETRIC)
-    check_game(game)
-    check_playable(players)
-    check_zero_sum(game, which)
+    check_which(game, players, which)
     num_probes, points = check_count("num_probes", num_probes), check_count("points", points, 2)
     num_matvecs = check_count("num_matvecs", num_matvecs, 1)
     if num_probes < 2:
@@ -74,8 +72,7 @@ def spectral_density(
     size = num_probes * size_of(players, which)
     starts = random_start(size, seed, jnp.result_type(float))
     smoothing = None if width is None else float_array(width)
-    settings = (which, num_probes, num_matvecs, points)
-    return _density(game, players, key, starts, *settings, smoothing)
+    return _density(game, players, key, starts, which, num_probes, num_matvecs, points, smoothing)
 
 
 @eqx.filter_jit

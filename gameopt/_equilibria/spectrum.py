@@ -1,6 +1,6 @@
 """Eigenvalues of a game's second-order operators, with what is known of their errors."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,18 +10,18 @@ from jaxtyping import Array, Complex, Float
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._equilibria.operators import (
     SYMMETRIC,
-    WHICH,
     Matvec,
     Operator,
     Which,
+    check_which,
     operator,
     played_sizes,
 )
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame
 from gameopt._linalg.dense import dense_eigenvalues
 from gameopt._linalg.krylov import KrylovSpace, krylov_space, random_start
 from gameopt._linalg.ritz_values import Kind, RitzAnalysis, analyse
-from gameopt._trees import check_playable
+from gameopt._trees import playable
 from gameopt._types import Key, Players, Scalar
 
 DENSE = 256
@@ -89,7 +89,7 @@ def spectrum(
       $(J - J^\top)/2$; `hessian_x`, `hessian_y` the players' own; `schur_x`
       $J_{xx} - J_{xy}J_{yy}^{-1}J_{yx}$ and `schur_y`, for zero-sum games, whose opponent's own
       Hessian is positive definite.
-    - `k`: how many from each end, all if left out.
+    - `k`: how many from each end, all by default.
     - `method`: `dense` builds the matrix, `krylov` takes `num_matvecs` products (twice as many for
       the Jacobian, whose transpose gives the condition numbers); `auto` is dense up to 256 entries.
     - `restarts`: how often to begin again from the Ritz vectors at both ends, if their residuals
@@ -97,19 +97,16 @@ def spectrum(
     - `vectors`: whether to return eigenvectors.
     - `failure_probability`: of each of `lower` and `upper`. `seed`: of the random start.
 
-    **Raises:** `ValueError` for an unknown name, players with nothing to play, or a Schur
-    complement of a general-sum game.
+    **Raises:** `ValueError` for an unknown name, a player that it acts on with nothing to play, a
+    Schur complement of a general-sum game, or an operator of an absent player.
 
     !!! cite "Source"
 
         Bounds: van Dorsselaer, Hochstenbach & van der Vorst (2000), see docs/derivations.md; errors
         of a non-symmetric operator: Kahan, Parlett & Jiang (1982).
     """
-    check_choice("which", which, WHICH)
     check_choice("method", method, ("auto", "dense", "krylov"))
-    check_game(game)
-    check_playable(players)
-    check_zero_sum(game, which)
+    check_which(game, players, which)
     num_matvecs = check_count("num_matvecs", num_matvecs)
     k = None if k is None else check_count("k", k)
     restarts = check_count("restarts", restarts)
@@ -118,111 +115,100 @@ def spectrum(
     size = size_of(players, which)
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
+    if method == "dense":
+        return _dense_spectrum(game, players, key, which, k, vectors)
     start = random_start(size, seed, jnp.result_type(float))
-    settings = (which, k, num_matvecs, restarts, tol, vectors, failure_probability)
-    compute = _dense_spectrum if method == "dense" else _krylov_spectrum
-    return compute(game, players, key, start, *settings)
-
-
-def check_zero_sum(game: AbstractGame, which: Which) -> None:
-    """Raises a `ValueError` for a Schur complement of a general-sum game."""
-    if which.startswith("schur") and not game.is_zero_sum:
-        raise ValueError(
-            f"{which} is the curvature along the opponent's best answer in zero-sum games only, "
-            f"and {type(game).__name__} is not declared zero-sum (is_zero_sum)."
-        )
+    search = _Search(num_matvecs, restarts, tol, failure_probability)
+    return _krylov_spectrum(game, players, key, start, which, k, search, vectors)
 
 
 def size_of(players: Players, which: Which) -> int:
-    """How many numbers the operator of that name acts on."""
+    """The size of the operator of that name."""
     x, y = played_sizes(players)
     return {"hessian_x": x, "schur_x": x, "hessian_y": y, "schur_y": y}.get(which, x + y)
 
 
 def kind_of(which: Which) -> Kind:
-    """What an operator is, by name."""
+    """The kind of the operator of that name."""
     if which in SYMMETRIC:
         return "symmetric"
     return "antisymmetric" if which == "antisymmetric" else "general"
 
 
+class _Search(NamedTuple):
+    """Settings of a Krylov search, all static; see `spectrum`."""
+
+    num_matvecs: int
+    restarts: int
+    tol: float
+    probability: float
+
+
 @eqx.filter_jit
 def _krylov_spectrum(
-    game, players, key, start, which, k, num_matvecs, restarts, tol, vectors, probability
+    game, players, key, start, which: Which, k: int | None, search: _Search, vectors: bool
 ) -> Spectrum:
     kind = kind_of(which)
     linear = operator(game, players, key, which)
     start = start.astype(linear.like.dtype)
-    search = lambda matvec: _restarted(
-        matvec, start, num_matvecs, restarts, tol, kind, k, probability
-    )
-    space, first, rounds = search(linear.matvec)
-    left, left_rounds = None, jnp.zeros((), jnp.int32)
+    space, first, rounds = _restarted(linear.matvec, start, kind, k, search)
+    left = None
     if kind == "general":
         assert linear.transpose is not None
-        left, _, left_rounds = search(linear.transpose)
-    result = analyse(kind, space, left, start.size, probability)
-    return _spectrum(
-        *(linear, space, result, first, k, vectors),
-        space.inner_residual,
-        (rounds + left_rounds) * len(result.values),
-        which,
-        "krylov",
-    )
-
-
-def _spectrum(
-    linear: Operator,
-    space: KrylovSpace,
-    result: RitzAnalysis,
-    bounds: RitzAnalysis,
-    k: int | None,
-    vectors: bool,
-    inner_residual: Scalar,
-    num_matvecs: Array,
-    which: str,
-    method: str,
-) -> Spectrum:
-    chosen = _ends(result.values, k)
+        left, _, more = _restarted(linear.transpose, start, kind, k, search)
+        rounds = rounds + more
+    result = analyse(kind, space, left, start.size, search.probability)
     return Spectrum(
-        values=result.values[chosen],
-        residuals=result.residuals[chosen],
-        conditions=result.conditions[chosen],
-        errors=result.errors[chosen],
-        lower=bounds.lower,
-        upper=bounds.upper,
-        noise=bounds.noise,
-        inner_residual=inner_residual,
-        vectors=_strategies(linear, space, result.coefficients[chosen]) if vectors else None,
-        num_matvecs=num_matvecs,
+        **_chosen(linear, space, result, k, vectors),
+        lower=first.lower,
+        upper=first.upper,
+        noise=first.noise,
+        inner_residual=space.inner_residual,
+        num_matvecs=rounds * len(result.values),
         which=which,
-        method=method,
+        method="krylov",
     )
+
+
+def _chosen(
+    linear: Operator, space: KrylovSpace, result: RitzAnalysis, k: int | None, vectors: bool
+) -> dict[str, Any]:
+    """The fields of a `Spectrum` that are of each value, at both ends."""
+    chosen = _ends(result.values, k)
+    return {
+        "values": result.values[chosen],
+        "residuals": result.residuals[chosen],
+        "conditions": result.conditions[chosen],
+        "errors": result.errors[chosen],
+        "vectors": _strategies(linear, space, result.coefficients[chosen]) if vectors else None,
+    }
 
 
 def _restarted(
-    matvec: Matvec, start, num_matvecs: int, restarts: int, tol: float, kind, k, probability
+    matvec: Matvec, start, kind: Kind, k: int | None, search: _Search
 ) -> tuple[KrylovSpace, RitzAnalysis, Array]:
-    """The last space, the analysis of the first, and how many spaces there were."""
+    """The last space, the analysis of the first, and the number of spaces."""
     symmetric = kind != "general"
-    space = krylov_space(matvec, start, num_matvecs, symmetric)
-    first = analyse(kind, space, None, start.size, probability)
-    if restarts == 0:
+    analysed = lambda space: analyse(kind, space, None, start.size, search.probability)
+    space = krylov_space(matvec, start, search.num_matvecs, symmetric)
+    first = analysed(space)
+    if search.restarts == 0:
         return space, first, jnp.ones((), jnp.int32)
 
     def goes_on(carry):
         _, result, count = carry
         wanted = result.residuals[_ends(result.values, k or 1)]
         largest = jnp.max(jnp.nan_to_num(jnp.abs(result.values)))
-        return (count <= restarts) & (jnp.max(jnp.nan_to_num(wanted)) > tol * largest)
+        off = jnp.max(jnp.nan_to_num(wanted))
+        return (count <= search.restarts) & (off > search.tol * largest)
 
     def again(carry):
         space, result, count = carry
         chosen = _ends(result.values, k or 1)
         rows, weights = result.coefficients[chosen], jnp.nan_to_num(result.residuals)[chosen]
         mixed = (weights @ (rows.real + rows.imag)).astype(start.dtype)
-        space = krylov_space(matvec, mixed @ space.basis, num_matvecs, symmetric)
-        return space, analyse(kind, space, None, start.size, probability), count + 1
+        space = krylov_space(matvec, mixed @ space.basis, search.num_matvecs, symmetric)
+        return space, analysed(space), count + 1
 
     space, _, count = jax.lax.while_loop(goes_on, again, (space, first, jnp.ones((), jnp.int32)))
     return space, first, count
@@ -240,16 +226,13 @@ def _ends(values: Complex[Array, " m"], k: int | None) -> Array:
 
 def _strategies(linear: Operator, space: KrylovSpace, rows: Complex[Array, "k m"]) -> Any:
     """Ritz vectors as strategies, complex, `None` in place of leaves that are not played."""
-    played = lambda vector: eqx.filter(linear.unravel(vector), eqx.is_inexact_array)
+    played = lambda vector: playable(linear.unravel(vector))
     part = lambda numbers: jax.vmap(played)(numbers.astype(space.basis.dtype) @ space.basis)
     return jax.tree.map(jax.lax.complex, part(rows.real), part(rows.imag))
 
 
 @eqx.filter_jit
-def _dense_spectrum(
-    game, players, key, start, which, k, num_matvecs, restarts, tol, vectors, probability
-) -> Spectrum:
-    del start, num_matvecs, restarts, tol, probability
+def _dense_spectrum(game, players, key, which: Which, k: int | None, vectors: bool) -> Spectrum:
     linear = operator(game, players, key, which)
     matrix, inner = jax.vmap(linear.matvec, out_axes=(1, 0))(
         jnp.eye(linear.like.size, dtype=linear.like.dtype)
@@ -257,10 +240,13 @@ def _dense_spectrum(
     result = dense_eigenvalues(kind_of(which), matrix, linear.like.dtype)
     zero = jnp.zeros((), matrix.dtype)
     everything = KrylovSpace(jnp.eye(len(matrix), dtype=matrix.dtype), matrix, zero, zero, zero)
-    return _spectrum(
-        *(linear, everything, result, result, k, vectors),
-        jnp.max(inner),
-        jnp.asarray(len(matrix), jnp.int32),
-        which,
-        "dense",
+    return Spectrum(
+        **_chosen(linear, everything, result, k, vectors),
+        lower=result.lower,
+        upper=result.upper,
+        noise=result.noise,
+        inner_residual=jnp.max(inner),
+        num_matvecs=jnp.asarray(len(matrix), jnp.int32),
+        which=which,
+        method="dense",
     )

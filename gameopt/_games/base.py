@@ -1,17 +1,17 @@
-"""Games: the protocol, zero-sum games, games from functions, games on sets; critical points."""
+"""The protocol of a game: two losses of one joint strategy; zero-sum games; critical points."""
 
 import abc
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from gameopt._checks import check_callable
-from gameopt._keys import again, require_key
-from gameopt._types import Key, Players, Projection, Scalar
+from gameopt._keys import again
+from gameopt._trees import check_playable, check_players, split_played
+from gameopt._types import Key, Losses, Player, Players, Scalar
 
 
 class CriticalPoint(eqx.Module):
@@ -44,16 +44,21 @@ class AbstractGame(eqx.Module):
     A subclass writes `losses`, a pure function. The data of a game are its own array leaves, and
     `key` says which sample of them is drawn, so that the same key is the same minibatch; a
     deterministic game ignores the key.
+
+    An optimisation problem is a game whose second player is absent (`one_player_game`): its
+    strategy is `None`, and so are its loss and its gradient, here and in everything that reports
+    them.
     """
 
     @abc.abstractmethod
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
-        """The two losses, each of shape `()`."""
+    def losses(self, players: Players, key: Key = None) -> Losses:
+        """The two losses, each of shape `()`; `None` for an absent player."""
 
-    def losses_and_field(
-        self, players: Players, key: Key = None
-    ) -> tuple[Players[Scalar, Scalar], Players]:
+    def losses_and_field(self, players: Players, key: Key = None) -> tuple[Losses, Players]:
         """The losses, and each player's gradient of its own loss, both of the same sample."""
+        if self.player_names == ("x",):
+            losses, gradient = losses_and_own_gradient(self, players, "x", key)
+            return losses, Players(gradient, None)
         loss_x, grad_x = player_loss_and_gradient(self, players, "x", key)
         loss_y, grad_y = player_loss_and_gradient(self, players, "y", again(key))
         return Players(loss_x, loss_y), Players(grad_x, grad_y)
@@ -62,14 +67,20 @@ class AbstractGame(eqx.Module):
         """The nearest joint strategy of the game's sets: the identity unless there are sets."""
         return players
 
+    @property
+    def player_names(self) -> tuple[Player, ...]:
+        """The players that there are: `("x", "y")`, or `("x",)` where y is absent."""
+        return ("x", "y")
+
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
-        """What is worth recording beside the losses. Called only when something is recorded."""
+        """Named numbers to record beside the losses; called only when something is recorded."""
         del players, key
         return {}
 
-    def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar] | None:
-        """What each player would gain by its best answer to the other; `None` if not in closed
-        form. Never below zero in the game's sets, and infinite where the own loss is unbounded.
+    def best_answer_gains(self, players: Players) -> Losses | None:
+        """Each player's gain by its best answer to the other; `None` if not in closed form.
+
+        Never below zero in the game's sets, and infinite where the own loss is unbounded.
         """
         del players
         return None
@@ -80,7 +91,7 @@ class AbstractGame(eqx.Module):
 
     @property
     def is_zero_sum(self) -> bool:
-        """Whether $L_x = -L_y$ everywhere, so that a solver may use the symmetry of one Hessian."""
+        """True if $L_x = -L_y$ everywhere; a solver may then use the symmetry of one Hessian."""
         return False
 
     def critical_points(self) -> tuple[CriticalPoint, ...]:
@@ -105,28 +116,34 @@ class ZeroSumGame(AbstractGame):
     def is_zero_sum(self) -> bool:
         return True
 
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+    def losses(self, players: Players, key: Key = None) -> Losses:
         value = self.value(players, key)
         return Players(value, -value)
 
-    def losses_and_field(
-        self, players: Players, key: Key = None
-    ) -> tuple[Players[Scalar, Scalar], Players]:
+    def losses_and_field(self, players: Players, key: Key = None) -> tuple[Losses, Players]:
         return zero_sum_losses_and_field(lambda p: self.value(p, key), players)
 
 
 def zero_sum_losses_and_field(
     value: Callable[[Players], Scalar], players: Players
-) -> tuple[Players[Scalar, Scalar], Players]:
+) -> tuple[Losses, Players]:
     """Losses $(V, -V)$ and field $(\\nabla_x V, -\\nabla_y V)$ by one backward pass."""
-    checked = lambda players: _checked(value(players), "the value")
-    v, gradient = eqx.filter_value_and_grad(checked)(players)
+    v, gradient = value_and_gradient(value, players, "the value")
     negated = jax.tree.map(jnp.negative, gradient.y)
     return Players(v, -v), Players(gradient.x, negated)
 
 
+def value_and_gradient(
+    function: Callable[[Any], Scalar], strategy: Any, name: str
+) -> tuple[Scalar, Any]:
+    """A function's value, shape `()`, and its gradient by the played leaves of its argument."""
+    played, rest = split_played(strategy)
+    checked = lambda played: _checked(function(eqx.combine(played, rest)), name)
+    return eqx.filter_value_and_grad(checked)(played)
+
+
 def player_loss_and_gradient(
-    game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key = None
+    game: AbstractGame, players: Players, player: Player, key: Key = None
 ) -> tuple[Scalar, Any]:
     """One player's loss, and the gradient of it with respect to that player's own strategy."""
     losses, gradient = losses_and_own_gradient(game, players, player, key)
@@ -134,21 +151,21 @@ def player_loss_and_gradient(
 
 
 def losses_and_own_gradient(
-    game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key = None
-) -> tuple[Players[Scalar, Scalar], Any]:
+    game: AbstractGame, players: Players, player: Player, key: Key = None
+) -> tuple[Losses, Any]:
     """Both losses, and the gradient of one player's with respect to that player's own strategy."""
 
-    def loss(strategy):
-        losses = game.losses(replace(players, player, strategy), key)
+    played, rest = split_played(getattr(players, player))
+
+    def loss(played):
+        losses = game.losses(replace(players, player, eqx.combine(played, rest)), key)
         return _checked(getattr(losses, player), f"losses.{player}"), losses
 
-    (own, losses), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
-        getattr(players, player)
-    )
+    (own, losses), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(played)
     return replace(losses, player, own), gradient
 
 
-def replace(players: Players, player: Literal["x", "y"], entry: Any) -> Players:
+def replace(players: Players, player: Player, entry: Any) -> Players:
     """The pair with one entry exchanged."""
     return Players(entry, players.y) if player == "x" else Players(players.x, entry)
 
@@ -164,7 +181,7 @@ def _checked(loss: Any, name: str) -> Scalar:
 
 
 def check_game(game: Any) -> None:
-    """Raises a `TypeError` unless this is a game."""
+    """Raise a `TypeError` unless this is a game."""
     if not isinstance(game, AbstractGame):
         raise TypeError(
             f"game must be a go.AbstractGame, got {type(game).__name__}: go.zero_sum_game and "
@@ -172,102 +189,22 @@ def check_game(game: Any) -> None:
         )
 
 
-class _LossesGame(AbstractGame):
-    loss_x: Callable
-    loss_y: Callable
-    stochastic: bool = eqx.field(static=True)
+def check_strategies(game: Any, players: Any) -> None:
+    """Raise unless this is a game, and each of its players has a number to play.
 
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
-        x, y = players.x, players.y
-        if not self.stochastic:
-            return Players(self.loss_x(x, y), self.loss_y(x, y))
-        key = require_key(key, self)
-        return Players(self.loss_x(x, y, key), self.loss_y(x, y, again(key)))
-
-
-class _ValueGame(ZeroSumGame):
-    function: Callable
-    stochastic: bool = eqx.field(static=True)
-
-    def value(self, players: Players, key: Key = None) -> Scalar:
-        rest = (require_key(key, self),) if self.stochastic else ()
-        return self.function(players.x, players.y, *rest)
-
-
-def game_from_losses(
-    loss_x: Callable, loss_y: Callable, *, stochastic: bool = False
-) -> AbstractGame:
-    """A general-sum game from two plain functions.
-
-    **Arguments:**
-
-    - `loss_x`, `loss_y`: `(x, y) -> scalar`, or `(x, y, key) -> scalar` if `stochastic`. Data that
-      a function needs go in by `jax.tree_util.Partial(function, data)` with the data first: what
-      a closure captures is a constant of the compiled program.
-    - `stochastic`: whether the functions take a key.
-
-    **Raises:** `TypeError` for what cannot be called.
-    """
-    check_callable("loss_x", loss_x)
-    check_callable("loss_y", loss_y)
-    return _LossesGame(loss_x, loss_y, stochastic)
-
-
-def zero_sum_game(value: Callable, *, stochastic: bool = False) -> ZeroSumGame:
-    """A zero-sum game from its value `(x, y) -> scalar`: x minimises it, y maximises it.
-
-    The arguments are those of `game_from_losses`.
-    """
-    check_callable("value", value)
-    return _ValueGame(value, stochastic)
-
-
-class _Constrained(AbstractGame):
-    game: AbstractGame
-    projections: Players[Projection | None, Projection | None]
-
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
-        return self.game.losses(players, key)
-
-    def losses_and_field(
-        self, players: Players, key: Key = None
-    ) -> tuple[Players[Scalar, Scalar], Players]:
-        return self.game.losses_and_field(players, key)
-
-    def project(self, players: Players) -> Players:
-        players = self.game.project(players)
-        project_x, project_y = self.projections.x, self.projections.y
-        # optax's projections mix integers with floats, which strict promotion forbids.
-        with jax.numpy_dtype_promotion("standard"):
-            x = players.x if project_x is None else project_x(players.x)
-            y = players.y if project_y is None else project_y(players.y)
-        return Players(x, y)
-
-    def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
-        return self.game.metrics(players, key)
-
-    @property
-    def is_zero_sum(self) -> bool:
-        return self.game.is_zero_sum
-
-
-def constrained(
-    game: AbstractGame, *, x: Projection | None = None, y: Projection | None = None
-) -> AbstractGame:
-    """The same game, played on sets.
-
-    Every solver applies the projections to the new strategy at the end of every move, and
-    stationarity is measured against them.
-
-    **Arguments:**
-
-    - `x`, `y`: maps a player's strategy to the nearest one of its set, or `None` for no set. For
-      instance `Box(-0.01, 0.01)` (weight clipping), or a projection of `optax.projections`.
-
-    **Raises:** `TypeError` for what is no game, or cannot be called.
+    A `TypeError` for what is no game or no pair; a `ValueError` for a player with nothing to play,
+    or the strategy of an absent one.
     """
     check_game(game)
-    for name, projection in (("x", x), ("y", y)):
-        if projection is not None:
-            check_callable(name, projection)
-    return _Constrained(game, Players(x, y))
+    check_absent(game, players)
+    check_playable(players, game.player_names)
+
+
+def check_absent(game: AbstractGame, players: Any) -> None:
+    """Raise a `ValueError` for the strategy of an absent player."""
+    check_players(players)
+    if "y" not in game.player_names and players.y is not None:
+        raise ValueError(
+            f"{type(game).__name__} has one player, and is given a strategy for a second: give "
+            "go.Players(x, None)."
+        )

@@ -1,4 +1,4 @@
-"""What a best answer gains, where that is a closed form."""
+"""Gains of best answers in closed form."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -8,7 +8,7 @@ from gameopt._types import Scalar
 
 
 def linear_gain(gradient: Float[Array, "..."], magnitude: Scalar) -> Scalar:
-    """What a player with a linear loss gains: infinite unless the gradient is zero.
+    """The best answer's gain for a linear loss: infinite unless the gradient is zero.
 
     **Arguments:**
 
@@ -24,7 +24,7 @@ def linear_gain(gradient: Float[Array, "..."], magnitude: Scalar) -> Scalar:
 def quadratic_gain(
     hessian: Float[Array, "n n"], gradient: Float[Array, " n"], magnitude: Scalar
 ) -> Scalar:
-    r"""What a player with a quadratic loss gains: $\tfrac12 g^\top H^{-1} g$, if that is bounded.
+    r"""The best answer's gain for a quadratic loss: $\tfrac12 g^\top H^{-1} g$, if that is bounded.
 
     Infinite where $H$ has a negative eigenvalue, or a zero one along which $g$ is not zero, both up
     to rounding.

@@ -17,7 +17,7 @@ class Bilinear(ZeroSumGame):
     r"""$V(x, y) = x^\top M y + b^\top x + c^\top y$.
 
     - `matrix`: $M$, shape `(n, m)`; or a number, for strategies of shape `()`.
-    - `offset_x`, `offset_y`: $b$ of shape `(n,)` and $c$ of shape `(m,)`; zero if left out.
+    - `offset_x`, `offset_y`: $b$ of shape `(n,)` and $c$ of shape `(m,)`; zero by default.
 
     $J$ is antisymmetric: the game is all rotation. Per singular value $s$ of $M$, a round of
     simultaneous play multiplies the distance from equilibrium by $\sqrt{1 + \eta_x\eta_y s^2}$ (in

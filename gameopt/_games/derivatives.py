@@ -1,7 +1,5 @@
 """First and second derivatives of a game: field, Jacobian, stationarity, Hessian blocks."""
 
-from typing import Literal
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,14 +7,8 @@ from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame, check_game, player_loss_and_gradient, replace
 from gameopt._keys import again
-from gameopt._trees import (
-    check_numbers,
-    playable,
-    ravel,
-    tree_norm,
-    tree_subtract,
-)
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._trees import check_numbers, playable, ravel, split_played, tree_norm, tree_subtract
+from gameopt._types import Key, Player, Players, Scalar, Strategy
 
 
 def field(game: AbstractGame, players: Players, key: Key = None) -> Players:
@@ -40,7 +32,7 @@ def losses_and_field(
 
 
 def _field_of_played(game: AbstractGame, players: Players, key: Key):
-    played, rest = eqx.partition(players, eqx.is_inexact_array)
+    played, rest = split_played(players)
     return (lambda p: game.losses_and_field(eqx.combine(p, rest), again(key))[1]), played
 
 
@@ -90,7 +82,7 @@ def jacobian(game: AbstractGame, players: Players, key: Key = None) -> Float[Arr
     return jax.jacfwd(lambda v: ravel(field(game, unravel(v), key))[0])(vector)
 
 
-def _own_hessian(game: AbstractGame, players: Players, player: Literal["x", "y"], key: Key):
+def _own_hessian(game: AbstractGame, players: Players, player: Player, key: Key):
     check_game(game)
     check_numbers(players)
     vector, unravel = ravel(getattr(players, player))
@@ -129,9 +121,6 @@ def stationarity_of_played(game: AbstractGame, players: Players, key: Key = None
     return tree_norm(tree_subtract(players, game.project(step)))
 
 
-Player = Literal["x", "y"]
-
-
 def other(player: Player) -> Player:
     """The opponent."""
     return "y" if player == "x" else "x"
@@ -146,7 +135,7 @@ def loss_gradient(
     """
     check_game(game)
     check_numbers(players)
-    played, rest = eqx.partition(getattr(players, by), eqx.is_inexact_array)
+    played, rest = split_played(getattr(players, by))
 
     def value(strategy):
         joint = replace(players, by, eqx.combine(strategy, rest))
@@ -176,7 +165,7 @@ def hessian_product(
     """
     check_game(game)
     check_numbers(players)
-    played, rest = eqx.partition(getattr(players, columns), eqx.is_inexact_array)
+    played, rest = split_played(getattr(players, columns))
 
     def gradient(strategy):
         joint = replace(players, columns, eqx.combine(strategy, rest))

@@ -15,7 +15,7 @@ from gameopt._games.base import AbstractGame, check_game
 from gameopt._games.bilinear import Bilinear
 from gameopt._keys import again, require_key
 from gameopt._trees import float_array
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Losses, Player, Players
 
 Indices = Int[Array, " k"]
 
@@ -33,16 +33,14 @@ class AbstractFiniteSumGame(AbstractGame):
         """$n$, the number of terms."""
 
     @abc.abstractmethod
-    def losses_at(
-        self, players: Players, indices: Indices, key: Key = None
-    ) -> Players[Scalar, Scalar]:
+    def losses_at(self, players: Players, indices: Indices, key: Key = None) -> Losses:
         """The mean of the losses over the terms with these indices, shape `(k,)`."""
 
     @abc.abstractmethod
     def draw_indices(self, key: Key) -> Indices:
-        """The minibatch that `key` stands for, of one size for every key."""
+        """Draw the indices of a minibatch, of one size for every key."""
 
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+    def losses(self, players: Players, key: Key = None) -> Losses:
         key_draw, key_rest = jax.random.split(require_key(key, self))
         return self.losses_at(players, self.draw_indices(key_draw), key_rest)
 
@@ -56,7 +54,7 @@ class OnIndices(AbstractGame):
     game: AbstractFiniteSumGame
     indices: Indices
 
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+    def losses(self, players: Players, key: Key = None) -> Losses:
         return self.game.losses_at(players, self.indices, key)
 
     def project(self, players: Players) -> Players:
@@ -65,6 +63,10 @@ class OnIndices(AbstractGame):
     @property
     def is_zero_sum(self) -> bool:
         return self.game.is_zero_sum
+
+    @property
+    def player_names(self) -> tuple[Player, ...]:
+        return self.game.player_names
 
 
 Meaning = Callable[[Array], tuple[AbstractGame, Key, float]]
@@ -77,7 +79,7 @@ class _MeanOver(AbstractGame):
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, Meaning, Array | None]:
-        """Slices along the first axis, what each stands for, and one slice of another length."""
+        """Slices along the first axis, the meaning of each, and a last slice of another length."""
 
     def _mean(self, evaluate: Callable[[AbstractGame, Key], Any]) -> Any:
         slices, meaning, last = self.parts()
@@ -92,13 +94,11 @@ class _MeanOver(AbstractGame):
         total, _ = jax.lax.scan(jax.checkpoint(add), total, slices[1:])
         return total if last is None else add(total, last)[0]
 
-    def losses(self, players: Players, key: Key = None) -> Players[Scalar, Scalar]:
+    def losses(self, players: Players, key: Key = None) -> Losses:
         del key
         return self._mean(lambda game, key: game.losses(players, key))
 
-    def losses_and_field(
-        self, players: Players, key: Key = None
-    ) -> tuple[Players[Scalar, Scalar], Players]:
+    def losses_and_field(self, players: Players, key: Key = None) -> tuple[Losses, Players]:
         del key
         return self._mean(lambda game, key: game.losses_and_field(players, key))
 
@@ -108,6 +108,10 @@ class _MeanOver(AbstractGame):
     @property
     def is_zero_sum(self) -> bool:
         return self.game.is_zero_sum
+
+    @property
+    def player_names(self) -> tuple[Player, ...]:
+        return self.game.player_names
 
 
 class _OverKeys(_MeanOver):
@@ -198,9 +202,7 @@ class StochasticBilinear(AbstractFiniteSumGame):
         """Uniform, with replacement."""
         return jax.random.randint(require_key(key, self), (self.batch_size,), 0, self.size)
 
-    def losses_at(
-        self, players: Players, indices: Indices, key: Key = None
-    ) -> Players[Scalar, Scalar]:
+    def losses_at(self, players: Players, indices: Indices, key: Key = None) -> Losses:
         del key
         mean = lambda terms: jnp.mean(terms[indices], axis=0)
         x, y = players.x, players.y

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_count
@@ -112,10 +113,25 @@ class ZeroSumLinearQuadratic(ZeroSumGame):
             fits="input_x and input_y",
         )
 
+    @property
+    def general_sum(self) -> LinearQuadratic:
+        """The same game by its two losses."""
+        return LinearQuadratic(
+            transition=self.transition,
+            input_x=self.input_x,
+            input_y=self.input_y,
+            state_x=self.state,
+            state_y=-self.state,
+            control_xx=self.control_x,
+            control_xy=-self.control_y,
+            control_yx=-self.control_x,
+            control_yy=self.control_y,
+            start=self.start,
+            horizon=self.horizon,
+        )
+
     def value(self, players: Players, key: Key = None) -> Scalar:
-        del key
-        cost = _cost(players, self.state, self.control_x, -self.control_y)
-        return jnp.sum(cost * _second_moment(self, players))
+        return self.general_sum.losses(players, key).x
 
     def equilibria(self) -> tuple[Players, ...]:
         """The gains of the game's Riccati equation, for an infinite horizon; none if it has none.
@@ -137,9 +153,7 @@ def _cost(players: Players, state, control_x, control_y) -> Float[Array, "d d"]:
     return state + gain_x.T @ control_x @ gain_x + gain_y.T @ control_y @ gain_y
 
 
-def _second_moment(
-    game: LinearQuadratic | ZeroSumLinearQuadratic, players: Players
-) -> Float[Array, "d d"]:
+def _second_moment(game: LinearQuadratic, players: Players) -> Float[Array, "d d"]:
     r"""$\Sigma = \sum_t F^t S_0 (F^\top)^t$ of the closed loop $F = A - B_x K - B_y L$."""
     closed = game.transition - game.input_x @ players.x - game.input_y @ players.y
     if game.horizon is None:
@@ -166,30 +180,21 @@ def _lyapunov(closed: Float[Array, "d d"], start: Float[Array, "d d"]) -> Float[
     return solution * jnp.where(stable, 1.0, jnp.nan).astype(closed.dtype)
 
 
-def _riccati_gains(game: ZeroSumLinearQuadratic, max_steps: int = 10_000) -> np.ndarray | None:
-    """The rows of K above those of L, by value iteration from $P = 0$; or `None`."""
-    a, bx, by, q, rx, ry = (
-        np.asarray(block, np.float64)
-        for block in (
-            game.transition,
-            game.input_x,
-            game.input_y,
-            game.state,
-            game.control_x,
-            game.control_y,
-        )
-    )
-    n, b = bx.shape[1], np.hstack([bx, by])
-    weight = np.block([[rx, np.zeros((n, by.shape[1]))], [np.zeros((by.shape[1], n)), -ry]])
-    value = np.zeros_like(q)
-    for _ in range(max_steps):
-        curvature = weight + b.T @ value @ b
-        # Where the disturbance's own curvature is not negative it has no best answer.
-        if np.linalg.eigvalsh(curvature[n:, n:]).max() >= 0:
-            return None
-        gains = np.linalg.solve(curvature, b.T @ value @ a)
-        new = q + a.T @ value @ (a - b @ gains)
-        if np.abs(new - value).max() <= 1e-14 * max(1.0, np.abs(new).max()):
-            return gains
-        value = new
-    return None
+def _riccati_gains(game: ZeroSumLinearQuadratic) -> np.ndarray | None:
+    """The rows of K above those of L, of the stabilising solution $P$; `None` if there is none."""
+    double = lambda block: np.asarray(block, np.float64)
+    a, q, n = double(game.transition), double(game.state), game.input_x.shape[1]
+    b = np.hstack([double(game.input_x), double(game.input_y)])
+    weight = scipy.linalg.block_diag(double(game.control_x), -double(game.control_y))
+    try:
+        value = scipy.linalg.solve_discrete_are(a, b, q, weight)
+    except (np.linalg.LinAlgError, ValueError):
+        return None
+    curvature = weight + b.T @ value @ b
+    # Where the disturbance's own curvature is not negative it has no best answer. The cost of doing
+    # nothing is not negative, up to rounding where the state's cost is singular.
+    slack = 1e-9 * max(1.0, float(np.abs(value).max()))
+    below = np.linalg.eigvalsh(value).min() < -slack
+    if below or np.linalg.eigvalsh(curvature[n:, n:]).max() >= 0:
+        return None
+    return np.linalg.solve(curvature, b.T @ value @ a)

@@ -84,7 +84,7 @@ class MatrixGame(AbstractGame):
         return Players(losses.x - best_x, losses.y - best_y)
 
     def exploitability(self, players: Players) -> Scalar:
-        r"""What the players would gain, in sum, by their best answers: never below zero.
+        r"""The sum of the players' gains by best answers: never below zero.
 
         In a zero-sum game it is the duality gap $\max_j (A^\top p)_j - \min_i (A q)_i$.
         """

@@ -20,7 +20,7 @@ class Quadratic(AbstractGame):
       L_y = \tfrac12 y^\top D y + y^\top C x + d^\top y.$$
 
     - `xx`: $A$, shape `(n, n)`. `xy`: $B$, `(n, m)`. `yx`: $C$, `(m, n)`. `yy`: $D$, `(m, m)`.
-    - `linear_x`, `linear_y`: $a$ of shape `(n,)`, $d$ of shape `(m,)`; zero if left out.
+    - `linear_x`, `linear_y`: $a$ of shape `(n,)`, $d$ of shape `(m,)`; zero by default.
 
     With symmetric $A$ and $D$ its Jacobian is $\begin{pmatrix} A & B \\ C & D\end{pmatrix}$
     everywhere (of a non-symmetric block the symmetric part counts), so that every smooth game is
@@ -71,7 +71,7 @@ class ZeroSumQuadratic(ZeroSumGame):
     r"""$V = \tfrac12 x^\top A x + x^\top B y + \tfrac12 y^\top D y + a^\top x + d^\top y$.
 
     - `xx`: $A$, shape `(n, n)`. `xy`: $B$, `(n, m)`. `yy`: $D$, `(m, m)`.
-    - `linear_x`, `linear_y`: $a$ of shape `(n,)`, $d$ of shape `(m,)`; zero if left out.
+    - `linear_x`, `linear_y`: $a$ of shape `(n,)`, $d$ of shape `(m,)`; zero by default.
 
     Convex-concave iff $A \succeq 0 \succeq D$. Its Jacobian is
     $\begin{pmatrix} A & B \\ -B^\top & -D\end{pmatrix}$.
@@ -101,19 +101,19 @@ class ZeroSumQuadratic(ZeroSumGame):
         quadratic = _form(self.xx, x) + x @ self.xy @ y + _form(self.yy, y)
         return quadratic + _dot(self.linear_x, x) + _dot(self.linear_y, y)
 
+    @property
+    def general_sum(self) -> Quadratic:
+        """The same game by its two losses."""
+        linear_y = None if self.linear_y is None else -self.linear_y
+        return Quadratic(self.xx, self.xy, -self.xy.T, -self.yy, self.linear_x, linear_y)
+
     def best_answer_gains(self, players: Players) -> Players[Scalar, Scalar]:
         """Infinite where the value is not convex in x, or not concave in y."""
-        x, y = players.x, players.y
-        linear_y = None if self.linear_y is None else -self.linear_y
-        return Players(
-            _gain(self.xx, x, self.xy, y, self.linear_x),
-            _gain(-self.yy, y, -self.xy.T, x, linear_y),
-        )
+        return self.general_sum.best_answer_gains(players)
 
     def equilibria(self) -> tuple[Players, ...]:
         """The saddle point of smallest norm; none if the game is not convex-concave."""
-        linear_y = None if self.linear_y is None else -self.linear_y
-        return _quadratic_nash(self.xx, self.xy, -self.xy.T, -self.yy, self.linear_x, linear_y)
+        return self.general_sum.equilibria()
 
 
 def _form(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Scalar:
@@ -137,7 +137,7 @@ def _gain(own, strategy, cross, other, linear) -> Scalar:
 def check_blocks(
     blocks: dict[str, tuple[Any, tuple[int, ...]]], game: AbstractGame, fits: str = "xy"
 ) -> None:
-    """Raises a `ValueError` for the first of the named blocks that is not of its shape."""
+    """Raise a `ValueError` for the first of the named blocks that is not of its shape."""
     for name, (block, shape) in blocks.items():
         if block is not None and block.shape != shape:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Sets that strategies are kept in."""
+"""Sets that strategies are kept in, and games on them."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -11,9 +11,10 @@ import optax.projections
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from gameopt._checks import check_choice
-from gameopt._trees import float_array
-from gameopt._types import Real, Strategy
+from gameopt._checks import check_callable, check_choice
+from gameopt._games.base import AbstractGame, check_game
+from gameopt._trees import float_array, split_played
+from gameopt._types import Key, Losses, Player, Players, Projection, Real, Strategy
 
 
 class Box(eqx.Module):
@@ -35,12 +36,10 @@ class Box(eqx.Module):
             raise ValueError(f"Box needs lower <= upper, got [{self.lower}, {self.upper}].")
 
     def __call__(self, strategy: Strategy) -> Strategy:
-        def clip(leaf):
-            if not eqx.is_inexact_array(leaf):
-                return leaf
-            return jnp.clip(leaf, self.lower.astype(leaf.dtype), self.upper.astype(leaf.dtype))
-
-        return jax.tree.map(clip, strategy)
+        played, rest = split_played(strategy)
+        bounds = lambda leaf: (self.lower.astype(leaf.dtype), self.upper.astype(leaf.dtype))
+        clipped = jax.tree.map(lambda leaf: jnp.clip(leaf, *bounds(leaf)), played)
+        return eqx.combine(clipped, rest)
 
 
 class Simplex(eqx.Module):
@@ -82,7 +81,7 @@ class Ball(eqx.Module):
 
 def _by_optax(project: Callable, size: Float[Array, ""], strategy: Strategy) -> Strategy:
     """One of optax's projections on the played leaves; the others are carried along."""
-    played, rest = eqx.partition(strategy, eqx.is_inexact_array)
+    played, rest = split_played(strategy)
     # They mix integers with floats, and ranks, and the l1 ball is for the default precision alone.
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         wide = jnp.result_type(float)
@@ -120,3 +119,60 @@ def projected(
         return jax.tree.map(jnp.subtract, moved, params), state
 
     return optax.GradientTransformationExtraArgs(optimizer.init, update)
+
+
+class _Constrained(AbstractGame):
+    game: AbstractGame
+    projections: Players[Projection | None, Projection | None]
+
+    def losses(self, players: Players, key: Key = None) -> Losses:
+        return self.game.losses(players, key)
+
+    def losses_and_field(self, players: Players, key: Key = None) -> tuple[Losses, Players]:
+        return self.game.losses_and_field(players, key)
+
+    def project(self, players: Players) -> Players:
+        players = self.game.project(players)
+        project_x, project_y = self.projections.x, self.projections.y
+        # optax's projections mix integers with floats, which strict promotion forbids.
+        with jax.numpy_dtype_promotion("standard"):
+            x = players.x if project_x is None else project_x(players.x)
+            y = players.y if project_y is None else project_y(players.y)
+        return Players(x, y)
+
+    def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
+        return self.game.metrics(players, key)
+
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.game.is_zero_sum
+
+    @property
+    def player_names(self) -> tuple[Player, ...]:
+        return self.game.player_names
+
+
+def constrained(
+    game: AbstractGame, *, x: Projection | None = None, y: Projection | None = None
+) -> AbstractGame:
+    """The same game, played on sets.
+
+    Every solver applies the projections to the new strategy at the end of every move, and
+    stationarity is measured against them.
+
+    **Arguments:**
+
+    - `x`, `y`: maps a player's strategy to the nearest one of its set, or `None` for no set. For
+      instance `Box(-0.01, 0.01)` (weight clipping), or a projection of `optax.projections`.
+
+    **Raises:** `TypeError` for what is no game, or cannot be called; `ValueError` for the set of an
+    absent player.
+    """
+    check_game(game)
+    for name, projection in (("x", x), ("y", y)):
+        if projection is None:
+            continue
+        check_callable(name, projection)
+        if name not in game.player_names:
+            raise ValueError(f"constrained has no player {name} to project: the game has none.")
+    return _Constrained(game, Players(x, y))

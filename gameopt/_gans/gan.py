@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame, replace, zero_sum_losses_and_field
+from gameopt._games.base import AbstractGame, replace, value_and_gradient, zero_sum_losses_and_field
 from gameopt._gans.gradient_penalties import Penalty
 from gameopt._gans.losses import class_cross_entropy, reconstruction_error
 from gameopt._gans.networks import generated, loss_scores
@@ -27,14 +27,14 @@ from gameopt._gans.points import (
 )
 from gameopt._keys import again, require_key
 from gameopt._trees import optional_float_array
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._types import Key, Player, Players, Scalar, Strategy
 
 Terms: TypeAlias = dict[str, Scalar]
 
 
 class _Seen(NamedTuple):
-    """What a batch becomes: the points that the critic sees, both kinds before they were
-    augmented, and the key that is left for the penalty."""
+    """A batch as the critic sees it, both kinds of points before they were augmented, and the key
+    of the penalty."""
 
     real: Points
     fake: Points
@@ -100,7 +100,7 @@ class AbstractGAN(AbstractGame):
 
     @abc.abstractmethod
     def generator_loss(self, real: Float[Array, " n"], fake: Float[Array, " n"]) -> Scalar:
-        """What the generator minimises, from the critic's scores."""
+        """The generator's loss, from the critic's scores."""
 
     @property
     def is_zero_sum(self) -> bool:
@@ -113,7 +113,7 @@ class AbstractGAN(AbstractGame):
         return Players(classes or of_x, classes or self.penalty is not None)
 
     def draw(self, key: Key) -> Batch:
-        """The batch that `key` stands for."""
+        """Draw a batch: the same key is the same batch."""
         key = require_key(key, self)
         key_data, key_latent, key_penalty = jax.random.split(key, 3)
         real = self._packs(self.data(key_data, self.batch_size * self.packing))
@@ -166,7 +166,7 @@ class AbstractGAN(AbstractGame):
         return _Seen(real_seen, fake_seen, batch.real, fake, key)
 
     def _own_terms(self, players: Players, seen: _Seen) -> Players[Terms, Terms]:
-        """What is added to each player's loss, by name and weighted."""
+        """The weighted terms added to each player's loss, by name."""
         of_x, of_y = {}, {}
         if self.penalty is not None:
             of_y["penalty"] = self.penalty(players.y, seen.real, seen.fake, seen.key)
@@ -199,7 +199,7 @@ class AbstractGAN(AbstractGame):
         self,
         players: Players,
         batch: Batch,
-        player: Literal["x", "y"],
+        player: Player,
         loss: Scalar,
         gradient: Strategy,
     ) -> tuple[Scalar, Strategy]:
@@ -212,7 +212,7 @@ class AbstractGAN(AbstractGame):
             terms = getattr(self._own_terms(joint, self._seen(joint, batch)), player)
             return _plus(jnp.zeros_like(loss), terms)
 
-        term, slope = eqx.filter_value_and_grad(own)(getattr(players, player))
+        term, slope = value_and_gradient(own, getattr(players, player), "its own terms")
         return loss + term, jax.tree.map(jnp.add, gradient, slope)
 
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:

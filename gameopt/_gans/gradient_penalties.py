@@ -106,7 +106,7 @@ def surroundings(points: Batched, spread: Real, key: PRNGKeyArray) -> Batched:
 
 @runtime_checkable
 class Penalty(Protocol):
-    """What is added to a critic's loss: any callable of these arguments, such as a module.
+    """The protocol of a critic's penalty: any callable of these arguments, such as a module.
 
     `real` and `fake` are the points that the critic judges, as many of each, generated ones with
     the conditions of the data. `key` is for what it draws. What it weighs is its own business.

@@ -1,4 +1,4 @@
-"""How steep a network is: a bound from above by its weights, one from below by its gradients."""
+"""Upper and lower bounds on a network's Lipschitz constant."""
 
 import functools
 import inspect

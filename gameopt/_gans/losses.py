@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
@@ -111,7 +112,7 @@ RELATIVISTIC_AVERAGE_LOSSES: dict[str, Callable[[Array, Array], Scalar]] = {
     "least_squares": lambda real, fake: 2 * least_squares_value(real, fake, 1.0, -1.0),
     "hinge": hinge_value,
 }
-"""What is made of scores relative to the other kind's mean, by name: RaSGAN, RaLSGAN, RaHingeGAN.
+"""Relativistic average losses, by name, by name: RaSGAN, RaLSGAN, RaHingeGAN.
 Least squares are those of the relativistic paper, without a factor of 1/2."""
 
 
@@ -164,11 +165,9 @@ def class_cross_entropy(critic: Critic, points: Points) -> Scalar:
             "of shape () for each point."
         )
     logits = jax.vmap(classify, axis_name=BATCH_AXIS)(points.value)
-    labels = points.condition[:, None]
     # Counted from the end, a label below 0 would be another class.
-    labels = jnp.where(labels < 0, logits.shape[1], labels)
-    rows = jnp.take_along_axis(jax.nn.log_softmax(logits), labels, axis=1)
-    return -jnp.mean(rows)
+    labels = jnp.where(points.condition < 0, logits.shape[1], points.condition)
+    return jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels))
 
 
 def _is_labels(condition: Any) -> bool:

@@ -18,7 +18,9 @@ BATCH_AXIS = "batch"
 
 
 def generated(generator: Callable[..., Array], latents: Batched) -> Batched:
-    """The generator at every latent, `(n, *latent)` to `(n, *shape)`: it takes one, gives one.
+    """Apply the generator to a batch, `(n, *latent)` to `(n, *shape)`.
+
+    It maps one latent to one point.
 
     Of `Conditioned` latents it takes the condition too, and what it gives has the same one. The
     axis over which it is mapped is named `batch`, so that a layer may normalise over it.

@@ -66,7 +66,7 @@ class Samples(eqx.Module, Generic[Batched]):
 
     - `points`: shape `(n, *shape)`, on the device. Of `Conditioned` points, the same rows are
       drawn of every leaf.
-    - `count`: how many of the first points there are to draw from, all of them if left out. A
+    - `count`: how many of the first points there are to draw from, all of them by default. A
       short last window of a larger data set is padded to the others' shape and says its count.
     """
 

@@ -82,7 +82,7 @@ class LeastSquaresGAN(AbstractGAN):
     the generator $\tfrac12\mathbb{E}(D(G(z))-c)^2$.
 
     - `real_target`: $b$. `fake_target`: $a$. `generator_target`: $c$. The 0-1 coding of the
-      paper's experiments if left out. With $b - c = 1$ and $b - a = 2$, such as $(1, -1, 0)$, the
+      paper's experiments by default. With $b - c = 1$ and $b - a = 2$, such as $(1, -1, 0)$, the
       generator's loss and $\tfrac12\mathbb{E}(D(x)-c)^2$, in which it has no part, are at the
       optimal discriminator half of Pearson's $\chi^2(p_d + p_g \,\|\, 2p_g)$.
 

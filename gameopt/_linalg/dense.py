@@ -17,7 +17,7 @@ from gameopt._linalg.ritz_values import Kind, RitzAnalysis, analysis_shapes, no_
 
 
 def dense_eigenvalues(kind: Kind, matrix: Float[Array, "n n"], dtype: Any) -> RitzAnalysis:
-    """Of a matrix whose entries were computed in `dtype`, by the host in float64.
+    """Eigenvalues of a matrix whose entries were computed in `dtype`, on the host in float64.
 
     The bounds hold to first order in the noise, which is a few units in the last place of the
     norm, and what should be symmetric and is not.
@@ -67,7 +67,7 @@ _FRACTIONS = (0.5, 0.37, 0.71, 0.13, 0.93)
 
 
 def count_left(matrix: Matrix, line: float, noise: float) -> int | None:
-    """How many eigenvalues of every matrix within `noise` have a real part below `line`.
+    """The number of eigenvalues left of `line`, the same for every matrix within `noise`.
 
     `None` if there is no proof.
     """
@@ -79,7 +79,7 @@ def count_left(matrix: Matrix, line: float, noise: float) -> int | None:
 
 
 def count_outside(matrix: Matrix, radius: float, noise: float) -> int | None:
-    """How many eigenvalues of every matrix within `noise` have a modulus above `radius`.
+    """The number of eigenvalues of modulus above `radius`, for every matrix within `noise`.
 
     `None` if there is no proof.
     """
@@ -121,7 +121,7 @@ def _negative(
 
 
 def sides(matrix: Matrix, noise: float) -> tuple[bool, bool, bool, bool]:
-    """What is proved of the real parts: all positive, one negative, one positive, all negative."""
+    """Proofs about the real parts: all positive, one negative, one positive, all negative."""
     real = np.linalg.eigvals(matrix).real
     low, high = float(real.min()), float(real.max())
     below = _proved(lambda f: count_left(matrix, f * low, noise))
@@ -135,7 +135,7 @@ def sides(matrix: Matrix, noise: float) -> tuple[bool, bool, bool, bool]:
 
 
 def contraction(matrix: Matrix, noise: float) -> tuple[bool, bool]:
-    """What is proved of the moduli: all below 1, one above 1."""
+    """Proofs about the moduli: all below 1, one above 1."""
     radius = float(np.abs(np.linalg.eigvals(matrix)).max())
     if radius == 0:
         return _proved(lambda f: count_outside(matrix, f, noise)) == 0, False

@@ -19,7 +19,7 @@ MAX_STEPS = 200
 
 
 class LinearSolution(NamedTuple):
-    """What a solve gave.
+    """The result of a linear solve.
 
     - `value`: the structure and dtypes of the right-hand side.
     - `residual`: $\\|Av - b\\| / \\|b\\|$, computed afresh. `matvecs`: products with $A$, int32.
@@ -37,13 +37,13 @@ def solve_linear(
     positive_definite: bool,
     linear_solver: lx.AbstractLinearSolver | None = None,
 ) -> LinearSolution:
-    """Solves $Av = b$ for an operator on pytrees, in float32 at least.
+    """Solve $Av = b$ for an operator on pytrees, in float32 at least.
 
     **Arguments:**
 
     - `matvec`: $v \\mapsto Av$, on trees like `right`.
     - `positive_definite`: whether $A$ is known to be symmetric positive definite.
-    - `linear_solver`: any of lineax. If left out, conjugate gradients to a relative residual of
+    - `linear_solver`: any of lineax. By default, conjugate gradients to a relative residual of
       1e-5 (float32) or 1e-10 (float64), on $A$ itself if it is positive definite and on
       $A^\\top A v = A^\\top b$ otherwise, for at most 200 steps.
     """

@@ -1,4 +1,4 @@
-r"""What a Krylov space from a random start proves about the eigenvalues that it has not found.
+r"""Bounds on all eigenvalues from a Krylov space of a random start.
 
 Arnoldi's method from a unit vector $v$ ends with a unit vector $q = p(A) v$, where $p$ has the Ritz
 values as its roots and $1 / \prod\beta_j$ as its leading coefficient. A left eigenvector $u$ of
@@ -104,7 +104,7 @@ def _outermost(is_clear: Callable[[float], bool], reach: float, values: Row) -> 
 
 
 def _clear_line(values: Row, gap: float, level: float) -> bool:
-    r"""Whether $\log|p|$, up to its constant, is at least `level` on a line left of all roots.
+    r"""True if $\log|p|$, up to its constant, is at least `level` on a line left of all roots.
 
     With all roots to the right of the line, $1/p$ is analytic to its left and falls off at
     infinity, so that the line decides for the half-plane.
@@ -137,7 +137,7 @@ def _clear_circle(values: Row, gap: float, level: float) -> bool:
 
 
 def _clear(least: Callable[[Row, Row], Row], nodes: Row, level: float) -> bool:
-    """Whether a function is at least `level` between the nodes, from its lower bounds on intervals.
+    """True if a function is at least `level` between the nodes, by lower bounds on intervals.
 
     An interval is halved until its bound suffices, or a point of it is below the level.
     """

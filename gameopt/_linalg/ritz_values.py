@@ -1,4 +1,4 @@
-"""What the small matrices of Krylov spaces say. Host code in float64, called back from jit."""
+"""Ritz values, residuals and error bounds; host code in float64, called back from jit."""
 
 import functools
 from typing import Any, Literal, NamedTuple
@@ -54,7 +54,7 @@ def analysis_shapes(m: int) -> RitzAnalysis:
 def analyse(
     kind: Kind, space: KrylovSpace, left: KrylovSpace | None, n: int, probability: float
 ) -> RitzAnalysis:
-    """Of a `symmetric`, an `antisymmetric` or a `general` operator of size `n`.
+    """Ritz values and bounds of a `symmetric`, `antisymmetric` or `general` operator of size `n`.
 
     **Arguments:**
 
@@ -86,7 +86,7 @@ def _square(vectors: np.ndarray, m: int) -> np.ndarray:
 
 
 def no_analysis(m: int) -> RitzAnalysis:
-    """Of an operator that is not finite."""
+    """The analysis of an operator that is not finite: NaN."""
     row, one = np.full(m, np.nan), np.asarray(np.nan)
     return RitzAnalysis._make(
         (row.astype(complex), row, row, row, np.zeros((m, m), complex), one, one, one)

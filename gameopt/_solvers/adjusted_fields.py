@@ -99,7 +99,7 @@ class LSS(AbstractOptimizedDirection):
     J^\top\bigr)\xi$.
 
     - `optimizers`: one per player. `damping`: $\lambda > 0$.
-    - `linear_solver`: see `solve_linear`; conjugate gradients if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients by default.
 
     Near a critical point with regular $J$ the Jacobian of the direction tends to $\tfrac12(J +
     J^\top)$ as $\lambda \to 0$ in zero-sum games: no rotation, and only differential Nash

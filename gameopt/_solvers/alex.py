@@ -5,9 +5,8 @@ from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame, player_loss_and_gradient
 from gameopt._keys import split_key
-from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
+from gameopt._solvers.base import AbstractSolver, RoundInfo, check_two_players, round_info
 from gameopt._trees import (
-    check_playable,
     float_array,
     per_player,
     playable,
@@ -40,8 +39,8 @@ class AlexGDA(AbstractSolver[Strategy]):
     delta: Float[Array, ""] = eqx.field(converter=float_array, default=1.5)
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> Strategy:
-        del game, key
-        check_playable(players)
+        del key
+        check_two_players(game, players, self)
         return playable(players.y)
 
     def step(

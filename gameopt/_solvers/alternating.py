@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from gameopt._checks import check_count
 from gameopt._games.base import AbstractGame, losses_and_own_gradient, replace
-from gameopt._games.derivatives import Player, other
+from gameopt._games.derivatives import other
 from gameopt._keys import again, fold_in, split_key
 from gameopt._solvers.base import (
     AbstractSolver,
@@ -21,7 +21,7 @@ from gameopt._solvers.base import (
     round_info,
 )
 from gameopt._trees import check_players
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Player, Players, Scalar
 
 
 def check_inner_steps(value: Any) -> Players[int, int]:

@@ -5,15 +5,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._keys import again
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
-from gameopt._trees import check_playable, per_player, playable, tree_axpy, tree_subtract
+from gameopt._trees import per_player, playable, tree_axpy, tree_subtract
 from gameopt._types import Key, Players, Scalar
 
 
 class AnchoredState(eqx.Module):
-    """Where play began, and how many rounds ago."""
+    """The start of play, and the number of rounds since."""
 
     anchor: Players
     count: Int[Array, ""]
@@ -49,8 +49,8 @@ class AnchoredExtragradient(AbstractSolver[AnchoredState]):
         return "the pull towards the anchor is 1/(t + 2), which changes every round"
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> AnchoredState:
-        del game, key
-        check_playable(players)
+        del key
+        check_strategies(game, players)
         return AnchoredState(playable(players), jnp.zeros((), jnp.int32))
 
     def step(

@@ -1,6 +1,6 @@
-"""Averages of what another solver plays."""
+"""Averages of another solver's iterates."""
 
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ from jaxtyping import Array, Int
 from gameopt._games.base import AbstractGame
 from gameopt._solvers.base import AbstractSolver, RoundInfo
 from gameopt._trees import per_player, playable, tree_axpy
-from gameopt._types import Key, Players, Real, Scalar, Strategy
+from gameopt._types import Key, Player, Players, Real, Scalar, Strategy
 
 
 class AveragedState(eqx.Module):
@@ -26,15 +26,16 @@ def _optional_per_player(value: Players | Real | None) -> Players | None:
 
 
 class Averaged(AbstractSolver[AveragedState]):
-    r"""Plays as `solver` does, and is judged by the average of its iterates.
+    r"""Play as `solver` does, and be judged by the average of its iterates.
 
     - `solver`: any solver of the joint strategy.
     - `decay`: $\beta$ of the exponential moving average $\bar z^+ = \beta\bar z + (1-\beta)z^+$,
       which begins at the start (or at the point of the game's sets next to it, so that an average
-      stays in convex sets); a number or a `Players`. If left out, the average is uniform over
+      stays in convex sets); a number or a `Players`. By default, the average is uniform over
       all iterates after the first round: $\bar z_t = \frac1t\sum_{i\le t} z_i$.
 
     The average never enters the play; `evaluate` gives it, so that `solve` and records see it.
+    Played leaves are averaged; what is carried (`Fixed`) is the newest.
     The solver's cost. The uniform average of alternating play on a bilinear game tends to the
     equilibrium as $1/t$ if $\sqrt{\eta_x\eta_y}\,s < 2$ for the largest singular value $s$; at 2
     and beyond play leaves.
@@ -69,8 +70,8 @@ class Averaged(AbstractSolver[AveragedState]):
         )
         return players, AveragedState(inner, average, count), info
 
-    def _weight(self, player: Literal["x", "y"], count: Int[Array, ""]) -> Scalar:
-        """How much the newest iterate counts."""
+    def _weight(self, player: Player, count: Int[Array, ""]) -> Scalar:
+        """The weight of the newest iterate."""
         if self.decay is None:
             return 1 / count.astype(jnp.result_type(float))
         return 1 - getattr(self.decay, player)

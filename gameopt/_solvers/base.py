@@ -1,18 +1,18 @@
-"""What a solver is: one round of play, and what it reports."""
+"""The protocol of a solver: one round of play and its report; first-order moves."""
 
 import abc
 import re
 from collections.abc import Callable
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 
-from gameopt._games.base import AbstractGame, replace
-from gameopt._trees import check_playable, check_players, playable, tree_axpy
-from gameopt._types import Count, Key, Players, Scalar, Strategy
+from gameopt._games.base import AbstractGame, check_strategies, replace
+from gameopt._trees import check_playable, check_players, playable, split_played, tree_axpy
+from gameopt._types import Count, Key, Losses, Player, Players, Scalar, Strategy
 
 State = TypeVar("State")
 
@@ -40,22 +40,22 @@ def as_optimizers(value: Any, name: str = "optimizers") -> Optimizers:
 
 
 def optional_optimizers(name: str) -> Callable[[Any], Optimizers | None]:
-    """`as_optimizers` of that name, with `None` for what is left out."""
+    """`as_optimizers` of that name, which lets `None` pass."""
     return lambda value: None if value is None else as_optimizers(value, name)
 
 
 class RoundInfo(eqx.Module):
-    """What a round reports, of fixed shapes, so that a scan stacks it.
+    """The report of a round, of fixed shapes, so that a scan stacks it.
 
     - `losses`: each player's loss just before its last move of the round; that of a frozen player
-      just before the other's.
+      just before the other's (it does not move, but it has a loss); `None` for an absent player.
     - `gradients`: how many gradients of one player's loss were taken (int32).
     - `hvps`: products with second derivatives of one player's loss (int32); one with the game's
       Jacobian, or with its transpose, counts two. `solves`: inner linear solves (int32).
     - `residual`: of the last inner solve, relative; 0 where there is none.
     """
 
-    losses: Players[Scalar, Scalar]
+    losses: Losses
     gradients: Count
     hvps: Count
     solves: Count
@@ -63,13 +63,13 @@ class RoundInfo(eqx.Module):
 
 
 def round_info(
-    losses: Players[Scalar, Scalar],
+    losses: Losses,
     gradients: int | Count,
     hvps: int | Count = 0,
     solves: int = 0,
     residual: Scalar | None = None,
 ) -> RoundInfo:
-    """The report of a round, its counts as int32 arrays."""
+    """A `RoundInfo` whose counts are int32 arrays."""
     count = lambda n: jnp.asarray(n, jnp.int32)
     dtype = losses.x.dtype
     residual = jnp.zeros((), dtype) if residual is None else residual.astype(dtype)
@@ -77,7 +77,7 @@ def round_info(
 
 
 class AbstractSolver(eqx.Module, Generic[State]):
-    """How one round of play changes the joint strategy. Owns no loop and stores no state.
+    """A solver: one round of play on a joint strategy. It owns no loop and stores no state.
 
     `no_single_rate` says why a round of this solver is not the same smooth map every time, so that
     it has no one local rate; it is empty where it has one.
@@ -85,7 +85,7 @@ class AbstractSolver(eqx.Module, Generic[State]):
 
     @property
     def no_single_rate(self) -> str:
-        """Why there is no local rate; empty if there is one."""
+        """The reason for having no local rate; empty if there is one."""
         return ""
 
     @abc.abstractmethod
@@ -102,6 +102,22 @@ class AbstractSolver(eqx.Module, Generic[State]):
         """The joint strategy that analyses and sampling look at: the iterate itself by default."""
         del state
         return players
+
+
+class AbstractMemorylessSolver(AbstractSolver[None]):
+    """A solver whose rounds depend on nothing but the joint strategy.
+
+    - `needs_two`: whether it is about how one player answers another.
+    """
+
+    needs_two: ClassVar[bool] = False
+
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
+        del key
+        if self.needs_two:
+            check_two_players(game, players, self)
+        else:
+            check_strategies(game, players)
 
 
 def init_optimizers(optimizers: Optimizers, players: Players) -> Players[Any, Any]:
@@ -126,14 +142,29 @@ class Known(NamedTuple):
     loss_at: Callable[[Strategy], Scalar] | None = None
 
 
+_UNKNOWN = Known()
+
+
 def descend(
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | None,
     gradient: Strategy,
     state: Any,
     strategy: Strategy,
-    known: Known,
+    known: Known = _UNKNOWN,
 ) -> tuple[Strategy, Any]:
-    """One first-order move: `strategy + updates`, and the optimizer's new state."""
+    """One player's first-order move: `strategy + updates`, and the optimizer's new state.
+
+    A frozen player, whose optimizer is `None`, stays. No set is applied: that is for
+    `game.project`, once both have moved. Works under strict dtype promotion, and dtypes stay.
+
+    **Arguments:**
+
+    - `gradient`: of the structure of `strategy`, or of its played leaves.
+    - `state`: as `init_optimizers` begins it, this player's.
+    - `known`: the loss, for optimizers that want its value, such as line searches.
+    """
+    if optimizer is None:
+        return strategy, state
     updates, state = _update(optimizer, gradient, state, strategy, known)
     return eqx.apply_updates(strategy, updates), state
 
@@ -141,7 +172,7 @@ def descend(
 def _update(
     optimizer, gradient: Strategy, state: Any, strategy: Strategy, known: Known
 ) -> tuple[Strategy, Any]:
-    played, rest = eqx.partition(strategy, eqx.is_inexact_array)
+    played, rest = split_played(strategy)
     extra: dict[str, Any] = {}
     if isinstance(optimizer, optax.GradientTransformationExtraArgs):
         extra = _extra_arguments(gradient, rest, known)
@@ -169,7 +200,7 @@ def _extra_arguments(gradient: Strategy, rest: Strategy, known: Known) -> dict[s
 
 
 def _explained(error: TypeError) -> TypeError:
-    """The error of an optimizer that wants what the solver does not know, with a remedy."""
+    """The error of an optimizer that needs more than the solver knows, with a remedy."""
     missing = re.search(r"(\S+)\(\) missing .* required keyword-only arguments?: (.*)", str(error))
     if missing is None:
         return error
@@ -192,9 +223,9 @@ def updates_of(
     direction: Players,
     state: Players[Any, Any],
     players: Players,
-    losses: Players[Scalar, Scalar],
+    losses: Losses,
 ) -> tuple[Players, Players[Any, Any]]:
-    """What each optimizer would add to its player, zero for a frozen one, and the new states."""
+    """The optimizers' updates of their players, zero for a frozen one, and the new states."""
     zero = jax.tree.map(jnp.zeros_like, playable(players))
     x, y, state_x, state_y = zero.x, zero.y, state.x, state.y
     if optimizers.x is not None:
@@ -210,8 +241,8 @@ def descend_both(
     direction: Players,
     state: Players[Any, Any],
     players: Players,
-    losses: Players[Scalar | None, Scalar | None],
-    losses_at: Callable[[Players], Players[Scalar, Scalar]] | None = None,
+    losses: Players[Scalar | None, Any],
+    losses_at: Callable[[Players], Losses] | None = None,
 ) -> tuple[Players, Players[Any, Any]]:
     """Both players' moves along one direction, at once and onto the sets of the game.
 
@@ -221,23 +252,30 @@ def descend_both(
       gradients of these, here.
     """
 
-    def known(player: Literal["x", "y"]) -> Known:
+    def known(player: Player) -> Known:
         loss = getattr(losses, player)
         if losses_at is None:
             return Known(loss)
         whole = losses_at
         return Known(loss, lambda own: getattr(whole(replace(players, player, own)), player))
 
-    x, y, state_x, state_y = players.x, players.y, state.x, state.y
-    if optimizers.x is not None:
-        x, state_x = descend(optimizers.x, direction.x, state.x, players.x, known("x"))
-    if optimizers.y is not None:
-        y, state_y = descend(optimizers.y, direction.y, state.y, players.y, known("y"))
+    x, state_x = descend(optimizers.x, direction.x, state.x, players.x, known("x"))
+    y, state_y = descend(optimizers.y, direction.y, state.y, players.y, known("y"))
     return game.project(Players(x, y)), Players(state_x, state_y)
 
 
+def check_two_players(game: AbstractGame, players: Players, solver: object) -> None:
+    """Raise a `ValueError` unless the game has two players, and each has a number to play."""
+    if game.player_names != ("x", "y"):
+        raise ValueError(
+            f"{type(solver).__name__} is about how one player answers another, and "
+            f"{type(game).__name__} has one player: take go.descent(optimizer)."
+        )
+    check_strategies(game, players)
+
+
 def count_moving(optimizers: Optimizers) -> int:
-    """How many players are not frozen."""
+    """The number of players that are not frozen."""
     return (optimizers.x is not None) + (optimizers.y is not None)
 
 

@@ -1,6 +1,6 @@
 """Competitive gradient descent: both players play the Nash equilibrium of a bilinear model."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,12 +11,18 @@ from gameopt._arithmetic import square_root
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product
 from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
-from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
-from gameopt._trees import check_playable, float_array, per_player, playable, tree_axpy
+from gameopt._solvers.base import (
+    AbstractMemorylessSolver,
+    AbstractSolver,
+    RoundInfo,
+    check_two_players,
+    round_info,
+)
+from gameopt._trees import float_array, per_player, playable, tree_axpy
 from gameopt._types import Key, Players, Scalar
 
 
-class CGD(AbstractSolver[None]):
+class CGD(AbstractMemorylessSolver):
     r"""$\Delta x = -\eta_x(\nabla_x L_x + \nabla^2_{xy}L_x\,\Delta y)$ and $\Delta y =
     -\eta_y(\nabla_y L_y + \nabla^2_{yx}L_y\,\Delta x)$, solved together:
 
@@ -24,7 +30,7 @@ class CGD(AbstractSolver[None]):
     \bigl(\nabla_x L_x - \eta_y\nabla^2_{xy}L_x\nabla_y L_y\bigr).$$
 
     - `learning_rate`: $\eta$, a number or a `Players`.
-    - `linear_solver`: see `solve_linear`; conjugate gradients if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients by default.
 
     Two gradients, one solve, two Hessian products and two for every product of the solve. On a
     bilinear game it is the proximal point method: rate $1/\sqrt{1 + \eta^2 s^2}$.
@@ -34,12 +40,9 @@ class CGD(AbstractSolver[None]):
         Schäfer & Anandkumar (2019), arXiv:1905.12103, equation 4 and algorithm 1.
     """
 
+    needs_two: ClassVar[bool] = True
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     linear_solver: LinearSolver = None
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None
@@ -65,7 +68,7 @@ class ACGD(AbstractSolver[ACGDState]):
     $v \leftarrow \beta v + (1 - \beta) g^2$ of its own gradient.
 
     - `learning_rate`: $\eta$, a number or a `Players`. `beta`: $\beta$. `epsilon`: $\epsilon$.
-    - `linear_solver`: see `solve_linear`; conjugate gradients if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients by default.
 
     The cost of `CGD`.
 
@@ -80,8 +83,8 @@ class ACGD(AbstractSolver[ACGDState]):
     linear_solver: LinearSolver = None
 
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> ACGDState:
-        del game, key
-        check_playable(players)
+        del key
+        check_two_players(game, players, self)
         zeros = jax.tree.map(jnp.zeros_like, playable(players))
         return ACGDState(zeros, jnp.zeros((), jnp.int32))
 

@@ -1,13 +1,14 @@
-"""Solvers of which a round is one joint direction: what they share."""
+"""Base classes of solvers whose round follows one joint direction."""
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 
 from gameopt._games.base import AbstractGame
 from gameopt._keys import again
 from gameopt._solvers.base import (
+    AbstractMemorylessSolver,
     AbstractSolver,
     Optimizers,
     RoundInfo,
@@ -16,18 +17,17 @@ from gameopt._solvers.base import (
     init_optimizers,
     round_info,
 )
-from gameopt._trees import check_playable
-from gameopt._types import Count, Key, Players, Scalar
+from gameopt._types import Count, Key, Losses, Players, Scalar
 
 
 class Direction(NamedTuple):
-    """Where to go, the losses here, and what it took to know: the counts of a `RoundInfo`.
+    """A joint direction, the losses here, and its costs: the counts of a `RoundInfo`.
 
     - `is_field`: whether it is the players' own gradients.
     """
 
     value: Players
-    losses: Players[Scalar, Scalar]
+    losses: Losses
     gradients: int
     hvps: int | Count = 0
     solves: int = 0
@@ -64,18 +64,18 @@ class AbstractOptimizedDirection(AbstractSolver[Players[Any, Any]]):
         return players, state, direction.info
 
 
-class AbstractPlainDirection(AbstractSolver[None]):
-    """Both players descend one joint direction at once, with a step size and no memory."""
+class AbstractPlainDirection(AbstractMemorylessSolver):
+    """Both players descend one joint direction at once, with a step size and no memory.
 
+    It is of how each answers the other.
+    """
+
+    needs_two: ClassVar[bool] = True
     learning_rate: eqx.AbstractVar[Players[Scalar, Scalar]]
 
     @abc.abstractmethod
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         """The joint direction that is descended in place of the field."""
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

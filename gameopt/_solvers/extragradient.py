@@ -26,8 +26,8 @@ class Extragradient(AbstractSolver[Players[Any, Any]]):
     r"""$z^{1/2} = z - \gamma\,\xi(z)$, then $z^+ = z - \eta\,\xi(z^{1/2})$.
 
     - `optimizers`: of the update; `None` freezes a player.
-    - `extrapolation`: of the look ahead, for $\gamma \ne \eta$; the same as `optimizers` if left
-      out.
+    - `extrapolation`: of the look ahead, for $\gamma \ne \eta$; that of `optimizers` by
+      default.
     - `variant`: `korpelevich` takes both gradients at $z^{1/2}$; `cross` takes each player's at its
       own current and the other's extrapolated strategy, which is another method except on
       bilinear games.

@@ -1,25 +1,26 @@
 """Solvers for games with a leader (x) and a follower (y): Stackelberg and Follow-the-Ridge."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
-from gameopt._games.derivatives import Player, hessian_product, jvp, loss_gradient
+from gameopt._games.derivatives import hessian_product, jvp, loss_gradient
 from gameopt._linalg.linear_solves import LinearSolution, LinearSolver, solve_linear
 from gameopt._solvers.base import (
-    AbstractSolver,
+    AbstractMemorylessSolver,
     Optimizers,
     RoundInfo,
     as_optimizers,
+    check_two_players,
     descend_plainly,
     round_info,
 )
 from gameopt._solvers.directions import AbstractOptimizedDirection, Direction
-from gameopt._trees import check_playable, float_array, per_player, tree_axpy, tree_scale
-from gameopt._types import Key, Players, Scalar, Strategy
+from gameopt._trees import float_array, per_player, tree_axpy, tree_scale
+from gameopt._types import Key, Player, Players, Scalar, Strategy
 
 
 class Stackelberg(AbstractOptimizedDirection):
@@ -30,8 +31,8 @@ class Stackelberg(AbstractOptimizedDirection):
     and the follower y descends $\nabla_y L_y$, both at once.
 
     - `optimizers`: one per player; y's should be the faster.
-    - `damping`: $\lambda \ge 0$. `linear_solver`: see `solve_linear`; conjugate gradients if left
-      out, on the squared system, since far from an answer y's Hessian may be indefinite.
+    - `damping`: $\lambda \ge 0$. `linear_solver`: see `solve_linear`; conjugate gradients on the
+      squared system by default, since far from an answer y's Hessian may be indefinite.
 
     Three gradients, one solve, a Hessian product and two for every step of the solve.
 
@@ -45,6 +46,10 @@ class Stackelberg(AbstractOptimizedDirection):
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
     linear_solver: LinearSolver = None
 
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> Players[Any, Any]:
+        check_two_players(game, players, self)
+        return super().init(game, players, key)
+
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         slope = loss_gradient(game, players, "x", "y", key)
@@ -54,7 +59,7 @@ class Stackelberg(AbstractOptimizedDirection):
         return Direction(direction, losses, 3, 1 + solution.matvecs, 1, solution.residual)
 
 
-class FollowTheRidge(AbstractSolver[None]):
+class FollowTheRidge(AbstractMemorylessSolver):
     r"""Gradient play with a correction that keeps the follower on its ridge
     $\nabla_y L_y = 0$ while x moves.
 
@@ -71,7 +76,7 @@ class FollowTheRidge(AbstractSolver[None]):
 
     - `learning_rate`: $\eta$, a number or a `Players` (`double` wants equal ones for its theory).
     - `damping`: added to the Hessian that is inverted. `linear_solver`: see `solve_linear`;
-      conjugate gradients on the squared system if left out.
+      conjugate gradients on the squared system by default.
 
     Two gradients, one solve; per step of the solve two Hessian products (`single`), or four
     (`double`).
@@ -83,6 +88,7 @@ class FollowTheRidge(AbstractSolver[None]):
         TMLR (`double`; the form above is derived from the property).
     """
 
+    needs_two: ClassVar[bool] = True
     learning_rate: Players[Scalar, Scalar] = eqx.field(converter=per_player)
     variant: Literal["single", "double"] = "single"
     damping: Float[Array, ""] = eqx.field(converter=float_array, default=0.0)
@@ -90,10 +96,6 @@ class FollowTheRidge(AbstractSolver[None]):
 
     def __check_init__(self):
         check_choice("variant", self.variant, ("single", "double"))
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None

@@ -26,7 +26,7 @@ class AnchoredState(eqx.Module):
 
 
 class Anchored(AbstractSolver[AnchoredState]):
-    r"""Plays as `solver` does, with the anchors of the game's `LeCamPenalty` kept up to date.
+    r"""Play as `solver` does, with the anchors of the game's `LeCamPenalty` kept up to date.
 
     - `solver`: any solver of the joint strategy.
     - `decay`: $\beta$ of $m^+ = \beta m + (1 - \beta)\bar s$, with $\bar s$ the mean scores of the

@@ -12,11 +12,11 @@ from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import jvp
 from gameopt._keys import again
 from gameopt._linalg.linear_solves import LinearSolver, solve_linear
-from gameopt._solvers.base import AbstractSolver, RoundInfo, round_info
+from gameopt._solvers.base import AbstractMemorylessSolver, RoundInfo, round_info
 from gameopt._trees import (
-    check_playable,
     per_player,
     playable,
+    split_played,
     strong,
     tree_axpy,
     tree_norm,
@@ -26,13 +26,13 @@ from gameopt._trees import (
 from gameopt._types import Key, Players, Scalar
 
 
-class ProximalPoint(AbstractSolver[None]):
+class ProximalPoint(AbstractMemorylessSolver):
     r"""$z^+ = z - \eta\,\xi(z^+)$: implicit Euler, by Newton's method from $z$.
 
     - `learning_rate`: $\eta$, a number or a `Players`.
     - `newton_steps`: each solves $(I + \eta J(u))\,\delta = z - u - \eta\,\xi(u)$ and goes to
       $u + \delta$. One is exact on affine games.
-    - `linear_solver`: see `solve_linear`; conjugate gradients on the squared system if left out.
+    - `linear_solver`: see `solve_linear`; conjugate gradients on the squared system by default.
 
     `info.residual` is that of the *equation*, $\|z^+ - z + \eta\,\xi(z^+)\|/\|\eta\,\xi(z)\|$,
     before the game's sets are applied. $2(n + 1)$ gradients for n Newton steps, n solves, and four
@@ -48,17 +48,13 @@ class ProximalPoint(AbstractSolver[None]):
     newton_steps: int = count_field("newton_steps", default=4)
     linear_solver: LinearSolver = None
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
-
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None
     ) -> tuple[Players, None, RoundInfo]:
         scaled = lambda tree: Players(
             tree_scale(self.learning_rate.x, tree.x), tree_scale(self.learning_rate.y, tree.y)
         )
-        start, rest = eqx.partition(strong(players), eqx.is_inexact_array)
+        start, rest = split_played(strong(players))
         losses, first = game.losses_and_field(players, key)
 
         def missing(u: Players, field: Players) -> Any:

@@ -12,8 +12,13 @@ from gameopt._checks import check_choice
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import hessian_product, loss_gradient
 from gameopt._keys import again
-from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
-from gameopt._trees import check_playable, optional_float_array, per_player, tree_axpy
+from gameopt._solvers.base import (
+    AbstractMemorylessSolver,
+    RoundInfo,
+    descend_plainly,
+    round_info,
+)
+from gameopt._trees import optional_float_array, per_player, tree_axpy
 from gameopt._types import Key, Players, Scalar
 
 
@@ -34,7 +39,7 @@ TABLEAUS: dict[str, Tableau] = {
 """Of order 1, 2, 2 and 4."""
 
 
-class RungeKutta(AbstractSolver[None]):
+class RungeKutta(AbstractMemorylessSolver):
     r"""$z^+ = z - \eta\sum_i b_i\,\xi(z_i)$: one step of $\dot z = -\xi(z)$, all stages *joint*.
 
     - `learning_rate`: $\eta$, a number or a `Players` (then the flow's rates are unequal).
@@ -59,10 +64,6 @@ class RungeKutta(AbstractSolver[None]):
     def __check_init__(self):
         if isinstance(self.method, str):
             check_choice("method", self.method, tuple(TABLEAUS))
-
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> None:
-        del game, key
-        check_playable(players)
 
     def step(
         self, game: AbstractGame, players: Players, state: None, key: Key = None
@@ -96,7 +97,7 @@ def _tableau(method: str | diffrax.AbstractERK) -> Tableau:
 
 
 def _combine(coefficients: tuple[float, ...], fields: list[Players]) -> Players:
-    """The weighted sum of the fields; those of weight zero are left out."""
+    """The weighted sum of the fields; those of weight zero are skipped."""
     used = [(c, f) for c, f in zip(coefficients, fields, strict=True) if c != 0]
     total = jax.tree.map(lambda leaf: used[0][0] * leaf, used[0][1])
     for coefficient, field in used[1:]:

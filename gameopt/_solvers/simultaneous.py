@@ -1,6 +1,7 @@
-"""Both players move at once."""
+"""Simultaneous play, and gradient descent by one player."""
 
 import equinox as eqx
+import optax
 
 from gameopt._games.base import AbstractGame
 from gameopt._solvers.base import Optimizers, as_optimizers, count_moving
@@ -23,3 +24,16 @@ class Simultaneous(AbstractOptimizedDirection):
     def direction(self, game: AbstractGame, players: Players, key: Key = None) -> Direction:
         losses, field = game.losses_and_field(players, key)
         return Direction(field, losses, count_moving(self.optimizers), is_field=True)
+
+
+def descent(optimizer: optax.GradientTransformation) -> Simultaneous:
+    r"""Descent of one loss, $x^+ = x - \eta\nabla L(x)$: the plain solver of `one_player_game`.
+
+    **Arguments:**
+
+    - `optimizer`: any of `optax`, line searches among them.
+
+    One gradient a round, of the round's own key. With `optax.sgd(eta)` on a quadratic loss the rate
+    is $\max_i |1 - \eta\lambda_i|$ over the eigenvalues of the Hessian.
+    """
+    return Simultaneous(Players(optimizer, None))

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from gameopt._checks import check_count, count_field
-from gameopt._games.base import AbstractGame
+from gameopt._games.base import AbstractGame, check_strategies
 from gameopt._games.finite_sum import AbstractFiniteSumGame, OnIndices, over
 from gameopt._keys import require_key
 from gameopt._solvers.base import AbstractSolver, RoundInfo, descend_plainly, round_info
-from gameopt._trees import check_playable, per_player, playable
+from gameopt._trees import per_player, playable
 from gameopt._types import Key, Players, Scalar
 
 
@@ -34,7 +34,7 @@ class SVRE(AbstractSolver[SVREState]):
 
     - `learning_rate`: $\eta$, a number or a `Players`.
     - `epoch`: rounds from one snapshot $\hat z$ to the next; the number of minibatches in the
-      game if left out.
+      game by default.
     - `coin`: a key. With one, every round takes a snapshot with probability 1/`epoch` instead, as
       published. The coin is the solver's own and not the round's key, so that it is the same for
       all seeds of a `vmap`, and none of them pays for a snapshot that it does not take.
@@ -60,7 +60,7 @@ class SVRE(AbstractSolver[SVREState]):
     def init(self, game: AbstractGame, players: Players, key: Key = None) -> SVREState:
         del key
         _check(game)
-        check_playable(players)
+        check_strategies(game, players)
         played = playable(players)
         return SVREState(played, jax.tree.map(jnp.zeros_like, played), jnp.zeros((), jnp.int32))
 
@@ -101,8 +101,10 @@ class SVRE(AbstractSolver[SVREState]):
 
 
 def _minibatches(game: AbstractFiniteSumGame) -> int:
-    """How many make up the whole sum."""
-    batch = jax.eval_shape(game.draw_indices, jax.eval_shape(jax.random.key, 0)).shape[0]
+    """The number of minibatches in the whole sum."""
+    # A function of its own: JAX compares bound methods, and with them the game's traced arrays.
+    draw = lambda key: game.draw_indices(key)
+    batch = jax.eval_shape(draw, jax.eval_shape(jax.random.key, 0)).shape[0]
     return max(1, -(-game.size // batch))
 
 

@@ -1,4 +1,4 @@
-"""Unrolled play: x sees what y would do next."""
+"""Unrolled play: x differentiates through the next steps of y."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import jax
 from jaxtyping import Array, Float
 
 from gameopt._checks import count_field
-from gameopt._games.base import AbstractGame, player_loss_and_gradient
+from gameopt._games.base import AbstractGame, player_loss_and_gradient, value_and_gradient
 from gameopt._keys import again
 from gameopt._solvers.base import (
     AbstractSolver,
@@ -18,7 +18,7 @@ from gameopt._solvers.base import (
     init_optimizers,
     round_info,
 )
-from gameopt._trees import float_array, tree_axpy
+from gameopt._trees import float_array, playable, split_played, tree_axpy
 from gameopt._types import Key, Players
 
 
@@ -53,7 +53,7 @@ class Unrolled(AbstractSolver[Players[Any, Any]]):
         self, game: AbstractGame, players: Players, state: Players[Any, Any], key: Key = None
     ) -> tuple[Players, Players[Any, Any], RoundInfo]:
         def after_answers(x):
-            played, rest = eqx.partition(players.y, eqx.is_inexact_array)
+            played, rest = split_played(players.y)
 
             def answer(y, _):
                 joint = Players(x, eqx.combine(y, rest))
@@ -61,14 +61,14 @@ class Unrolled(AbstractSolver[Players[Any, Any]]):
                 # The optimizer's own set is not in the imagined steps, but the game's is.
                 moved = tree_axpy(-self.unroll_rate, gradient, joint.y)
                 moved = game.project(Players(x, moved)).y
-                return eqx.filter(moved, eqx.is_inexact_array), None
+                return playable(moved), None
 
             y, _ = jax.lax.scan(answer, played, length=self.steps)
             return game.losses(Players(x, eqx.combine(y, rest)), again(key)).x
 
         # The backward pass goes through the sets, and optax's projections mix dtypes.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            loss_x, grad_x = eqx.filter_value_and_grad(after_answers)(players.x)
+            loss_x, grad_x = value_and_gradient(after_answers, players.x, "losses.x")
         loss_y, grad_y = player_loss_and_gradient(game, players, "y", key)
         direction = Players(grad_x, grad_y)
         losses = Players(loss_x, loss_y)

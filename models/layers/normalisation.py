@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gameopt import BATCH_AXIS
+from gameopt import BATCH_AXIS, Fixed
 
 EPSILON = 1e-5
 
@@ -29,7 +29,7 @@ class BatchNorm(eqx.Module):
     that a point no longer depends on its batch.
 
     - `scale`, `shift`: $\gamma$ and $\beta$, shape `(channels,)`. `epsilon`: static.
-    - `standing`: statistics to use instead of the batch's, or `None`.
+    - `standing`: statistics to use instead of the batch's, carried and not played, or `None`.
 
     !!! cite "Source"
 
@@ -39,7 +39,7 @@ class BatchNorm(eqx.Module):
 
     scale: Float[Array, " channels"]
     shift: Float[Array, " channels"]
-    standing: Statistics | None
+    standing: Fixed[Statistics] | None
     epsilon: float = eqx.field(static=True)
 
     def __init__(self, channels: int, epsilon: float = EPSILON):
@@ -66,7 +66,7 @@ class BatchNorm(eqx.Module):
         return Statistics(mean, variance)
 
     def __call__(self, x: Float[Array, "*places channels"]) -> Float[Array, "*places channels"]:
-        by = self.statistics(x) if self.standing is None else self.standing
+        by = self.statistics(x) if self.standing is None else self.standing.value
         own_scale, own_shift = _precise(self.scale), _precise(self.shift)
         scale = own_scale * jax.lax.rsqrt(by.variance + self.epsilon)
         scale, mean, shift = (_at_places(v, x) for v in (scale, by.mean, own_shift))

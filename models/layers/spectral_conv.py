@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.nn.initializers import Initializer
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from gameopt import lipschitz_upper_bound
+from gameopt import Fixed, lipschitz_upper_bound
 from models.convolution.geometry import Geometry, Padding, Size, geometry, pair
 from models.convolution.trilinear import convolve, transposed_convolve
 from models.layers.conv import Image, fresh_kernel, kernel_bound, with_bias
@@ -27,8 +27,8 @@ class SpectralConv2d(eqx.Module):
     exact at the singular vectors, and second ones lack the part by which the vectors turn.
 
     - `kernel`: shape `(kh, kw, in, out)`, of any size. `bias`: shape `(out,)`, or `None`.
-    - `direction`: the stored image, shape `(height, width, in)`, as the bits of its numbers: it is
-      carried along, not played. `refreshed` brings it nearer to the singular vector; with
+    - `direction`: the stored image, shape `(height, width, in)`, in single precision at least,
+      carried and not played. `refreshed` brings it nearer to the singular vector; with
       `gameopt.constrained(game, y=models.refreshed)` every solver does so after each move, so that
       one iteration a move is enough (Miyato et al. 2018, algorithm 1).
     - `iterations`: at every call, on top. `stride`, `padding`: as in `Conv2d`. All static.
@@ -41,7 +41,7 @@ class SpectralConv2d(eqx.Module):
 
     kernel: Float[Array, "kh kw in out"]
     bias: Float[Array, " out"] | None
-    direction: Int[Array, "h w in"]
+    direction: Fixed[Image]
     stride: Size = eqx.field(static=True)
     padding: Padding = eqx.field(static=True)
     iterations: int = eqx.field(static=True)
@@ -66,13 +66,14 @@ class SpectralConv2d(eqx.Module):
         self.kernel, self.bias = fresh_kernel(shape, init, key_kernel, bias)
         image = (*in_shape, in_channels)
         dtype = _single_at_least(self.kernel.dtype)
-        self.direction = _bits(jax.random.normal(key_direction, image, dtype))
+        self.direction = Fixed(jax.random.normal(key_direction, image, dtype))
         self.stride, self.padding, self.iterations = stride, padding, iterations
 
     def __call__(self, x: Image) -> Image:
-        if x.shape != self.direction.shape:
+        shape = self.direction.value.shape
+        if x.shape != shape:
             raise ValueError(
-                f"This SpectralConv2d is normalised on images of {self.direction.shape}, and is "
+                f"This SpectralConv2d is normalised on images of {shape}, and is "
                 f"given one of {x.shape}: the norm depends on the size."
             )
         return with_bias(convolve(x, self.normalised_kernel, self._geometry()), self.bias)
@@ -95,15 +96,14 @@ class SpectralConv2d(eqx.Module):
         return jnp.vdot(answer, convolve(image, own, where)).astype(self.kernel.dtype)
 
     def refreshed(self, iterations: int) -> "SpectralConv2d":
-        """Advance the stored power-iteration vector by `iterations` steps."""
-        dtype = _from_bits(self.direction).dtype
-        kernel = lax.stop_gradient(self.kernel).astype(dtype)
-        direction = _bits(self._iterated(kernel, iterations))
-        return eqx.tree_at(lambda layer: layer.direction, self, direction)
+        """Advance the stored power-iteration vector by `iterations` steps of the power method."""
+        kernel = lax.stop_gradient(self.kernel).astype(self.direction.value.dtype)
+        direction = self._iterated(kernel, iterations)
+        return eqx.tree_at(lambda layer: layer.direction.value, self, direction)
 
     def _iterated(self, kernel: Float[Array, "kh kw in out"], iterations: int) -> Image:
         where = self._geometry()
-        begin = _unit(_from_bits(self.direction).astype(kernel.dtype))
+        begin = _unit(self.direction.value.astype(kernel.dtype))
 
         def iterate(image, _):
             found = transposed_convolve(convolve(image, kernel, where), kernel, where)
@@ -112,23 +112,12 @@ class SpectralConv2d(eqx.Module):
         return lax.stop_gradient(lax.scan(iterate, begin, None, length=iterations)[0])
 
     def _geometry(self) -> Geometry:
-        shapes = self.direction.shape[:2], self.kernel.shape[:2]
+        shapes = self.direction.value.shape[:2], self.kernel.shape[:2]
         return geometry(*shapes, self.stride, self.padding)
 
 
 def _single_at_least(dtype: jnp.dtype) -> jnp.dtype:
     return dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
-
-
-def _bits(image: Image) -> Int[Array, "h w c"]:
-    kinds = {4: jnp.int32, 8: jnp.int64}
-    return lax.bitcast_convert_type(image, kinds[image.dtype.itemsize])
-
-
-def _from_bits(bits: Int[Array, "h w c"]) -> Image:
-    """In the precision that it was drawn in, whatever the kernel has been cast to since."""
-    kinds = {4: jnp.float32, 8: jnp.float64}
-    return lax.bitcast_convert_type(bits, kinds[bits.dtype.itemsize])
 
 
 def _unit(image: Image) -> Image:

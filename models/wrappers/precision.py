@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike
 
+from gameopt import playable
+
 
 class InPrecision(eqx.Module):
     """A network that computes in another precision than that of its weights.
@@ -45,8 +47,9 @@ class InPrecision(eqx.Module):
         return lambda x, *condition: judge(*self._cast((x, *condition))).astype(x.dtype)
 
     def _cast(self, tree: Any) -> Any:
-        cast = lambda leaf: leaf.astype(self.dtype) if eqx.is_inexact_array(leaf) else leaf
-        return jax.tree.map(cast, tree)
+        # What is carried keeps its own precision.
+        cast = jax.tree.map(lambda leaf: leaf.astype(self.dtype), playable(tree))
+        return eqx.combine(cast, tree)
 
 
 def in_half_precision(network: Any) -> InPrecision:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from gameopt import BATCH_AXIS, Conditioned
+from gameopt import BATCH_AXIS, Conditioned, Fixed
 from models.layers.combinators import Chain, Residual, Skip
 from models.layers.conv import with_channels
 from models.layers.normalisation import BatchNorm
@@ -55,7 +55,8 @@ def _has_batch_norm(network: Any) -> bool:
 @_fixed.register
 def _(network: BatchNorm, points: Array) -> tuple[BatchNorm, Array]:
     found = jax.vmap(network.statistics, axis_name=BATCH_AXIS, out_axes=None)(points)
-    fixed = eqx.tree_at(lambda n: n.standing, network, found, is_leaf=lambda leaf: leaf is None)
+    is_none = lambda leaf: leaf is None
+    fixed = eqx.tree_at(lambda n: n.standing, network, Fixed(found), is_leaf=is_none)
     return fixed, jax.vmap(fixed)(points)
 
 

@@ -100,16 +100,20 @@ def certify(
     return Certificate(report, spectrum, rotation, paths)
 
 
+def _of_each(name: str, pair: go.Players) -> dict[str, float]:
+    """One number for each player; none for an absent one."""
+    both = {f"{name}_x": pair.x, f"{name}_y": pair.y}
+    return {key: float(number) for key, number in both.items() if number is not None}
+
+
 def line_of(certificate: Certificate) -> dict[str, Any]:
     """The certificate as JSON values: numbers, verdicts by name, eigenvalues and paths as lists."""
     report, rotation = certificate.report, certificate.rotation
     line: dict[str, Any] = {
         "method": report.method,
         "entries": report.entries,
-        "loss_x": float(report.losses.x),
-        "loss_y": float(report.losses.y),
-        "field_norm_x": float(report.field_norm.x),
-        "field_norm_y": float(report.field_norm.y),
+        **_of_each("loss", report.losses),
+        **_of_each("field_norm", report.field_norm),
         "stationarity": float(report.stationarity),
         "tol": float(report.tol),
         "noise": float(report.noise),

@@ -119,9 +119,32 @@ def train_critic(
     laws and penalties may be arrays that are mapped over.
     """
     schedule = optax.cosine_decay_schedule(learning_rate, rounds)
-    solver = go.Simultaneous(go.Players(None, optax.adam(schedule, b1=momentum, b2=decay)))
-    last = go.rollout(game, solver, players, rounds, key=key)
+    solver = go.descent(optax.adam(schedule, b1=momentum, b2=decay))
+    alone = _CriticAlone(game, players.x)
+    last = go.rollout(
+        alone, solver, go.Players(players.y, None), rounds, key=key, every=max(rounds, 1)
+    )
     moments = jax.tree.leaves(eqx.filter(last.state, eqx.is_inexact_array))
     moved = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in moments]))
-    sound = lambda leaf: jnp.where(moved, leaf, jnp.nan) if eqx.is_inexact_array(leaf) else leaf
-    return go.Players(last.players.x, jax.tree.map(sound, last.players.y))
+    critic = last.players.x
+    sound = jax.tree.map(lambda leaf: jnp.where(moved, leaf, jnp.nan), go.playable(critic))
+    return go.Players(players.x, eqx.combine(sound, critic))
+
+
+class _CriticAlone(go.OnePlayerGame):
+    """The critic's loss against one generator, on the game's sets."""
+
+    game: go.AbstractGame
+    generator: Any
+
+    def loss(self, x: Any, key: go.Key = None) -> Array:
+        return self.game.losses(go.Players(self.generator, x), key).y
+
+    def losses_and_field(self, players: go.Players, key: go.Key = None) -> Any:
+        # The game's own backward pass; what only the generator needs is left out by the compiler.
+        joint = go.Players(self.generator, players.x)
+        losses, field = self.game.losses_and_field(joint, key)
+        return go.Players(losses.y, None), go.Players(field.y, None)
+
+    def project(self, players: go.Players) -> go.Players:
+        return go.Players(self.game.project(go.Players(self.generator, players.x)).y, None)

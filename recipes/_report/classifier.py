@@ -1,5 +1,6 @@
 """Classifiers of images, and what they say of generated ones."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+import gameopt as go
 import theory
 from models import MLP
 from recipes._data import Dataset, check_labelled_images
@@ -176,7 +178,28 @@ def _keep(folder: Path, rounds: int, classifier: Classifier) -> None:
         shutil.rmtree(mine)
 
 
-@eqx.filter_jit
+class _Classification(go.OnePlayerGame):
+    """Mean cross-entropy of a classifier, on batches of noisy images drawn with replacement."""
+
+    points: Float[Array, "n *shape"]
+    labels: Int[Array, " n"]
+
+    def loss(self, x: Classifier, key: go.Key = None) -> Float[Array, ""]:
+        assert key is not None
+        key_rows, key_noise = jax.random.split(key)
+        rows = jax.random.randint(key_rows, (BATCH,), 0, len(self.points))
+        images = self.points[rows]
+        images += NOISE * jax.random.normal(key_noise, images.shape, images.dtype)
+        logits, labels = jax.vmap(x)(images), self.labels[rows]
+        return jnp.mean(optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels))
+
+
+@functools.cache
+def _solver(rounds: int) -> go.AbstractSolver:
+    """The same object for the same rounds, so that a second training compiles nothing."""
+    return go.descent(optax.adam(optax.cosine_decay_schedule(RATE, rounds)))
+
+
 def _train(
     classifier: Classifier,
     points: Float[Array, "n *shape"],
@@ -184,22 +207,5 @@ def _train(
     key: PRNGKeyArray,
     rounds: int,
 ) -> Classifier:
-    optimizer = optax.adam(optax.cosine_decay_schedule(RATE, rounds))
-    arrays, static = eqx.partition(classifier, eqx.is_inexact_array)
-
-    def loss(arrays, key):
-        key_rows, key_noise = jax.random.split(key)
-        rows = jax.random.randint(key_rows, (BATCH,), 0, len(points))
-        images = points[rows]
-        images += NOISE * jax.random.normal(key_noise, images.shape, images.dtype)
-        logits = jax.vmap(eqx.combine(arrays, static))(images)
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels[rows]))
-
-    def step(carry, t):
-        arrays, state = carry
-        gradient = jax.grad(loss)(arrays, jax.random.fold_in(key, t))
-        updates, state = optimizer.update(gradient, state)
-        return (eqx.apply_updates(arrays, updates), state), None
-
-    carry, _ = jax.lax.scan(step, (arrays, optimizer.init(arrays)), jnp.arange(rounds))
-    return eqx.combine(carry[0], static)
+    game, players = _Classification(points, labels), go.Players(classifier, None)
+    return go.rollout(game, _solver(rounds), players, rounds, key=key, every=rounds).players.x

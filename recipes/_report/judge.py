@@ -14,6 +14,7 @@ from recipes._report.sample_metrics import features_of, headline, sample_report,
 from recipes._report.samples import Pictures, Score
 from recipes._runtime.errors import FEWEST
 from recipes._runtime.fields import Flags, Judged
+from recipes._runtime.progress import says
 from recipes._runtime.run import GENERATED, RunFolder
 
 Sample = Callable[[go.Players, Any], Any]
@@ -103,8 +104,10 @@ class SampleJudge:
         np.save(self.folder.path / GENERATED, self.data.unscaled(raw))
         if not metrics or len(raw) < FEWEST:
             return {}
-        maps = features_of(self.data.scaled)
-        report = sample_report(self.real, self.other, points, self.rest, maps)
+        with says("feature maps"):
+            maps = features_of(self.data.scaled)
+        with says("metrics of the samples"):
+            report = sample_report(self.real, self.other, points, self.rest, maps)
         write_report(report, self.folder.path / "metrics.md")
         return headline(report)
 

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+import gameopt as go
+
 STARTS, ROUNDS, RATE = 8, 300, 0.05
 
 
@@ -24,6 +26,26 @@ class Found(NamedTuple):
     errors: Float[Array, " n"]
 
 
+class _Inversion(go.OnePlayerGame):
+    """The mean squared error of a latent's image, and a thousandth of the latent's mean square.
+
+    The second term keeps latents where the generator was trained.
+    """
+
+    generator: Callable[[Any], Array]
+    image: Float[Array, "*shape"]
+
+    def error(self, x: Float[Array, " latent"]) -> Float[Array, ""]:
+        return jnp.mean((self.generator(x) - self.image) ** 2)
+
+    def loss(self, x: Float[Array, " latent"], key: go.Key = None) -> Float[Array, ""]:
+        del key
+        return self.error(x) + 1e-3 * jnp.mean(x**2)
+
+
+_SEARCH = go.descent(optax.adam(RATE))
+
+
 @eqx.filter_jit
 def nearest_latents(
     generator: Callable[[Any], Array],
@@ -31,10 +53,7 @@ def nearest_latents(
     latent_size: int,
     key: PRNGKeyArray,
 ) -> Found:
-    """For each image the latent that Adam finds from the best of several normal starts.
-
-    Minimises $\\|G(z) - x\\|^2$ plus $\\|z\\|^2$ times a thousandth of a pixel's mean, which keeps
-    the latents where the generator was trained.
+    """Invert a generator: for each image, the best of the latents that Adam finds from `STARTS`.
 
     - `generator`: of one latent, without batch statistics. `images`: shape `(n, *shape)`.
 
@@ -42,24 +61,11 @@ def nearest_latents(
 
         Lipton & Tripathi (2017), arXiv:1702.04782.
     """
-    optimizer = optax.adam(RATE)
-
-    def error(z, image):
-        return jnp.mean((generator(z) - image) ** 2)
-
-    def loss(z, image):
-        return error(z, image) + 1e-3 * jnp.mean(z**2)
 
     def search(image, start):
-        def step(carry, _):
-            z, state = carry
-            # Adam mixes integers with floats, which strict promotion forbids.
-            with jax.numpy_dtype_promotion("standard"):
-                updates, state = optimizer.update(jax.grad(loss)(z, image), state)
-            return (z + updates, state), None
-
-        (z, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=ROUNDS)
-        return z, error(z, image)
+        game = _Inversion(generator, image)
+        last = go.rollout(game, _SEARCH, go.Players(start, None), ROUNDS, every=ROUNDS)
+        return last.players.x, game.error(last.players.x)
 
     def best(image, key):
         starts = jax.random.normal(key, (STARTS, latent_size), image.dtype)

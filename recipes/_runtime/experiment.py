@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import PRNGKeyArray
 
 import gameopt as go
+from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder, TrainArgs, open_run, write_summary
 from recipes._runtime.training import Evaluate, Probe, no_probe, train
 
@@ -63,7 +64,8 @@ def run_experiment(
     folder.check_data(data.describe())
     print(f"{data}\nwriting to {folder.path}", flush=True)
     folder.write_config(recipe, args, data.describe())
-    experiment = make(folder)
+    with says("setting up"):
+        experiment = make(folder)
     players, rate = train(
         folder,
         experiment.game,

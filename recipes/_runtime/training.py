@@ -32,14 +32,12 @@ def no_probe(players: go.Players, round: int) -> None:
 
 
 def record_losses(now: go.Moment) -> dict[str, jax.Array]:
-    """What a training line of metrics.jsonl holds: losses, and the game's own metrics apart."""
+    """A training line of metrics.jsonl: losses, and the game's own metrics apart."""
     metrics = now.game.metrics(now.players, now.key)
-    return {
-        "round": now.round,
-        "loss_x": now.info.losses.x,
-        "loss_y": now.info.losses.y,
-        **metrics,
-    }
+    losses = {"loss_x": now.info.losses.x, "loss_y": now.info.losses.y}
+    # An absent player has none.
+    present = {name: loss for name, loss in losses.items() if loss is not None}
+    return {"round": now.round, **present, **metrics}
 
 
 def train(

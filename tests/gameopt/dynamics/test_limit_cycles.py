@@ -5,6 +5,7 @@ import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import gameopt as go
@@ -216,3 +217,42 @@ def test_the_text_of_a_motion_says_what_may_be_done():
     found = go.limit_cycle(spiral(-1e-4))
     assert "record more rounds" in go.MOTIONS[found.motion]
     assert all(leaf.shape in {(), (2,)} for leaf in jax.tree.leaves(found))
+
+
+def test_a_batch_is_its_paths_one_by_one():
+    """A circle, rest and departure at once: the same bits."""
+    circle, at_rest, away = spiral(0.0), spiral(-0.1), spiral(0.02)
+    paths = go.Players(jnp.stack([circle, at_rest, away])[:, :, 0], None)
+    found = go.limit_cycle(paths, batched=True)
+    assert [str(go.MOTIONS(index)) for index in found.motion.index] == [
+        "cycle",
+        "settled",
+        "diverging",
+    ]
+    for i in range(3):
+        alone = go.limit_cycle(go.Players(paths.x[i], None))
+        same = jax.tree.map(lambda leaf, i=i: leaf[i], found)
+        jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(same), jax.tree.leaves(alone))
+    assert (found.motion == go.MOTIONS.cycle).tolist() == [True, False, False]
+    assert found.center.x.shape == (3,)
+    with pytest.raises(ValueError, match="first axis of paths"):
+        go.limit_cycle((jnp.zeros((2, 99)), jnp.zeros((3, 99))), batched=True)
+
+
+def test_recorded_rollouts_of_a_batch():
+    """Gradient play on V = xy leaves; alternating play circles; on x^2 - y^2 it rests."""
+    starts = point(jnp.asarray([1.0, 0.5]), jnp.asarray([0.0, 0.5]))
+    sgd = go.Players(optax.sgd(0.2), optax.sgd(0.2))
+    bilinear = go.zero_sum_game(lambda x, y: x * y)
+    saddle = go.zero_sum_game(lambda x, y: x**2 - y**2)
+    cases = {
+        "diverging": (bilinear, go.Simultaneous(sgd)),
+        "cycle": (bilinear, go.Alternating(sgd)),
+        "settled": (saddle, go.Simultaneous(sgd)),
+    }
+    for name, (game, solver) in cases.items():
+        play = lambda z, game=game, solver=solver: go.rollout(
+            game, solver, z, 1000, record=go.record_players
+        )
+        found = go.limit_cycle(jax.vmap(play)(starts).records, batched=True)
+        assert np.all(found.motion == getattr(go.MOTIONS, name))

@@ -104,8 +104,10 @@ def test_fixed_statistics_are_the_mean_and_variance_of_the_points():
     """Of a single layer, by NumPy; and they are used at any other point."""
     fixed = with_standing_statistics(BatchNorm(2), IMAGES)
     x, y = np.asarray(IMAGES), np.asarray(OTHERS)
-    np.testing.assert_allclose(fixed.standing.mean, x.mean(axis=(0, 1, 2)), rtol=1e-13)
-    np.testing.assert_allclose(fixed.standing.variance, x.var(axis=(0, 1, 2)), rtol=1e-13)
+    np.testing.assert_allclose(fixed.standing.value.mean, x.mean(axis=(0, 1, 2)), rtol=1e-13)
+    np.testing.assert_allclose(fixed.standing.value.variance, x.var(axis=(0, 1, 2)), rtol=1e-13)
+    # Carried, not played: no certificate of a network counts them.
+    assert go.playable(fixed).standing.value.mean is None
     scale = np.sqrt(x.var(axis=(0, 1, 2)) + 1e-5)
     expected = (y - x.mean(axis=(0, 1, 2))) / scale
     np.testing.assert_allclose(jax.vmap(fixed)(OTHERS), expected, rtol=1e-11, atol=1e-12)

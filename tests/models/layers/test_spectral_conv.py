@@ -139,10 +139,10 @@ def test_the_direction_is_not_played():
     """No leaf of the field, none of the optimizer's; refreshing moves it and nothing else."""
     game, players = small_game()
     field = go.field(game, players, jax.random.key(0))
-    assert field.y.layers[0].direction is None
+    assert field.y.layers[0].direction.value is None
     assert field.y.layers[0].kernel.shape == (3, 3, 2, 3)
     moved = refreshed(players.y)
-    assert jnp.any(moved.layers[0].direction != players.y.layers[0].direction)
+    assert jnp.any(moved.layers[0].direction.value != players.y.layers[0].direction.value)
     restored = eqx.tree_at(lambda c: c.layers[0].direction, moved, players.y.layers[0].direction)
     assert eqx.tree_equal(restored, players.y)
 
@@ -170,11 +170,11 @@ def test_certificates_hold_the_singular_vectors():
     game, players = small_game()
     key, spectral = jax.random.key(1), players.y.layers[0]
     where = lay_out((6, 5), (3, 3))
-    u = lax.bitcast_convert_type(spectral.refreshed(1).direction, jnp.float64)
+    u = spectral.refreshed(1).direction.value
     v = convolve(u, spectral.kernel, where)
     held = Held(spectral.kernel, u, v / jnp.linalg.norm(v.reshape(-1)))
     others = eqx.tree_at(lambda p: p.y.layers[0], players, held)
-    tangent = jax.tree.map(jnp.cos, eqx.filter(players, eqx.is_inexact_array))
+    tangent = jax.tree.map(jnp.cos, go.playable(players))
     other = eqx.tree_at(
         lambda p: p.y.layers[0], tangent, Held(tangent.y.layers[0].kernel, 0 * u, 0 * v)
     )
