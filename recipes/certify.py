@@ -27,7 +27,6 @@ from recipes._certify.certificates import FROM_START, certify, line_of, stated_g
 from recipes._certify.pictures import draw_densities, draw_path_angles, draw_spectra
 from recipes._certify.toys import certify_toy, draw_toy, toy_table
 from recipes._planar.games import PLANAR_GAMES
-from recipes._planar.solvers import check_names
 from recipes._runtime import cli
 from recipes._runtime.config import read_run_config
 from recipes._runtime.errors import UserError
@@ -35,6 +34,7 @@ from recipes._runtime.fields import AtLeast0, AtLeast1, Positive
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import check_names
 from recipes._runtime.trained import Trained, load_run
 
 CERTIFIED = ("wgan", "gan", "dcgan", "cgan", "tabular")

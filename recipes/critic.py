@@ -1,4 +1,4 @@
-"""Critics alone: a fixed generator, critics trained to the end, all of it held against theory.
+"""Critics trained to convergence against a fixed generator, compared with theory.
 
     python -m recipes.critic                           # a ring and the ring with noise; a minute
     python -m recipes.critic --data swiss_roll --noise 0.3
@@ -25,11 +25,11 @@ from recipes._critic.laws import FixedLaws
 from recipes._critic.pictures import draw_critics, draw_depths, draw_discriminator, draw_histograms
 from recipes._critic.studies import (
     WAYS,
+    CriticTraining,
     Depths,
     Discriminator,
     Exact,
-    Trained,
-    Training,
+    TrainedCritic,
     exact_dual,
     measure_depths,
     numbers_of,
@@ -38,6 +38,7 @@ from recipes._critic.studies import (
 )
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 
@@ -54,13 +55,13 @@ class Args(FolderArgs):
     noise: float = 1.0
     """Deviation of the noise that makes the generator's points of the data's."""
     shift: float = 0.0
-    """How far the generator's points are moved along the first axis."""
-    ways: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
-    """What holds the Wasserstein critics back, one critic each: weight clipping, two-sided or
-    one-sided gradient penalty, spectral normalisation."""
+    """Shift of the generator's points along the first axis."""
+    lipschitz: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
+    """Lipschitz constraints of the Wasserstein critics, one critic each: weight clipping, two-sided
+    or one-sided gradient penalty, spectral normalisation."""
     points: int = 200
     """Points of either law that the critics are trained and judged on, 2 to 300."""
-    rounds: int = 1500
+    steps: int = 1500
     """Steps of every critic."""
     batch_size: int = 128
     """Points of either law that a step sees."""
@@ -78,7 +79,7 @@ class Args(FolderArgs):
     """Hidden layers of the critics whose gradients are followed from layer to layer."""
     deep_width: int = 32
     """Units in each of them."""
-    deep_rounds: int = 300
+    deep_steps: int = 300
     """Steps of each of them."""
     deep_clips: tuple[float, ...] = (1.0, 0.2, 0.05, 0.01)
     """Bounds of the deep clipped critics, all trained in one compiled call; none for no deep
@@ -86,10 +87,10 @@ class Args(FolderArgs):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
-    """What was trained and what it was held against, the folder, the numbers of the last line."""
+class CriticResult:
+    """Trained critics, the exact dual, the run's folder, and the summary."""
 
-    critics: dict[str, Trained]
+    critics: dict[str, TrainedCritic]
     exact: Exact
     depths: Depths | None
     discriminator: Discriminator | None
@@ -99,8 +100,8 @@ class Result:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    check_least(args, 1, "rounds", "batch_size", "width", "depth")
-    check_least(args, 1, "deep_depth", "deep_width", "deep_rounds")
+    check_least(args, 1, "steps", "batch_size", "width", "depth")
+    check_least(args, 1, "deep_depth", "deep_width", "deep_steps")
     check_above_zero(args, "learning_rate", "clip", "penalty_weight")
     if not 2 <= args.points <= MOST_POINTS:
         raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
@@ -108,13 +109,13 @@ def check(args: Args) -> None:
         raise UserError("--noise must be from 0 to 100 and --shift from -100 to 100.")
     if args.noise == 0 and args.shift == 0:
         raise UserError("--noise 0 and --shift 0 leave nothing to tell apart; set one of them.")
-    if not args.ways or len(set(args.ways)) < len(args.ways):
-        raise UserError(f"--ways must be different ones of {', '.join(WAYS)}, at least one.")
+    if not args.lipschitz or len(set(args.lipschitz)) < len(args.lipschitz):
+        raise UserError(f"--lipschitz must be different ones of {', '.join(WAYS)}, at least one.")
     if not all(0 < clip < float("inf") for clip in args.deep_clips):
         raise UserError("--deep-clips must be positive numbers.")
 
 
-def run(args: Args) -> Result:
+def run(args: Args) -> CriticResult:
     """Trains, measures, draws, and returns all of it with the summary.
 
     **Raises:** `UserError` for flags or data that cannot work, before anything is compiled.
@@ -126,49 +127,55 @@ def run(args: Args) -> Result:
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("critic", args, laws.describe())
     key_clouds, key_critics, key_deep, key_d = jax.random.split(key_of(args.seed), 4)
-    clouds = laws.clouds(key_clouds)
-    exact = exact_dual(clouds)
+    with says("drawing points and solving the exact dual"):
+        clouds = laws.clouds(key_clouds)
+        exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
     critics = {}
-    for way in args.ways:
+    for way in args.lipschitz:
         # The same start and the same batches for every way.
-        critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
+        with says(f"training a critic with {WAYS[way]}"):
+            critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
         if not np.isfinite(critics[way].numbers["estimate"]):
             raise UserError(
-                f"--ways {way}: its critic became inf or nan; lower --learning-rate, --clip or "
-                "--penalty-weight."
+                f"--lipschitz {way}: its critic became inf or nan; lower --learning-rate, --clip "
+                "or --penalty-weight."
             )
     depths = None
     if args.deep_clips:
-        depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
+        with says("training deep critics"):
+            depths = measure_depths(clouds, deep_training_of(args), args.deep_clips, key_deep)
         draw_depths(depths, folder.path / "gradients.png")
-    found = train_discriminator(laws, training_of(args), key_d) if laws.exact else None
-    if found is not None:
+    found = None
+    if laws.exact:
+        with says("training a discriminator"):
+            found = train_discriminator(laws, training_of(args), key_d)
         print("discriminator: " + ", ".join(f"{k} {v:.4f}" for k, v in found.numbers.items()))
         draw_discriminator(found, np.asarray(clouds.fake), folder.path / "discriminator.png")
-    draw_critics(critics, exact, clouds, folder.path / "critics.png")
-    draw_histograms(critics, args.clip, folder.path / "histograms.png")
+    with says("drawing"):
+        draw_critics(critics, exact, clouds, folder.path / "critics.png")
+        draw_histograms(critics, args.clip, folder.path / "histograms.png")
     summary = summarise(args, critics, exact, depths, found)
     summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
     write_metrics(folder, summary)
     write_json(folder.path / "summary.json", summary)
     print(f"pictures: {folder.path}/*.png")
-    return Result(critics, exact, depths, found, folder.path, summary)
+    return CriticResult(critics, exact, depths, found, folder.path, summary)
 
 
-def training_of(args: Args) -> Training:
-    """How the critics of usual depth are trained."""
-    return Training(
-        args.rounds, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
+def training_of(args: Args) -> CriticTraining:
+    """Training of the critics of usual depth."""
+    return CriticTraining(
+        args.steps, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
         args.penalty_weight,
     )  # fmt: skip
 
 
-def deep_training_of(args: Args) -> Training:
-    """How the deep critics are trained; a smaller step, because depth multiplies steps."""
+def deep_training_of(args: Args) -> CriticTraining:
+    """Training of the deep critics; a smaller step, because depth multiplies steps."""
     return training_of(args)._replace(
-        rounds=args.deep_rounds,
+        rounds=args.deep_steps,
         width=args.deep_width,
         depth=args.deep_depth,
         learning_rate=args.learning_rate / 3,
@@ -182,7 +189,7 @@ def say(way: str, numbers: dict[str, float]) -> None:
 
 def summarise(
     args: Args,
-    critics: dict[str, Trained],
+    critics: dict[str, TrainedCritic],
     exact: Exact,
     depths: Depths | None,
     found: Discriminator | None,

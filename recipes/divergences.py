@@ -1,8 +1,8 @@
-"""Which distance has a gradient to follow: KL, JS and W1 for two lines and a moving Gaussian.
+"""KL, JS and W1 and their gradients for two parallel lines and a moving Gaussian.
 
     python -m recipes.divergences                      # half a minute
     python -m recipes.divergences --std 0.7 --reach 2
-    python -m recipes.divergences --rounds 3000 --batch-size 4096
+    python -m recipes.divergences --steps 3000 --batch-size 4096
 
 Two parallel lines at the distance theta never meet, and so KL is infinite, JS is log 2 wherever
 the second line stands, and only W1 = |theta| says how far it is. Laws that overlap, N(theta, std^2)
@@ -21,8 +21,8 @@ import numpy as np
 from recipes._divergences.curves import (
     NAMES,
     Curves,
-    Family,
-    Training,
+    DivergenceTraining,
+    LawFamily,
     exact_curves,
     learnable,
     learned_curves,
@@ -32,6 +32,7 @@ from recipes._divergences.curves import (
 from recipes._divergences.pictures import draw_divergences
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 
@@ -46,7 +47,7 @@ class Args(FolderArgs):
     """Theta goes from -reach to reach for the Gaussian; from -1 to 1 for the lines."""
     thetas: int = 13
     """At how many thetas critics are trained, for each family."""
-    rounds: int = 800
+    steps: int = 800
     """Steps of every critic."""
     batch_size: int = 512
     """Points of either law that a step sees."""
@@ -57,7 +58,7 @@ class Args(FolderArgs):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class DivergencesResult:
     """Exact and learned curves by family, the run's folder, and the numbers of the last line."""
 
     curves: dict[str, tuple[Curves, Curves]]
@@ -67,7 +68,7 @@ class Result:
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    check_least(args, 1, "thetas", "rounds", "batch_size", "width")
+    check_least(args, 1, "thetas", "steps", "batch_size", "width")
     for name, low, high in (("std", 0.1, 10.0), ("reach", 0.1, 8.0)):
         if not low <= getattr(args, name) <= high:
             raise UserError(
@@ -76,7 +77,7 @@ def check(args: Args) -> None:
     check_above_zero(args, "learning_rate")
 
 
-def run(args: Args) -> Result:
+def run(args: Args) -> DivergencesResult:
     """Computes, trains, draws, and returns the curves and the summary.
 
     **Raises:** `UserError` for flags that cannot work, before anything is compiled.
@@ -86,32 +87,35 @@ def run(args: Args) -> Result:
     folder = open_run("divergences", args, None)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("divergences", args, {"families": ["lines", "gaussian"]})
-    training = Training(args.rounds, args.batch_size, args.width, args.learning_rate)
-    families = {
-        "lines": (parallel_lines(), 1.0),
-        "gaussian": (moving_gaussian(args.std, args.reach), args.reach),
-    }
+    training = DivergenceTraining(args.steps, args.batch_size, args.width, args.learning_rate)
+    with says("quadrature"):
+        families = {
+            "lines": (parallel_lines(), 1.0),
+            "gaussian": (moving_gaussian(args.std, args.reach), args.reach),
+        }
     curves, errors = {}, {}
     for index, (name, (family, reach)) in enumerate(families.items()):
         key = jax.random.fold_in(key_of(args.seed), index)
-        curves[name] = curves_of(args, family, reach, training, key)
-        errors[name] = largest_errors(family, curves[name][1], training)
+        with says(f"{name}: training {args.thetas} critics of each distance"):
+            curves[name] = curves_of(args, family, reach, training, key)
+            errors[name] = largest_errors(family, curves[name][1], training)
         write_metrics(folder, name, curves[name])
         print(f"{name}: " + ", ".join(f"{n} off by {e:.3g}" for n, e in errors[name].items()))
     titles = {
         "Two parallel lines": curves["lines"],
         rf"$N(\theta, {args.std:g}^2)$ and $N(0, 1)$": curves["gaussian"],
     }
-    draw_divergences(titles, folder.path / "divergences.png")
+    with says("drawing"):
+        draw_divergences(titles, folder.path / "divergences.png")
     summary = {"recipe": "divergences", "largest_errors": errors}
     summary |= {"seconds": round(time.perf_counter() - begin, 1), "folder": str(folder.path)}
     write_json(folder.path / "summary.json", summary)
     print(f"picture: {folder.path / 'divergences.png'}")
-    return Result(curves, folder.path, summary)
+    return DivergencesResult(curves, folder.path, summary)
 
 
 def curves_of(
-    args: Args, family: Family, reach: float, training: Training, key: jax.Array
+    args: Args, family: LawFamily, reach: float, training: DivergenceTraining, key: jax.Array
 ) -> tuple[Curves, Curves]:
     """Exact curves, fine enough to draw, and learned ones at the thetas of the flags."""
     # An even number, so that the one theta at which the lines meet is not among them.
@@ -120,8 +124,10 @@ def curves_of(
     return exact_curves(family, fine), learned_curves(family, coarse, training, key)
 
 
-def largest_errors(family: Family, learned: Curves, training: Training) -> dict[str, float]:
-    """By name, the largest |learned - exact| where a critic can be right, if anywhere."""
+def largest_errors(
+    family: LawFamily, learned: Curves, training: DivergenceTraining
+) -> dict[str, float]:
+    """Largest |learned - exact| by name, where a critic can learn the exact value."""
     exact = exact_curves(family, learned.thetas)
     errors = {}
     for name in NAMES:

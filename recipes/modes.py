@@ -1,6 +1,6 @@
-"""Why GANs lose modes: published methods and solvers on data whose modes are known.
+"""Mode collapse of GANs: published methods and solvers on data with known modes.
 
-    python -m recipes.modes                                # a minute: the ring, some of each
+    python -m recipes.modes                                # a minute: half of 25 modes are lost
     python -m recipes.modes --preset cpu                   # an hour on two cores: PacGAN's table
     python -m recipes.modes --preset paper                 # its exact protocol, for a GPU
     python -m recipes.modes --data grid --methods non_saturating pacgan2 --solvers
@@ -27,27 +27,28 @@ from recipes._modes.pictures import draw_images, draw_occupancy, draw_samples, d
 from recipes._modes.play import (
     SHOWN,
     SIMULTANEOUS,
+    ModeSetting,
     Networks,
     Play,
-    Setting,
     history_of,
     kept_samples,
     play_setting,
 )
-from recipes._modes.tables import REAL_DATA, Line, line_of, write_csv, write_markdown
-from recipes._planar.solvers import check_names
+from recipes._modes.tables import REAL_DATA, ScoreLine, line_of, write_table_csv, write_tables
 from recipes._report.classifier import CACHE, trained_classifier
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
 from recipes._runtime.fields import Typed
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import check_names
 
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 
 
-class Preset(NamedTuple):
-    """What the flags are if they are not given.
+class ModePreset(NamedTuple):
+    """Defaults of the flags.
 
     `more_steps`: rounds on data that take more of them than `play` has.
     """
@@ -81,7 +82,7 @@ CPU = PAPER._replace(
 )
 SMOKE = CPU._replace(steps=4000, seeds=3, moments=20, networks=Networks(64, 3, 32, 2, pieces=5))
 SOLVERS_LEFT_OUT = (
-    "past_extragradient", "optimistic", "lookahead", "consensus", "sga", "unrolled",
+    "past_extragradient", "optimistic", "lookahead_simultaneous", "consensus", "sga", "unrolled",
 )  # fmt: skip
 METHODS_LEFT_OUT = ("minimax", "least_squares", "hinge", "unrolled")
 # Packs of points on 25 modes are not learned in less than 36 000 rounds.
@@ -90,15 +91,15 @@ WITHIN_AN_HOUR = (
     tuple(name for name in MODE_SOLVERS if name not in SOLVERS_LEFT_OUT),
 )
 
-PRESETS: dict[str, Preset] = {
-    "smoke": Preset(
-        ("ring",),
+PRESETS: dict[str, ModePreset] = {
+    "smoke": ModePreset(
+        ("grid",),
         ("non_saturating", "pacgan2", "wgan_gp"),
         ("simultaneous", "alternating", "extragradient"),
         SMOKE,
     ),
-    "cpu": Preset(("ring", "grid"), *WITHIN_AN_HOUR, CPU, {"grid": 36_000}),
-    "paper": Preset(("ring", "grid"), tuple(METHODS), tuple(MODE_SOLVERS), PAPER),
+    "cpu": ModePreset(("ring", "grid"), *WITHIN_AN_HOUR, CPU, {"grid": 36_000}),
+    "paper": ModePreset(("ring", "grid"), tuple(METHODS), tuple(MODE_SOLVERS), PAPER),
 }
 
 
@@ -110,9 +111,9 @@ class NetworkArgs(metaclass=Typed):
     """Units of a hidden layer of the generator, batch-normalised. smoke 64, cpu 128, paper 400."""
     generator_depth: int | None = None
     """Hidden layers of the generator. smoke and cpu 3, paper 4."""
-    critic_width: int | None = None
+    discriminator_width: int | None = None
     """Maxout units of a hidden layer of the discriminator. smoke 32, cpu 64, paper 200."""
-    critic_depth: int | None = None
+    discriminator_depth: int | None = None
     """Hidden layers of the discriminator. smoke and cpu 2, paper 3."""
     pieces: int | None = None
     """Pieces of a maxout unit. 5."""
@@ -123,21 +124,21 @@ class Args(FolderArgs):
     """Reproduce and measure the loss of modes."""
 
     preset: Literal["smoke", "cpu", "paper"] = "smoke"
-    """Where the flags that are not given come from: a minute, an hour on two cores, or the
+    """Defaults of the other flags: a minute, an hour on two cores, or the
     published protocol, which is for a GPU."""
     data: tuple[str, ...] | None = None
     """ring (8 Gaussians), grid (25), stacked (three real digits as channels: 1000 modes)."""
     methods: tuple[str, ...] | None = None
-    """Which GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
+    """GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
     pacgan3 pacgan4 unrolled. Each is played by the solver that it was published with."""
     solvers: tuple[str, ...] | None = None
-    """Which solvers play --varied, of: simultaneous alternating five_critic_steps extragradient
-    past_extragradient optimistic lookahead lookahead_alternating ema consensus sga unrolled. If the
-    flag stands alone there are none."""
+    """Solvers that play --varied, of: simultaneous alternating five_inner_steps extragradient
+    past_extragradient optimistic lookahead_simultaneous lookahead_alternating ema_simultaneous
+    consensus sga unrolled; none if no name follows."""
     varied: tuple[str, ...] = ("non_saturating",)
     """The methods that each of --solvers plays."""
     digits: Literal["digits", "mnist"] = "digits"
-    """What stacked images are made of: scikit-learn's 8x8, or MNIST's files in --data-dir."""
+    """Digits of stacked images: scikit-learn's 8x8, or MNIST's files in --data-dir."""
     data_dir: Path | None = None
     """Folder with the four IDX files of mnist, gzipped or not."""
     steps: int | None = None
@@ -156,7 +157,7 @@ class Args(FolderArgs):
     unroll_rate: float | None = None
     """Step size of the five imagined steps of unrolled play, which are plain. 0.1."""
     moments: int | None = None
-    """How often the samples are judged. smoke 20, cpu 25, paper 100."""
+    """Evaluations of the samples. smoke 20, cpu 25, paper 100."""
     network: NetworkArgs = NetworkArgs()
     """The networks' sizes."""
 
@@ -204,18 +205,18 @@ def check(args: Args) -> None:
 
 
 def play_of(args: Args, data: str) -> Play:
-    """What settings on some data are played with, from resolved flags."""
+    """Play of the settings on some data, from resolved flags."""
     preset = PRESETS[args.preset]
     steps = args.steps or preset.more_steps.get(data, preset.play.steps)
     networks = Networks(**dataclasses.asdict(args.network))
     return Play(steps, **{name: getattr(args, name) for name in PLAYED}, networks=networks)
 
 
-def settings_of(args: Args) -> tuple[list[Setting], list[Setting]]:
+def settings_of(args: Args) -> tuple[list[ModeSetting], list[ModeSetting]]:
     """The settings of the methods' table, and those of the solvers' tables."""
     data, solvers = args.data or (), args.solvers or ()
-    methods = [Setting(d, m, METHODS[m].solver) for d in data for m in args.methods or ()]
-    varied = [Setting(d, m, s) for d in data for m in args.varied for s in solvers]
+    methods = [ModeSetting(d, m, METHODS[m].solver) for d in data for m in args.methods or ()]
+    varied = [ModeSetting(d, m, s) for d in data for m in args.varied for s in solvers]
     return list(dict.fromkeys(methods)), list(dict.fromkeys(varied))
 
 
@@ -243,7 +244,7 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
     return found
 
 
-def real_line(data: ModeData, key: jax.Array, seeds: int) -> Line:
+def real_line(data: ModeData, key: jax.Array, seeds: int) -> ScoreLine:
     """The scores of as many fresh real points: what a perfect generator has, but for chance."""
     keys = jax.random.split(key, max(seeds, 3))
     coverage = jax.lax.map(lambda key: data.judge(data.fresh(key, data.samples)), keys)
@@ -271,19 +272,21 @@ def run(args: Args) -> Result:
     plays = {name: play_of(args, name) for name in data}
     every = list(dict.fromkeys([*methods, *varied]))
     key_play, key_real = jax.random.split(key_of(args.seed))
-    lines: dict[Setting, Line] = {}
+    lines: dict[ModeSetting, ScoreLine] = {}
     for index, setting in enumerate(every):
         print(f"{index + 1} of {len(every)}: {setting}", flush=True)
         play = plays[setting.data]
         history = play_setting(setting, data[setting.data], play, key_play, folder)
         lines[setting] = line_of(setting._asdict(), history, data[setting.data].modes)
-    real = [real_line(entry, key_real, plays[name].seeds) for name, entry in data.items()]
+    with says("judging real data"):
+        real = [real_line(entry, key_real, plays[name].seeds) for name, entry in data.items()]
     of = lambda settings: [lines[setting] for setting in settings]
     budgets = {name: play.steps * SIMULTANEOUS for name, play in plays.items()}
-    write_markdown(of(methods), of(varied), real, data, budgets, folder.path / "table.md")
-    write_csv([*real, *lines.values()], folder.path / "table.csv")
+    write_tables(of(methods), of(varied), real, data, budgets, folder.path / "table.md")
+    write_table_csv([*real, *lines.values()], folder.path / "table.csv")
     for kind, settings in (("methods", methods), ("solvers", varied)):
-        draw(folder, kind, settings, data, budgets, key_real)
+        with says(f"drawing {kind}"):
+            draw(folder, kind, settings, data, budgets, key_real)
     print((folder.path / "table.md").read_text(encoding="utf-8"))
     summary: dict[str, Any] = {
         "recipe": "modes",
@@ -301,7 +304,7 @@ def run(args: Args) -> Result:
 def draw(
     folder: RunFolder,
     kind: str,
-    settings: list[Setting],
+    settings: list[ModeSetting],
     data: dict[str, ModeData],
     budgets: dict[str, int],
     key: jax.Array,

@@ -1,4 +1,4 @@
-"""Phase diagram of a solver on a game: where it converges, how fast, and what is measured.
+"""Phase diagram of a solver on a game: convergence rates in theory and measured.
 
     python -m recipes.phase_diagram                                     # extragradient on xy
     python -m recipes.phase_diagram --solver alternating --second momentum
@@ -6,7 +6,7 @@
     python -m recipes.phase_diagram --game adolphs --solver follow_the_ridge --point 1
 
 The map shows the spectral radius of one round at a critical point, over the step size and a second
-hyper-parameter; on the white line it is 1. The curves are a cut through the map: beside the radius
+hyper-parameter; on the black line it is 1. The curves are a cut through the map: beside the radius
 stands what was measured, 256 plays from random starts near the point for each of 64 step sizes, all
 in one compiled call, and the closed form where there is one.
 """
@@ -25,11 +25,12 @@ import theory
 from recipes._planar.diagram import Cut, draw_diagram
 from recipes._planar.games import PLANAR_GAMES, Verdict, critical_points
 from recipes._planar.hyper_parameters import SECOND, Second
-from recipes._planar.solvers import check_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_increasing, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import check_names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,12 @@ class Args(FolderArgs):
     """Map where a solver converges on a game of the plane."""
 
     game: str = "bilinear"
-    """Which game: bilinear, quadratic, dirac_gan, dirac_gan_r1, ..., or one of gameopt.TOY_GAMES; a
+    """Game: bilinear, quadratic, dirac_gan, dirac_gan_r1, ..., or one of gameopt.TOY_GAMES; a
     wrong name is answered by the list."""
     point: int = 0
-    """Which of the game's critical points, from 0."""
+    """Index of the game's critical point, from 0."""
     solver: str = "extragradient"
-    """Which solver: simultaneous, alternating, extragradient, optimistic, alex_gda,
+    """Solver: simultaneous, alternating, extragradient, optimistic, alex_gda,
     lookahead_simultaneous, lookahead_alternating, ode_gan_rk4, unrolled, consensus, sga, cgd,
     look_ahead, lola, follow_the_ridge, proximal_point."""
     second: str | None = None
@@ -55,15 +56,15 @@ class Args(FolderArgs):
     largest_step: float = 2.0
     """... to here, at equal ratios."""
     step_sizes: int = 64
-    """How many step sizes."""
+    """Number of step sizes."""
     second_values: int = 64
-    """How many values of the second hyper-parameter on the map."""
+    """Values of the second hyper-parameter on the map."""
     plays: int = 256
-    """How many plays are measured for each step size."""
-    rounds: int = 200
+    """Plays measured for each step size."""
+    steps: int = 200
     """Rounds of a measured play."""
     radius: float = 1e-5
-    """How far from the critical point plays begin."""
+    """Initial distance of plays from the critical point."""
 
 
 def check(args: Args) -> None:
@@ -74,7 +75,7 @@ def check(args: Args) -> None:
         check_names("--second", (args.second,), tuple(SECOND[args.solver]))
     check_least(args, 2, "step_sizes", "second_values")
     check_least(args, 1, "plays")
-    check_least(args, 40, "rounds")
+    check_least(args, 40, "steps")
     check_increasing(args, "smallest_step", "largest_step")
     check_above_zero(args, "radius")
     if args.second_value is not None and not np.isfinite(args.second_value):
@@ -174,7 +175,8 @@ def run(args: Args) -> Result:
         folder = open_run("phase_diagram", args, None)
         print(f"writing to {folder.path}", flush=True)
         folder.write_config("phase_diagram", args, {"name": args.game})
-        cut, radii, values = _compute(args, game, verdict, second)
+        with says("mapping rates and measuring plays"):
+            cut, radii, values = _compute(args, game, verdict, second)
     draw_diagram(
         cut,
         radii,
@@ -220,7 +222,7 @@ def _compute(args: Args, game, verdict: Verdict, second: Second):
             jnp.asarray(value),
             starts,
             verdict.players,
-            args.rounds,
+            args.steps,
         )
     )
     seconds = time.perf_counter() - begin
@@ -229,7 +231,7 @@ def _compute(args: Args, game, verdict: Verdict, second: Second):
 
 
 def _numbers(cut: Cut, radii: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    """What the summary says."""
+    """Numbers of the summary."""
     best = np.unravel_index(np.argmin(radii), radii.shape)
     counted = np.isfinite(cut.median) & (np.abs(np.log(cut.radius)) > 1e-3)
     error = np.abs(np.log(cut.median[counted] / cut.radius[counted]))

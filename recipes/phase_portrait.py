@@ -1,4 +1,4 @@
-"""Phase portrait of a game on the plane: the flow, what a solver does, and what the points are.
+"""Phase portrait of a game on the plane: the flow, a solver's plays, and the critical points.
 
     python -m recipes.phase_portrait                                      # Dirac-GAN, alternating
     python -m recipes.phase_portrait --game forsaken --solver extragradient --learning-rate 0.05
@@ -22,11 +22,12 @@ import numpy as np
 import gameopt as go
 from recipes._planar.games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
 from recipes._planar.portrait import draw_distances, draw_portrait
-from recipes._planar.solvers import SOLVERS, check_names
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import SOLVERS, check_names
 
 MODIFIED = ("simultaneous", "alternating")
 
@@ -36,32 +37,32 @@ class Args(FolderArgs):
     """Draw how a solver plays a game on the plane."""
 
     game: str = "dirac_gan"
-    """Which game: bilinear, quadratic, dirac_gan, dirac_gan_r1 (and _nsgan, _wgan, _wgan_clip,
+    """Game: bilinear, quadratic, dirac_gan, dirac_gan_r1 (and _nsgan, _wgan, _wgan_clip,
     _wgan_gp, _consensus, _instance_noise, _r1_critical), or a name of gameopt.TOY_GAMES: adolphs,
     almost_bilinear, avoided_nash, balduzzi_stable, balduzzi_unstable, forsaken, global_forsaken,
     jin_no_minimax, jin_not_stationary, mazumdar_fiez, polar, ratliff, tandem, wang_g1, wang_g2,
     wang_g3."""
     solver: str = "alternating"
-    """Which solver, by its name in the tournament: simultaneous, alternating, extragradient,
+    """Solver, by its name in the tournament: simultaneous, alternating, extragradient,
     optimistic, lookahead_alternating, ode_gan_rk4, sga, consensus, cgd, lola, sos, stackelberg,
     follow_the_ridge, proximal_point, ...; a wrong name is answered by the list."""
     learning_rate: float = 0.1
     """Step size of both players."""
-    rounds: int = 500
-    """How many rounds are played from each start."""
+    steps: int = 500
+    """Rounds played from each start."""
     starts: int = 6
-    """How many plays, from random points of the window."""
+    """Number of plays, from random points of the window."""
     modified: bool = False
     """Lay the modified flow over the plays; for simultaneous and alternating only."""
     half_width: float | None = None
-    """Half of the window's side; the game's own if left out."""
+    """Half of the window's side; default: the game's own."""
 
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
     check_names("--game", (args.game,), tuple(PLANAR_GAMES))
     check_names("--solver", (args.solver,), tuple(SOLVERS))
-    check_least(args, 1, "rounds", "starts")
+    check_least(args, 1, "steps", "starts")
     check_above_zero(args, "learning_rate", "half_width")
     if args.modified and args.solver not in MODIFIED:
         raise UserError(
@@ -90,7 +91,7 @@ def play(game: go.AbstractGame, args: Args, starts: go.Players) -> np.ndarray:
 
     def one(x, y):
         start = go.Players(x, y)
-        return go.rollout(game, solver, start, args.rounds, record=go.record_players).records
+        return go.rollout(game, solver, start, args.steps, record=go.record_players).records
 
     path = jax.vmap(one)(starts.x, starts.y)
     join = lambda first, rest: np.concatenate([np.asarray(first)[:, None], np.asarray(rest)], 1)
@@ -106,10 +107,10 @@ def modified_paths(game: go.AbstractGame, args: Args, starts: go.Players) -> np.
         return go.modified_flow(
             game,
             go.Players(x, y),
-            args.rounds,
+            args.steps,
             learning_rate=args.learning_rate,
             play="simultaneous" if args.solver == "simultaneous" else "alternating",
-            save_at=jnp.arange(args.rounds + 1).astype(x.dtype),
+            save_at=jnp.arange(args.steps + 1).astype(x.dtype),
             integrator=go.Integrator(rtol=1e-6, atol=1e-6, max_steps=20_000),
         ).players
 
@@ -126,17 +127,30 @@ def rate_at(game: go.AbstractGame, args: Args, verdict: Verdict) -> float | None
     return radius if np.isfinite(radius) else None
 
 
+SHORTEST = 64
+"""Rounds from which on `gameopt.limit_cycle` judges a play: 32 after its first half."""
+
+
 def ending(path: np.ndarray, verdicts: list[Verdict], reach: float) -> str:
-    """Where one play came to: a critical point, away, or around and around."""
-    end = path[-1]
-    if not np.isfinite(path).all() or np.abs(end).max() > 10 * reach:
+    """End of a play in words: a critical point, a closed orbit, away, or nowhere yet.
+
+    The motion is that of `gameopt.limit_cycle`; to be called in float64.
+    """
+    if not np.isfinite(path).all():
         return "diverged"
+    motion = go.MOTIONS.undecided
+    if len(path) >= SHORTEST:
+        motion = go.limit_cycle(path, max_norm=10 * reach).motion
+    if motion == go.MOTIONS.diverging:
+        return "diverged"
+    if motion == go.MOTIONS.cycle:
+        return "cycle"
     for verdict in verdicts:
-        if np.hypot(*(end - _place(verdict))) < 1e-3 * reach:
+        if np.hypot(*(path[-1] - _place(verdict))) < 1e-3 * reach:
             return verdict.word
-    tail = path[-max(len(path) // 5, 2) :]
-    moving = np.abs(np.diff(tail, axis=0)).sum() > 0.05 * reach
-    return "still moving" if moving else "still, at no known critical point"
+    if motion == go.MOTIONS.settled:
+        return "at rest, at no known critical point"
+    return "still moving"
 
 
 def _place(verdict: Verdict) -> np.ndarray:
@@ -158,23 +172,26 @@ def run(args: Args) -> Result:
         planar = window(args)
         game = planar.make()
         starts = starts_of(args, planar)
-        verdicts = critical_points(game)
-        rates = [rate_at(game, args, verdict) for verdict in verdicts]
-        paths = play(game, args, starts)
-        flows = modified_paths(game, args, starts)
+        with says("classifying critical points"):
+            verdicts = critical_points(game)
+            rates = [rate_at(game, args, verdict) for verdict in verdicts]
+        with says("playing"):
+            paths = play(game, args, starts)
+            flows = modified_paths(game, args, starts)
+        title = f"{args.game}: {args.solver}, step size {args.learning_rate:g}"
         draw_portrait(
             game,
             planar,
             paths,
             flows,
             list(zip(verdicts, rates, strict=True)),
-            f"{args.game}: {args.solver}, step size {args.learning_rate:g}",
+            title,
             folder.path / "portrait.png",
         )
         places = [(_place(v), v.word, rate) for v, rate in zip(verdicts, rates, strict=True)]
-        draw_distances(paths, places, folder.path / "distances.png")
-    reach = planar.half_width + max(abs(c) for c in planar.centre)
-    endings = [ending(path, verdicts, reach) for path in paths]
+        draw_distances(paths, places, title, folder.path / "distances.png")
+        reach = planar.half_width + max(abs(c) for c in planar.centre)
+        endings = [ending(path, verdicts, reach) for path in paths]
     summary = _summary(args, verdicts, rates, endings, begin, str(folder.path))
     write_json(folder.path / "summary.json", summary)
     print(f"pictures: {folder.path / 'portrait.png'}, {folder.path / 'distances.png'}")
@@ -187,9 +204,9 @@ def _summary(args, verdicts, rates, endings, begin, folder: str) -> dict[str, An
             "x": float(v.players.x),
             "y": float(v.players.y),
             "is": v.word,
-            "nash": v.nash,
-            "minimax": v.minimax,
-            "attracts_the_flow": v.attractor,
+            "nash": v.is_("dne"),
+            "minimax": v.is_("minimax"),
+            "attracts_the_flow": v.is_("attractor"),
             "rate_of_a_round": rate,
         }
         for v, rate in zip(verdicts, rates, strict=True)

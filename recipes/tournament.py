@@ -1,4 +1,4 @@
-"""Every solver on a set of games, each at its best step size, after the same number of gradients.
+"""Tournament of all solvers on a set of games, each at its best step size, with equal gradients.
 
     python -m recipes.tournament                                    # all solvers, six toy games
     python -m recipes.tournament --games all                        # twelve, in four programs each
@@ -20,22 +20,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recipes._planar.solvers import (
+from recipes._runtime import cli
+from recipes._runtime.errors import UserError, check_increasing, check_least
+from recipes._runtime.progress import says
+from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import (
     FINITE_SUM_SOLVERS,
     FIRST_ORDER,
     SECOND_ORDER,
     SOLVERS,
     check_names,
 )
-from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_increasing, check_least
-from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
-from recipes._runtime.seeds import key_of
 from recipes._tournament.games import ALL_GAMES, DEFAULT_GAMES, GAMES, make_contest, points_of
 from recipes._tournament.gan import GanArgs, check_gan, play_gan, players_of_gan
 from recipes._tournament.pictures import draw_curves, draw_map
 from recipes._tournament.play import Task, line_of, play_all
-from recipes._tournament.tables import Line, write_csv, write_markdown
+from recipes._tournament.tables import PlayLine, write_table_csv, write_tables
 
 MAY_CHANGE_ON_RESUME = ("games", "solvers")
 MOMENTS = 100
@@ -48,17 +49,17 @@ class Args(FolderArgs):
     """Hold solvers against each other on games."""
 
     games: tuple[str, ...] = DEFAULT_GAMES
-    """Which games, of: bilinear bilinear_10 quadratic dirac_gan dirac_gan_r1 balduzzi_stable
+    """Games, of: bilinear bilinear_10 quadratic dirac_gan dirac_gan_r1 balduzzi_stable
     balduzzi_unstable forsaken adolphs mazumdar_fiez wang_g1 rock_paper_scissors stochastic_bilinear
     and gan; or all, which is every one but dirac_gan_r1 and gan."""
     solvers: tuple[str, ...] = tuple(EVERY_SOLVER)
-    """Which solvers; svre plays stochastic_bilinear alone, and
+    """Solvers; svre plays stochastic_bilinear alone, and
     those that solve linear systems do not play it. On gan, those that solve a linear system
     a round take part only if they are named with no others."""
     budget: int = 1000
     """Gradients that each solver may take on a toy game."""
     step_sizes: int = 16
-    """How many step sizes each solver is tried with, at equal ratios."""
+    """Step sizes tried for each solver, at equal ratios."""
     smallest_step: float = 1e-3
     """The first of them."""
     largest_step: float = 10.0
@@ -108,7 +109,7 @@ def _players_of(game: str) -> dict[str, Any]:
     return SOLVERS
 
 
-def play_toys(args: Args, folder: RunFolder) -> list[Line]:
+def play_toys(args: Args, folder: RunFolder) -> list[PlayLine]:
     """Plays what is not in the folder's metrics yet, and returns all lines of the folder."""
     kept = [line for line in folder.read_metrics() if line["kind"] == "play"]
     done = {(line["game"], line["solver"]): line for line in kept}
@@ -125,17 +126,21 @@ def play_toys(args: Args, folder: RunFolder) -> list[Line]:
         budgets = jnp.round(budgets).astype(jnp.int32)
         tasks = [Task(EVERY_SOLVER[solver], contest, rates, budgets) for solver in solvers]
         points = points_of(entry.make())
-        for solver, task, plays in zip(solvers, tasks, play_all(tasks), strict=True):
-            line = {"kind": "play", "game": game, "solver": solver} | line_of(task, plays, points)
-            folder.append_metrics([line])
-            done[game, solver] = line
+        with says(f"{game}: {len(tasks)} solvers"):
+            found = play_all(tasks)
+        with says(f"{game}: verdicts and timing"):
+            for solver, task, plays in zip(solvers, tasks, found, strict=True):
+                line = {"kind": "play", "game": game, "solver": solver}
+                line |= line_of(task, plays, points)
+                folder.append_metrics([line])
+                done[game, solver] = line
     return [done[g, s] for g in GAMES for s in EVERY_SOLVER if (g, s) in done]
 
 
-def finish_toys(folder: RunFolder, lines: list[Line]) -> None:
+def finish_toys(folder: RunFolder, lines: list[PlayLine]) -> None:
     """The tables and pictures of the toy games."""
-    write_csv(lines, folder.path / "table.csv")
-    write_markdown(lines, folder.path / "table.md")
+    write_table_csv(lines, folder.path / "table.csv")
+    write_tables(lines, folder.path / "table.md")
     draw_map(lines, folder.path / "tournament.png")
     for over in ("gradients", "seconds"):
         draw_curves(lines, over, folder.path / f"curves_{over}.png")
@@ -152,12 +157,13 @@ def run(args: Args) -> Result:
     folder = open_run("tournament", args, MAY_CHANGE_ON_RESUME)
     print(f"writing to {folder.path}", flush=True)
     folder.write_config("tournament", args, {"name": "toy games"})
-    lines: list[Line] = []
+    lines: list[PlayLine] = []
     if pairs(args):
         # Rates differ over more orders of magnitude than float32 has.
         with jax.enable_x64(True):
             lines = play_toys(args, folder)
-        finish_toys(folder, lines)
+        with says("tables and pictures"):
+            finish_toys(folder, lines)
     gan = play_gan(args.gan, args.solvers, args.seed, folder) if "gan" in games_of(args) else {}
     summary = {
         "recipe": "tournament",
@@ -171,12 +177,12 @@ def run(args: Args) -> Result:
     return Result(lines, folder.path, summary)
 
 
-def _best(lines: list[Line]) -> dict[str, str]:
+def _best(lines: list[PlayLine]) -> dict[str, str]:
     """On each game the solver whose gradients shrink the field fastest, of those that ended still.
 
     Where it ended is another question, which the tables answer.
     """
-    best: dict[str, Line] = {}
+    best: dict[str, PlayLine] = {}
     for line in lines:
         ended = line["verdict"] in ("nash", "minimax", "critical", "stationary")
         if not ended or line["factor_per_gradient"] is None:

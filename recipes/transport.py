@@ -1,4 +1,4 @@
-"""Optimal transport seen: piles of dirt move by move, plans between clouds, duals, entropy's bias.
+"""Optimal transport: piles of dirt move by move, plans between clouds, duals, entropic bias.
 
     python -m recipes.transport                                # the lecture notes' piles; two toys
     python -m recipes.transport --piles 5 0 1 --holes 1 2 3
@@ -22,11 +22,12 @@ import numpy as np
 from recipes._data.clouds import check_same_dimension, load_cloud
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
+from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._transport.numbers import (
-    Clouds,
-    Piles,
+    CloudTransport,
+    PileTransport,
     clouds_summary,
     piles_summary,
     solve_clouds,
@@ -46,10 +47,10 @@ class Args(FolderArgs):
     holes: tuple[float, ...] = (1.0, 2.0, 4.0, 3.0)
     """Heights that are wanted there; as many, and of the same total."""
     cloud: str = "normal"
-    """Where the mass of the clouds is: normal, ring, grid, swiss_roll, or a .npy, .npz or .csv
+    """Cloud that the mass is moved from: normal, ring, grid, swiss_roll, or a .npy, .npz or .csv
     file."""
     other: str = "ring"
-    """Where it must go; named as --cloud is."""
+    """Cloud that it is moved to; named as --cloud is."""
     points: int = 200
     """Points of each cloud at most, 2 to 500; the dual's linear programme has their product of
     constraints."""
@@ -60,11 +61,11 @@ class Args(FolderArgs):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class TransportResult:
     """Both problems solved, the run's folder, and the numbers of the last line."""
 
-    piles: Piles
-    clouds: Clouds
+    piles: PileTransport
+    clouds: CloudTransport
     folder: Path
     summary: dict[str, Any]
 
@@ -112,7 +113,7 @@ def load_clouds(args: Args) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def run(args: Args) -> Result:
+def run(args: Args) -> TransportResult:
     """Solves, proves, draws, and returns both problems and the summary.
 
     **Raises:** `UserError` for flags or files that cannot work, before anything is compiled.
@@ -129,9 +130,11 @@ def run(args: Args) -> Result:
         piles = solve_piles(args.piles, args.holes)
         say_moves(piles)
         key = key_of(args.seed)
-        clouds = solve_clouds(x, y, args.p, args.regularisations, key)
+        with says("solving the plan, its dual and entropic plans"):
+            clouds = solve_clouds(x, y, args.p, args.regularisations, key)
         say_clouds(clouds)
-        draw_clouds(clouds, (args.cloud, args.other), folder.path / "clouds.png")
+        with says("drawing"):
+            draw_clouds(clouds, (args.cloud, args.other), folder.path / "clouds.png")
     draw_piles(piles, folder.path / "piles.png")
     draw_entropic(clouds, folder.path / "entropic.png")
     write_metrics(folder, piles, clouds)
@@ -142,10 +145,10 @@ def run(args: Args) -> Result:
     print(
         "pictures: " + ", ".join(f"{folder.path / n}.png" for n in ("piles", "clouds", "entropic"))
     )
-    return Result(piles, clouds, folder.path, summary)
+    return TransportResult(piles, clouds, folder.path, summary)
 
 
-def say_moves(found: Piles) -> None:
+def say_moves(found: PileTransport) -> None:
     """Prints the moves and their work."""
     for move in found.moves:
         where = (
@@ -160,7 +163,7 @@ def say_moves(found: Piles) -> None:
     )
 
 
-def say_clouds(found: Clouds) -> None:
+def say_clouds(found: CloudTransport) -> None:
     """Prints the distances, the proof of optimality, and the bias of entropy."""
     duality, sliced = found.duality, found.sliced
     print(
@@ -177,7 +180,7 @@ def say_clouds(found: Clouds) -> None:
         )
 
 
-def write_metrics(folder: RunFolder, piles: Piles, clouds: Clouds) -> None:
+def write_metrics(folder: RunFolder, piles: PileTransport, clouds: CloudTransport) -> None:
     """One line for each move and each strength of entropy."""
     lines = [{"kind": "move"} | move._asdict() for move in piles.moves]
     lines += [{"kind": "entropic"} | level._asdict() for level in clouds.entropic]

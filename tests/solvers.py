@@ -8,6 +8,7 @@ import optax
 import pytest
 
 import gameopt as go
+from recipes._runtime.solvers import FINITE_SUM_SOLVERS, SOLVERS
 
 
 def both(make: Callable, eta_x, eta_y=None) -> go.Players:
@@ -35,68 +36,44 @@ def _cases(solvers: dict[str, Callable[[float], go.AbstractSolver]]) -> list:
 
 
 ALL_SOLVERS: dict[str, Callable[[float], go.AbstractSolver]] = {
-    "simultaneous": lambda eta: go.Simultaneous(sgd(eta)),
+    **SOLVERS,
+    **FINITE_SUM_SOLVERS,
+    # Settings that no recipe offers: the name of what they vary comes first.
     "simultaneous_adam": lambda eta: go.Simultaneous(both(optax.adam, eta)),
     "simultaneous_negative_momentum": lambda eta: go.Simultaneous(heavy_ball(eta, -0.3)),
-    "alternating": lambda eta: go.Alternating(sgd(eta)),
     "alternating_y_first": lambda eta: go.Alternating(sgd(eta), order=("y", "x")),
     "alternating_inner_steps": lambda eta: go.Alternating(
         sgd(eta), order=("y", "x"), inner_steps=go.Players(2, 3)
     ),
-    "alternating_adam": lambda eta: go.Alternating(both(optax.adam, eta)),
-    "alternating_negative_momentum": lambda eta: go.Alternating(heavy_ball(eta, -0.3)),
-    "extragradient": lambda eta: go.Extragradient(sgd(eta)),
     "extragradient_cross": lambda eta: go.Extragradient(sgd(eta), variant="cross"),
     "extragradient_fresh": lambda eta: go.Extragradient(sgd(eta), sample="fresh"),
     "extragradient_two_steps": lambda eta: go.Extragradient(sgd(eta), extrapolation=sgd(2 * eta)),
-    "two_timescale_extragradient": lambda eta: go.two_timescale_extragradient(eta, 2.0),
-    "extra_adam": lambda eta: go.Extragradient(both(optax.adam, eta)),
     "extra_adam_separate": lambda eta: go.Extragradient(both(optax.adam, eta), memory="separate"),
     "extra_adam_untouched": lambda eta: go.Extragradient(both(optax.adam, eta), memory="untouched"),
-    "optimistic": lambda eta: go.Optimistic(sgd(eta)),
     "optimistic_zero": lambda eta: go.Optimistic(sgd(eta), first="zero"),
-    "optimistic_adam": lambda eta: go.Optimistic(both(optax.adam, eta)),
     "optimistic_adam_update": lambda eta: go.Optimistic(both(optax.adam, eta), on="update"),
-    "past_extragradient": lambda eta: go.PastExtragradient(sgd(eta)),
-    "alex": lambda eta: go.AlexGDA(eta),
-    "lookahead": lambda eta: go.Lookahead(go.Simultaneous(sgd(eta))),
     "lookahead_nested": lambda eta: go.Lookahead(
         go.Lookahead(go.Alternating(sgd(eta)), steps=2), steps=3
     ),
     "lookahead_adam_reset": lambda eta: go.Lookahead(
         go.Alternating(both(optax.adam, eta)), steps=3, memory="reset"
     ),
-    "averaged": lambda eta: go.Averaged(go.Alternating(sgd(eta))),
-    "ema": lambda eta: go.Averaged(go.Alternating(sgd(eta)), decay=go.Players(0.9, 0.0)),
+    "ema_of_x": lambda eta: go.Averaged(go.Alternating(sgd(eta)), decay=go.Players(0.9, 0.0)),
     "euler": lambda eta: go.RungeKutta(eta, "euler"),
     "heun": lambda eta: go.RungeKutta(eta, "heun"),
     "rk4": lambda eta: go.RungeKutta(eta),
-    "ode_gan": lambda eta: go.RungeKutta(eta, regularizer=0.1),
-    "svre": lambda eta: go.SVRE(eta, epoch=4),
+    "svre_short": lambda eta: go.SVRE(eta, epoch=4),
     "svre_coin": lambda eta: go.SVRE(eta, epoch=4, coin=jax.random.key(7)),
-    "unrolled": lambda eta: go.Unrolled(sgd(eta), steps=3, unroll_rate=eta),
-    "sga": lambda eta: go.SGA(sgd(eta)),
+    "unrolled_three": lambda eta: go.Unrolled(sgd(eta), steps=3, unroll_rate=eta),
     "sga_plain": lambda eta: go.SGA(sgd(eta), align=False),
-    "consensus": lambda eta: go.Consensus(sgd(eta), strength=0.5),
-    "hamiltonian": lambda eta: go.Hamiltonian(sgd(eta)),
-    "lss": lambda eta: go.LSS(sgd(eta)),
-    "cgd": lambda eta: go.CGD(eta),
-    "acgd": lambda eta: go.ACGD(eta),
-    "lookahead_opponent": lambda eta: go.LookAhead(eta),
-    "lola": lambda eta: go.LOLA(eta),
     "lola_foerster": lambda eta: go.LOLA(eta, convention="foerster"),
-    "sos": lambda eta: go.SOS(eta),
-    "stackelberg": lambda eta: go.Stackelberg(sgd(eta)),
-    "follow_the_ridge": lambda eta: go.FollowTheRidge(eta),
-    "follow_the_ridge_double": lambda eta: go.FollowTheRidge(eta, variant="double"),
-    "proximal_point": lambda eta: go.ProximalPoint(eta),
-    "anchored_extragradient": lambda eta: go.AnchoredExtragradient(eta),
 }
+"""Every solver of the recipes' registry under its name there, and further settings."""
 
 SOLVER_CASES = _cases(ALL_SOLVERS)
 """For `parametrize`: one setting of each class of solver, and the others in the slow tests."""
 
-RANDOM = ("svre", "svre_coin")
+RANDOM = ("svre", "svre_short", "svre_coin")
 """Those that need a key on a deterministic game too."""
 
 

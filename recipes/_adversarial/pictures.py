@@ -14,7 +14,12 @@ NORM_NAMES = {"linf": r"$L_\infty$", "l2": r"$L_2$"}
 
 
 def draw_examples(
-    classifier: Classifier, judge: Judge, norm: Norm, title: str, path: Path, most: int = 10
+    classifier: Classifier,
+    judge: Judge,
+    norm: Norm,
+    title: str,
+    path: Path,
+    most: int = 10,
 ) -> None:
     """For one held-out image of each class: itself, what PGD adds, and what comes of it."""
     labels = np.asarray(judge.labels)
@@ -51,7 +56,7 @@ def draw_robustness(curves: dict[str, dict[str, Any]], radii: dict[Norm, float],
     for norm, radius in radii.items():
         lines = []
         for index, (solver, of_norms) in enumerate(curves.items()):
-            xs, colour = of_norms[norm]["radius"], f"C{index}"
+            xs, colour = of_norms[norm]["radius"], plots.COLOURS[index]
             lines.append(Curve(f"{solver}, PGD", xs, of_norms[norm]["pgd"], "o-", colour))
             # One entry of the legend, in which matplotlib leaves out what begins with "_".
             dotted = "dotted: FGSM" if index == len(curves) - 1 else "_"
@@ -77,6 +82,6 @@ def draw_training(metrics: dict[str, list[dict[str, Any]]], norm: Norm, radius: 
                 # An untrained classifier would set the scale.
                 held = [row for row in rows if row["kind"] == "eval" and row["round"] > 0]
                 xs, ys = [row[column] for row in held], [row[measure] for row in held]
-                lines.append(Curve(solver, xs, ys, "o-", f"C{index}"))
+                lines.append(Curve(solver, xs, ys, "o-", plots.COLOURS[index]))
             parts.append(Panel(title, label, "accuracy on held-out images", lines))
     plots.panels(parts, path)

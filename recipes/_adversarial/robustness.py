@@ -1,4 +1,4 @@
-"""How often a classifier is right on held-out images: untouched, and under attack."""
+"""Accuracy of classifiers on held-out images, clean and under attack."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ class Judge:
         }
 
     def curves(self, classifier: Classifier) -> dict[str, dict[str, Any]]:
-        """For each norm its radii, and the accuracies over them under `fgsm` and `pgd`."""
+        """Accuracies under `fgsm` and `pgd` over the radii of each norm."""
         out = {}
         for norm in NORMS:
             radii = (SHARES * self.radii[norm]).tolist()
@@ -86,7 +86,7 @@ class Judge:
 
 
 def numbers_of(curves: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """What a table needs of the curves: the clean accuracy, and each attack's at its radius."""
+    """Numbers of a table: clean accuracy, and each attack's at its norm's radius."""
     middle = int(np.argmax(SHARES == 1))
     numbers = {"clean": curves[NORMS[0]]["pgd"][0]}
     for norm in NORMS:

@@ -1,4 +1,4 @@
-"""Critical points of games on the plane: found, certified, and held against what was published."""
+"""Critical points of planar games, certified and compared with published verdicts."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 import gameopt as go
 from recipes._certify.certificates import VERDICTS, word
-from recipes._planar.games import PlanarGame, judge
+from recipes._planar.games import PlanarGame, Verdict
 from recipes._planar.portrait import MARKERS, draw_flow
 from recipes._report import plots
 from recipes._report.plots import THEORY, subplots
@@ -17,9 +17,9 @@ from recipes._runtime.seeds import key_of
 
 NEAR = 1e-6
 MOST = 32
-"""So many points are certified: those of a line of critical points never end."""
+"""Number of points certified at most: a line of critical points has no end."""
 PUBLISHED = {"dne": "nash", "minimax": "minimax", "attractor": "attractor"}
-"""What a report calls a published verdict, and what a critical point calls it."""
+"""Names of the published verdicts: in a report, and of a critical point."""
 
 
 def certify_toy(
@@ -61,7 +61,7 @@ def _line(game, players, report, published, ends: int) -> dict[str, Any]:
     return {
         "x": float(players.x),
         "y": float(players.y),
-        "is": judge(game, players).word,
+        "is": Verdict(players, report).word,
         "starts_that_ended_here": ends,
         "published": published,
         "verdicts": {name: word(getattr(report, name)) for name in VERDICTS},
@@ -98,7 +98,7 @@ def toy_table(lines: list[dict[str, Any]]) -> str:
 
 def draw_toy(planar: PlanarGame, lines: list[dict[str, Any]], title: str, path: Path) -> None:
     """Left the flow with the points by what they are; right the eigenvalues of each."""
-    figure, (left, right) = subplots(1, 2, figsize=(12.6, 5.2), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(plots.WIDE, 5.4), layout="constrained")
     draw_flow(left, planar.make(), planar)
     right.axvline(0, color=THEORY, lw=1, ls="--", label="imaginary axis: left of it repels")
     told = set()
@@ -117,6 +117,7 @@ def draw_toy(planar: PlanarGame, lines: list[dict[str, Any]], title: str, path: 
     right.set(title="eigenvalues of the Jacobian at the points", xlabel="real part, per unit time")
     right.set_ylabel("imaginary part: radians per unit of time")
     right.grid(alpha=0.25)
+    right.margins(x=0.15)
     for axis in (left, right):
-        axis.legend(fontsize=8, loc="best")
+        plots.legend_below(axis, columns=2)
     plots.save(figure, path)

@@ -1,6 +1,5 @@
 """Families judged alike, and their table."""
 
-import csv
 import json
 import math
 from collections.abc import Mapping
@@ -12,11 +11,12 @@ import numpy as np
 
 from recipes._data import Dataset, hold_out
 from recipes._data.training import judged_rows
+from recipes._report import tables
 from recipes._report.classifier import class_numbers, judging
 from recipes._report.judge import exact_w1
 from recipes._report.sample_metrics import features_of, sample_numbers
 
-Column = dict[str, float | int]
+FamilyNumbers = dict[str, float | int]
 """Numbers of real data or of a family, by metric."""
 
 REAL_DATA = "real"
@@ -33,7 +33,7 @@ class Comparison(NamedTuple):
     - `space`: the features that distances and overlaps are taken in.
     """
 
-    numbers: dict[str, Column]
+    numbers: dict[str, FamilyNumbers]
     images: dict[str, np.ndarray]
     size: int
     space: str
@@ -54,9 +54,9 @@ def compare(data: Dataset, samples: Mapping[str, np.ndarray], seed: int) -> Comp
     flat = real.reshape(size, -1)
     on_device, rest = jnp.asarray(real), jnp.asarray(rest)
 
-    def numbers_of(images: np.ndarray) -> Column:
+    def numbers_of(images: np.ndarray) -> FamilyNumbers:
         points = jnp.asarray(images, on_device.dtype)
-        found: Column = {**sample_numbers(on_device, points, rest, {space: to})}
+        found: FamilyNumbers = {**sample_numbers(on_device, points, rest, {space: to})}
         found[W1] = exact_w1(flat, images.reshape(size, -1))
         if judge is not None:
             said = class_numbers(judge, points)
@@ -69,8 +69,8 @@ def compare(data: Dataset, samples: Mapping[str, np.ndarray], seed: int) -> Comp
     return Comparison(numbers, images, size, space)
 
 
-def training_numbers(path: Path, parameters: int) -> Column:
-    """What a family's training took, from the summary of its run.
+def training_numbers(path: Path, parameters: int) -> FamilyNumbers:
+    """Cost of a family's training, from the summary of its run.
 
     - `training seconds`: rounds over rounds a second, without compilation and evaluation; nan for
       a run that was cut off after its last round, because nothing of it has been timed.
@@ -81,44 +81,34 @@ def training_numbers(path: Path, parameters: int) -> Column:
     return {ROUNDS: rounds, SECONDS: seconds, PARAMETERS: parameters}
 
 
-BLANK = ""
-
-
-def table_of(comparison: Comparison) -> list[list[float | int | str]]:
-    """Rows of cells, the heads first; blank where a column has no such number."""
+def _rows_of(comparison: Comparison) -> list[list[float | int | str | None]]:
+    """A row of cells for each metric; `None` where a column has no such number."""
     numbers = comparison.numbers
     metrics = dict.fromkeys(metric for column in numbers.values() for metric in column)
-    rows: list[list[float | int | str]] = [["metric", *numbers]]
+    rows: list[list[float | int | str | None]] = []
     for metric in metrics:
         values = [column.get(metric, math.nan) for column in numbers.values()]
-        rows.append([metric, *(value if math.isfinite(value) else BLANK for value in values)])
+        rows.append([metric, *(value if math.isfinite(value) else None for value in values)])
     return rows
 
 
 def write_csv(comparison: Comparison, path: Path) -> None:
-    """Every number in full."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(table_of(comparison))
-
-
-def _shown(cell: float | int | str) -> str:
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    """Writes every number in full."""
+    tables.write_csv(["metric", *comparison.numbers], _rows_of(comparison), path)
 
 
 def write_markdown(comparison: Comparison, says: Mapping[str, str], path: Path) -> None:
-    """compare.md; `says`: what each family is."""
-    heads, *rows = table_of(comparison)
-    lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
-    table = "".join(f"| {' | '.join(map(_shown, line))} |\n" for line in lines)
+    """Writes compare.md; `says`: what each family is."""
+    table = tables.markdown(["metric", *comparison.numbers], _rows_of(comparison))
     families = "".join(f"- {name}: {text}.\n" for name, text in says.items())
     path.write_text(
-        f"{comparison.size} samples of each family, and as many other real images, against the "
-        f"same {comparison.size} real ones. Fréchet distance, KID, sliced W2 and overlaps are "
-        f"taken in the features of a {comparison.space}, exact W1 between pixels. The column of "
-        "real images is what a perfect generator measures with so few points: all numbers are "
-        "better the nearer they are to it. It bounds nothing, and blurred or shrunk samples can "
-        "have smaller distances than it. A "
-        "nearest-neighbour ratio near 0 is a copy of a training point. Seconds are without "
-        f"compilation and evaluation.\n\n{table}\n{families}",
+        f"{comparison.size} samples of each family, and {comparison.size} other real images, "
+        f"against the same {comparison.size} real ones. Fréchet distance, KID, sliced W2 and "
+        f"overlaps are taken in the features of a {comparison.space}, exact W1 between pixels. The "
+        "column of real images is what a perfect generator measures with these sample sizes: all "
+        "numbers are better the nearer they are to it. It bounds nothing, and blurred or shrunk "
+        "samples can have smaller distances than it. A nearest-neighbour ratio near 0 is a copy of "
+        "a training point. Seconds are without compilation and evaluation.\n\n"
+        f"{table}\n{families}",
         encoding="utf-8",
     )

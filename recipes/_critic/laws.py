@@ -17,7 +17,7 @@ LAWS = tuple(dict.fromkeys((*DENSITIES, *CLOUDS)))
 """Names of data: exact densities first, toys that are only drawn after them."""
 
 
-class Clouds(NamedTuple):
+class LawSamples(NamedTuple):
     """Points of the data and of the generator, both `(n, d)`."""
 
     real: Float[Array, "n d"]
@@ -42,7 +42,7 @@ class FixedLaws:
         return self._drawn is None
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The entry of config.json."""
         return {"name": self.name, "noise": self.noise, "shift": self.shift, "exact": self.exact}
 
     @functools.cached_property
@@ -59,16 +59,16 @@ class FixedLaws:
         roots = jnp.linalg.cholesky(covariances + blur[None])
         return theory.GaussianMixture(self.data.log_weights, means, roots)
 
-    def clouds(self, key: PRNGKeyArray) -> Clouds:
-        """As many points of either law as were asked for."""
+    def clouds(self, key: PRNGKeyArray) -> LawSamples:
+        """`points` points of either law."""
         key_real, key_fake = jax.random.split(key)
         if self._drawn is None:
-            return Clouds(
+            return LawSamples(
                 self.data.sample(key_real, self.count), self.generated.sample(key_fake, self.count)
             )
         real, base = (jnp.asarray(half, jnp.result_type(float)) for half in self._drawn)
         fake = base + self.noise * jax.random.normal(key_fake, base.shape)
-        return Clouds(real, fake.at[:, 0].add(self.shift))
+        return LawSamples(real, fake.at[:, 0].add(self.shift))
 
 
 def _halves(name: str, points: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,23 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 
 import gameopt as go
-from recipes._critic.laws import Clouds
+from recipes._critic.laws import LawSamples
 from recipes._critic.studies import (
     WAYS,
     Depths,
     Discriminator,
     Exact,
-    Trained,
+    TrainedCritic,
     exact_surface,
     weights_of,
 )
-from recipes._gans.pictures import draw_line, draw_plane
+from recipes._gans.pictures import line_views, plane_views
 from recipes._report.plots import (
     FAKE,
     REAL,
     THEORY,
+    WIDE,
     Curve,
     Panel,
+    draw_views,
     panels,
     plane_grid,
     plane_limits,
@@ -35,7 +37,9 @@ from recipes._report.plots import (
 SIDE = 90
 
 
-def draw_critics(found: dict[str, Trained], exact: Exact, clouds: Clouds, path: Path) -> None:
+def draw_critics(
+    found: dict[str, TrainedCritic], exact: Exact, clouds: LawSamples, path: Path
+) -> None:
     """Every critic over its space beside the exact one: contours in the plane, else curves."""
     real, fake = map(np.asarray, clouds)
     low, high = plane_limits(np.concatenate([real, fake]), 0.1)
@@ -59,61 +63,88 @@ def draw_critics(found: dict[str, Trained], exact: Exact, clouds: Clouds, path: 
 
 
 def _contours(surfaces: dict[str, np.ndarray], limits: Any, real, fake, path: Path) -> None:
-    figure, axes = subplots(2, 3, figsize=(13.2, 8.6))
+    """All critics on one scale, each moved so that its mean over the points is 0.
+
+    A critic is known up to a constant. The ends of the scale are those of the exact one: a critic
+    that is too steep passes them.
+    """
+    figure, axes = subplots(2, 3, figsize=(WIDE, 7.4), layout="constrained")
+    nearest = [_nearest_cells(limits, points) for points in (real, fake)]
+    centred = {
+        title: values - np.mean([values[rows].mean() for rows in nearest])
+        for title, values in surfaces.items()
+    }
+    end = float(np.abs(next(iter(centred.values()))[np.concatenate(nearest)]).max())
+    levels = np.linspace(-end, end, 21)
     xs, ys = (np.linspace(low, high, SIDE) for low, high in zip(*limits, strict=True))
-    for axis, (title, values) in zip(axes.flat, surfaces.items(), strict=False):
-        filled = axis.contourf(xs, ys, values.reshape(SIDE, SIDE), 20, cmap="Greys_r", alpha=0.8)
-        figure.colorbar(filled, ax=axis, shrink=0.85)
-        axis.scatter(*real.T, s=5, color=REAL, linewidths=0)
-        axis.scatter(*fake.T, s=5, color=FAKE, linewidths=0)
+    shown: Any = None
+    for axis, (title, values) in zip(axes.flat, centred.items(), strict=False):
+        shown = axis.contourf(
+            xs, ys, values.reshape(SIDE, SIDE), levels, cmap="Greys_r", alpha=0.8, extend="both"
+        )
+        axis.scatter(*real.T, s=6, color=REAL, linewidths=0, label="data")
+        axis.scatter(*fake.T, s=6, color=FAKE, linewidths=0, label="generated")
         axis.set_title(title, fontsize=10)
+        axis.set(xlabel="$x_1$", ylabel="$x_2$")
         axis.set_aspect("equal")
-    _legend_in_the_rest(axes, len(surfaces), "o", "brighter: the critic takes it for data")
-    figure.tight_layout()
+        axis.label_outer()
+    _end_page(figure, axes, len(surfaces))
+    label = "f(x) less its mean: brighter, the critic takes it for data"
+    figure.colorbar(shown, ax=axes, label=label, shrink=0.7, format="%.2g")
     save(figure, path)
+
+
+def _nearest_cells(limits: Any, points: np.ndarray) -> np.ndarray:
+    """The rows of `plane_grid(limits, SIDE)` that are nearest to points `(n, 2)`."""
+    low, high = limits
+    cells = np.rint((points - low) / (high - low) * (SIDE - 1)).astype(int).clip(0, SIDE - 1)
+    return cells[:, 1] * SIDE + cells[:, 0]
 
 
 def _curves(surfaces: dict[str, np.ndarray], xs: np.ndarray, real, fake, path: Path) -> None:
-    figure, axes = subplots(2, 3, figsize=(13.2, 7.0), sharex=True)
+    figure, axes = subplots(2, 3, figsize=(WIDE, 6.4), sharex=True, layout="constrained")
     for axis, (title, values) in zip(axes.flat, surfaces.items(), strict=False):
         axis.plot(xs, values, color=THEORY)
-        for points, color, place in ((real, REAL, 0.0), (fake, FAKE, 0.04)):
-            heights = np.full(len(points), place)
-            axis.plot(points[:, 0], heights, "|", color=color, transform=axis.get_xaxis_transform())
+        for points, color, place, label in (
+            (real, REAL, 0.0, "data"),
+            (fake, FAKE, 0.04, "generated"),
+        ):
+            heights, across = np.full(len(points), place), axis.get_xaxis_transform()
+            axis.plot(points[:, 0], heights, "|", color=color, transform=across, label=label)
         axis.set_title(title, fontsize=10)
-        axis.set(xlabel="x", ylabel="f(x)")
-    _legend_in_the_rest(axes, len(surfaces), "|", "higher: the critic takes it for data")
-    figure.tight_layout()
+        axis.set(xlabel="x", ylabel="f(x): higher is data")
+    _end_page(figure, axes, len(surfaces))
     save(figure, path)
 
 
-def _legend_in_the_rest(axes: np.ndarray, taken: int, marker: str, title: str) -> None:
+def _end_page(figure: Any, axes: np.ndarray, taken: int) -> None:
+    """One legend, and no axes where there is nothing."""
     for axis in axes.flat[taken:]:
         axis.axis("off")
-    free = axes.flat[-1]  # one is always free: there are four ways, and the exact critic
-    free.plot([], [], marker, color=REAL, label="data")
-    free.plot([], [], marker, color=FAKE, label="generated")
-    free.legend(loc="center", title=title)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    for handle in legend.legend_handles:
+        handle.set(**({"sizes": [30]} if hasattr(handle, "set_sizes") else {"markersize": 9}))
 
 
-def draw_histograms(found: dict[str, Trained], clip: float, path: Path) -> None:
+def draw_histograms(found: dict[str, TrainedCritic], clip: float, path: Path) -> None:
     """Above, slopes on the coupling lines, which are 1 at the optimum; below, the weights."""
-    figure, axes = subplots(2, len(found), figsize=(3.5 * len(found), 6.2), squeeze=False)
+    size = (WIDE * max(len(found), 2) / 4, 6.0)
+    figure, axes = subplots(2, len(found), figsize=size, squeeze=False, layout="constrained")
     for column, (way, trained) in zip(axes.T, found.items(), strict=True):
         slopes, weights = column
         slopes.hist(trained.slopes, 40, color=REAL)
-        slopes.axvline(1.0, color=THEORY, ls="--", label="optimum: 1")
-        slopes.set(title=WAYS[way], xlabel=r"$|\nabla f|$ on the coupling lines")
-        slopes.legend(fontsize=8)
+        slopes.axvline(1.0, color=THEORY, ls="--")
+        slopes.set_title(WAYS[way], fontsize=11)
+        slopes.set_xlabel(r"$|\nabla f|$ on the coupling lines")
         weights.hist(weights_of(trained.critic), 60, color=FAKE)
         if way == "clip":
             for side in (-clip, clip):
                 weights.axvline(side, color=THEORY, ls="--")
         weights.set(xlabel="weights" + (" (dashed: the bounds)" if way == "clip" else ""))
         weights.set_yscale("log")
-    axes[0][0].set_ylabel("points on the lines")
-    axes[1][0].set_ylabel("weights, logarithmic")
-    figure.tight_layout()
+    axes[0][0].set_ylabel("points (dashed: slope 1, the optimum)")
+    axes[1][0].set_ylabel("number of weights")
     save(figure, path)
 
 
@@ -140,6 +171,7 @@ def draw_discriminator(found: Discriminator, some: np.ndarray, path: Path) -> No
     d, best = np.asarray(jax.nn.sigmoid(found.logits[:-1])), np.asarray(found.best[:-1])
     p_data, p_gen = density(found.log_p_data), density(found.log_p_gen)
     if found.cells.centres.shape[1] == 1:
-        draw_line(found.cells, p_data, p_gen, d, best, path, title, "$p_g$, exact")
+        views = line_views(found.cells, p_data, p_gen, d, best, "$p_g$, exact")
     else:
-        draw_plane(found.cells, p_data, some, d, best, found.populated, path, title)
+        views = plane_views(found.cells, p_data, some, d, best, found.populated)
+    draw_views(views, path, title)

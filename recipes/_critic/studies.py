@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 import gameopt as go
 import theory
 from models import MLP, Linear, SpectralLinear, mlp_critic
-from recipes._critic.laws import Clouds, FixedLaws, pooled
+from recipes._critic.laws import FixedLaws, LawSamples, pooled
 from recipes._gans.critics import share_at_limit, train_critic
 from recipes._gans.density import against_optimum
 from recipes._gans.density_grid import Cells, cells_around, data_log_masses
@@ -27,8 +27,8 @@ STEPS_ON_LINES = 9
 """At how many points of each coupling line slopes are taken."""
 
 
-class Training(NamedTuple):
-    """How critics are trained and held back."""
+class CriticTraining(NamedTuple):
+    """Training of the critics, and their constraints."""
 
     rounds: int
     batch_size: int
@@ -51,7 +51,7 @@ class Exact(NamedTuple):
     lines: np.ndarray
 
 
-class Trained(NamedTuple):
+class TrainedCritic(NamedTuple):
     """One way's critic, the slopes on the coupling lines `(k,)`, and its numbers."""
 
     critic: MLP
@@ -82,7 +82,7 @@ class Discriminator(NamedTuple):
     numbers: dict[str, float]
 
 
-def exact_dual(clouds: Clouds) -> Exact:
+def exact_dual(clouds: LawSamples) -> Exact:
     """W1, its critic and its lines, on the host."""
     real, fake = map(np.asarray, clouds)
     plan = theory.optimal_transport(real, fake)
@@ -99,7 +99,10 @@ def _start(critic: MLP) -> go.Players:
 
 
 def wasserstein_game(
-    way: str, clouds: Clouds, training: Training, clip: float | Float[Array, ""] | None = None
+    way: str,
+    clouds: LawSamples,
+    training: CriticTraining,
+    clip: float | Float[Array, ""] | None = None,
 ) -> go.AbstractGame:
     """The critic's game between two clouds, held back in one of `WAYS`."""
     penalty = None
@@ -113,8 +116,8 @@ def wasserstein_game(
 
 
 def train_way(
-    way: str, clouds: Clouds, exact: Exact, training: Training, key: PRNGKeyArray
-) -> Trained:
+    way: str, clouds: LawSamples, exact: Exact, training: CriticTraining, key: PRNGKeyArray
+) -> TrainedCritic:
     """Trains one critic on the clouds and holds it against the exact dual on the same points.
 
     Its numbers: `estimate`, `slope_mean` and `slope_max` on the coupling lines,
@@ -134,12 +137,12 @@ def train_way(
     }
     if way == "clip":
         numbers["share_at_limit"] = share_at_limit(critic, training.clip)
-    return Trained(critic, np.asarray(slopes), numbers)
+    return TrainedCritic(critic, np.asarray(slopes), numbers)
 
 
 @eqx.filter_jit
 def _train_and_look(
-    way: str, clouds: Clouds, lines: Array, training: Training, key: PRNGKeyArray
+    way: str, clouds: LawSamples, lines: Array, training: CriticTraining, key: PRNGKeyArray
 ) -> tuple[MLP, Array, Array, Array]:
     """The critic, its estimate `()`, its slopes on the lines `(k,)`, its Lipschitz bound `()`."""
     key_critic, key_play = jax.random.split(key)
@@ -155,7 +158,7 @@ def _train_and_look(
 
 
 def measure_depths(
-    clouds: Clouds, training: Training, clips: tuple[float, ...], key: PRNGKeyArray
+    clouds: LawSamples, training: CriticTraining, clips: tuple[float, ...], key: PRNGKeyArray
 ) -> Depths:
     """Deep critics: clipped ones with each bound in one compiled call, and a penalised one."""
     key_critic, key_play = jax.random.split(key)
@@ -194,7 +197,9 @@ def _root_mean_square(rows: Float[Array, "n m"]) -> Float[Array, ""]:
     return scale * jnp.sqrt(jnp.mean(jnp.sum((rows / scale) ** 2, axis=1)))
 
 
-def train_discriminator(laws: FixedLaws, training: Training, key: PRNGKeyArray) -> Discriminator:
+def train_discriminator(
+    laws: FixedLaws, training: CriticTraining, key: PRNGKeyArray
+) -> Discriminator:
     """A discriminator between the exact laws, and its distance from D* on cells around both."""
     cells = cells_around(pooled(laws))
     masses = jax.jit(lambda law: data_log_masses(law, cells))
@@ -211,7 +216,7 @@ def _discriminator_scores(
     data: theory.GaussianMixture,
     generated: theory.GaussianMixture,
     at: Array,
-    training: Training,
+    training: CriticTraining,
     key: PRNGKeyArray,
 ) -> Float[Array, " k"]:
     """The logits of a trained discriminator at points `(k, d)`."""
@@ -235,14 +240,14 @@ def weights_of(critic: MLP) -> np.ndarray:
     return np.concatenate([np.asarray(act(layer)).ravel() for layer in critic.layers])
 
 
-def exact_surface(exact: Exact, clouds: Clouds, at: np.ndarray) -> np.ndarray:
+def exact_surface(exact: Exact, clouds: LawSamples, at: np.ndarray) -> np.ndarray:
     """The optimal critic carried from the clouds' points to others `(k, d)`: shape `(k,)`."""
     values = jnp.asarray(np.concatenate([exact.critic.on_x, exact.critic.on_y]), at.dtype)
     points = jnp.concatenate([clouds.real, clouds.fake])
     return np.asarray(theory.lipschitz_extension(values, points, jnp.asarray(at)))
 
 
-def numbers_of(found: dict[str, Trained], exact: Exact) -> dict[str, Any]:
+def numbers_of(found: dict[str, TrainedCritic], exact: Exact) -> dict[str, Any]:
     """Each way's numbers, and its estimate over the exact distance."""
     return {
         way: trained.numbers | {"estimate_over_w1": trained.numbers["estimate"] / exact.w1}

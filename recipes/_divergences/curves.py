@@ -15,7 +15,7 @@ from recipes._gans.critics import train_critic
 
 NAMES = ("kl", "js", "w1")
 SLOPE_WEIGHT = 30.0
-"""Of the one-sided penalty: a critic passes slope 1 by its pull over twice this."""
+"""Weight of the one-sided penalty: a critic passes slope 1 by its pull over twice this."""
 
 
 class Curves(NamedTuple):
@@ -26,8 +26,8 @@ class Curves(NamedTuple):
     gradients: dict[str, np.ndarray]
 
 
-class Training(NamedTuple):
-    """How each critic is trained."""
+class DivergenceTraining(NamedTuple):
+    """Training of each critic."""
 
     rounds: int
     batch_size: int
@@ -35,7 +35,7 @@ class Training(NamedTuple):
     learning_rate: float
 
 
-class Family(NamedTuple):
+class LawFamily(NamedTuple):
     """Laws $P_\\theta$, pushed from latents, beside the data's law $P_0$.
 
     - `exact`: by name, theta to the distance, differentiable.
@@ -55,7 +55,7 @@ class Family(NamedTuple):
     data_points: Float[Array, "k *shape"]
 
 
-def parallel_lines() -> Family:
+def parallel_lines() -> LawFamily:
     """Two lines of length 1 at the distance theta (Arjovsky et al. 2017, example 1)."""
     rule = theory.quadrature(0.0, 1.0, 32)
     exact = {"kl": theory.lines_kl, "js": theory.lines_js, "w1": theory.lines_w1}
@@ -64,12 +64,12 @@ def parallel_lines() -> Family:
     here = jax.vmap(lambda height: push(jnp.zeros(()), height))(rule.nodes)
     line = theory.ParallelLine(0.0)
     # Disjoint laws: chi^2 is infinite where KL is.
-    return Family(
+    return LawFamily(
         exact, theory.lines_kl, push, line.sample, uniform, rule.nodes, rule.weights, here
     )
 
 
-def moving_gaussian(std: float, reach: float) -> Family:
+def moving_gaussian(std: float, reach: float) -> LawFamily:
     """N(theta, std^2) beside N(0, 1), for theta up to `reach`: KL is that of the data from it."""
     end = 8 * max(1.0, std) + reach
     space, latents = theory.quadrature(-end, end, 600), theory.quadrature(-8.0, 8.0, 300)
@@ -91,10 +91,10 @@ def moving_gaussian(std: float, reach: float) -> Family:
     draw = lambda key, n: jax.random.normal(key, (n,))
     masses = latents.weights * jnp.exp(normal.log_prob(latents.nodes))
     push = lambda theta, z: theta + std * z
-    return Family(exact, chi2, push, draw, draw, latents.nodes, masses, latents.nodes)
+    return LawFamily(exact, chi2, push, draw, draw, latents.nodes, masses, latents.nodes)
 
 
-def exact_curves(family: Family, thetas: np.ndarray) -> Curves:
+def exact_curves(family: LawFamily, thetas: np.ndarray) -> Curves:
     """Values and their derivatives by `jax.grad`; none of the latter where a value is infinite."""
     at = jnp.asarray(thetas)
     values, gradients = {}, {}
@@ -106,9 +106,9 @@ def exact_curves(family: Family, thetas: np.ndarray) -> Curves:
 
 
 def learned_curves(
-    family: Family, thetas: np.ndarray, training: Training, key: PRNGKeyArray
+    family: LawFamily, thetas: np.ndarray, training: DivergenceTraining, key: PRNGKeyArray
 ) -> Curves:
-    """What critics report that were trained at each theta, all thetas in one compiled call."""
+    """Values and gradients by trained critics, all thetas in one compiled call."""
     trained = jax.jit(jax.vmap(lambda theta: _learned(family, theta, training, key)))
     found = trained(jnp.asarray(thetas))
     values = {name: np.asarray(pair[0]) for name, pair in found.items()}
@@ -117,9 +117,9 @@ def learned_curves(
 
 
 def _learned(
-    family: Family, theta: jax.Array, training: Training, key: PRNGKeyArray
+    family: LawFamily, theta: jax.Array, training: DivergenceTraining, key: PRNGKeyArray
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
-    """By name, the value at the trained critic and its gradient in theta, the critic held fixed."""
+    """Values at trained critics and gradients in theta with the critics fixed, by name."""
     generator = jax.tree_util.Partial(family.push, theta)
     laws = family.data, family.latent, training.batch_size
     games = {
@@ -143,7 +143,7 @@ def _learned(
 
 
 def _judged(
-    family: Family, name: str, theta: jax.Array, critic: MLP
+    family: LawFamily, name: str, theta: jax.Array, critic: MLP
 ) -> tuple[jax.Array, jax.Array]:
     """Value and gradient by quadrature; a Wasserstein critic is divided by its slope above 1."""
     if name == "w1":
@@ -168,8 +168,10 @@ def _judged(
     return reached / steepest, gradient / steepest
 
 
-def learnable(family: Family, name: str, thetas: np.ndarray, training: Training) -> np.ndarray:
-    r"""Where samples can show a critic the exact value: boolean, shape `(k,)`.
+def learnable(
+    family: LawFamily, name: str, thetas: np.ndarray, training: DivergenceTraining
+) -> np.ndarray:
+    r"""Mask of the thetas whose exact value a critic can learn from samples, shape `(k,)`.
 
     JS and W1 are learnt wherever they are finite. The bound of KL averages $p/q$ under q at its
     best critic: a variance of $\chi^2$, and where that is above the batch size no batch shows it.

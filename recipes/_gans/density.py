@@ -20,7 +20,9 @@ from recipes._gans.density_grid import (
     generated_log_masses,
     latent_grid,
 )
-from recipes._gans.pictures import MINUS_LOG_4, draw_line, draw_plane
+from recipes._gans.pictures import line_views, plane_views
+from recipes._report.plots import draw_snapshot
+from recipes._report.views import Snapshot
 from recipes._runtime.run import RunFolder
 
 
@@ -106,20 +108,17 @@ class DensityJudge:
         # Outside of the cells there is no data, and D's answer there is taken from the edge.
         logits = jnp.append(scores, jnp.min(scores))
         numbers, best, populated = against_optimum(self.log_p_data, log_p_gen, logits)
-        path = self.folder.path / "samples" / f"{round:08d}.png"
-        self._draw(points, log_p_gen, logits, best, populated, path, round, numbers)
+        self._draw(points, log_p_gen, logits, best, populated, round, numbers)
         return numbers
 
-    def _draw(self, points, log_p_gen, logits, best, populated, path, round, numbers) -> None:
-        title = (
-            f"round {round:,}: V(D, G) = {numbers['value']:.3f}, "
-            f"V(D*, G) = {numbers['value_at_optimum']:.3f}, -log 4 = {MINUS_LOG_4:.3f}"
-        )
+    def _draw(self, points, log_p_gen, logits, best, populated, round, numbers) -> None:
         density = lambda log_p: np.exp(np.asarray(log_p[:-1])) / self.cells.volume
         d = np.asarray(jax.nn.sigmoid(logits[:-1]))
         optimum, p_data = np.asarray(best[:-1]), density(self.log_p_data)
         if self.d == 1:
-            draw_line(self.cells, p_data, density(log_p_gen), d, optimum, path, title)
+            views = line_views(self.cells, p_data, density(log_p_gen), d, optimum)
         else:
             some = np.random.default_rng(0).choice(points, 1500, replace=False)
-            draw_plane(self.cells, p_data, some, d, optimum, populated, path, title)
+            views = plane_views(self.cells, p_data, some, d, optimum, populated)
+        note = f"V(D, G) = {numbers['value']:.3f}, JS = {numbers['js']:.3f}"
+        draw_snapshot(Snapshot(round, note, views), self.folder.path / "samples")

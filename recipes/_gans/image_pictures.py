@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recipes._report import plots
-from recipes._report.plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel, subplots
+from recipes._report.plots import FAKE, PERFECT, REAL, ROUNDS, THEORY, Curve, Panel, subplots
 
 CELL, FILLED = 0.72, 0.95
 """Inches of an image and the gap beside it, and the share of the image."""
@@ -41,30 +41,30 @@ def draw_rows(rows: Sequence[Row], path: Path, title: str) -> None:
     plots.save(figure, path)
 
 
-def draw_image_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Both players' losses, the discriminator's scores, and exact W1 beside that of other data."""
-    train = [line for line in lines if line["kind"] == "train"]
-    held = [line for line in lines if line["kind"] == "eval"]
-    rounds, evaluated = [line["round"] for line in train], [line["round"] for line in held]
-    column = lambda source, name: [line[name] for line in source]
-    label = "round (generator steps)"
+def draw_image_curves(lines: list[dict[str, Any]], size: int, path: Path) -> None:
+    """Both players' losses, the discriminator's scores, and exact W1 beside that of other data.
+
+    - `size`: points on each side of the exact W1.
+    """
+    train, held = plots.columns_of(lines, "train"), plots.columns_of(lines, "eval")
+    rounds, evaluated = train["round"], held["round"]
     losses = [
-        Curve("generator", rounds, column(train, "loss_x"), "-", FAKE),
-        Curve("discriminator", rounds, column(train, "loss_y"), "-", REAL),
+        Curve("generator", rounds, train["loss_x"], "-", FAKE),
+        Curve("discriminator", rounds, train["loss_y"], "-", REAL),
     ]
     scores = [
-        Curve("data", evaluated, column(held, "score_real"), "o-", REAL),
-        Curve("generated", evaluated, column(held, "score_fake"), "s--", FAKE),
+        Curve("data", evaluated, held["score_real"], "o-", REAL),
+        Curve("generated", evaluated, held["score_fake"], "s--", FAKE),
     ]
     distance = [
-        Curve("generated to data", evaluated, column(held, "w1_exact"), "o-", FAKE),
-        Curve(PERFECT, evaluated, column(held, "w1_floor"), ":", THEORY),
+        Curve("generated to real points", evaluated, held["w1_exact"], "o-", FAKE),
+        Curve(PERFECT, evaluated, held["w1_floor"], ":", THEORY),
     ]
     plots.panels(
         [
-            Panel("Losses on training batches", label, "loss", losses),
-            Panel("Scores of the discriminator", label, "mean score", scores),
-            Panel("Exact $W_1$ between as many points", label, "pixel distance", distance),
+            Panel("Losses on training batches", ROUNDS, "loss", losses),
+            Panel("Scores of the discriminator", ROUNDS, "mean score", scores),
+            Panel(f"Exact $W_1$, {size} points a side", ROUNDS, "pixel distance", distance),
         ],
         path,
         columns=3,

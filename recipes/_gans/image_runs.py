@@ -56,7 +56,7 @@ def image_experiment(
 
     def finish_and_draw(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
         players, head = finish(judge, players)
-        draw_image_curves(folder.read_metrics(), folder.path / "curves.png")
+        draw_image_curves(folder.read_metrics(), args.eval_size, folder.path / "curves.png")
         over_time(folder.path / "samples", folder.path / "over_time.png")
         of_all = {"data": args.data, "loss": args.loss, "penalties": list(args.penalties)}
         return players, of_all | head

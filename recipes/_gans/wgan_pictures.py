@@ -6,25 +6,21 @@ from typing import Any
 import numpy as np
 
 from recipes._report import plots
-from recipes._report.plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel
+from recipes._report.plots import FAKE, PERFECT, REAL, ROUNDS, THEORY, Curve, Panel, constant
 
 Columns = dict[str, list[Any]]
 
-ROUNDS = "round (generator steps)"
-
-
-def columns(rows: list[dict[str, Any]]) -> Columns:
-    """Lines of metrics.jsonl as lists by name; NaN where a line lacks one."""
-    names = rows[-1].keys() if rows else ()
-    return {name: [row.get(name, np.nan) for row in rows] for name in names}
+BIAS = (
+    "$W_1$ of batches is biased upwards, even for real points (dotted);\n"
+    "the estimate of a 1-Lipschitz critic is below the $W_1$ of the laws"
+)
 
 
 def draw_curves(lines: list[dict[str, Any]], lipschitz: str, clip: float, folder: Path) -> None:
     """Draws curves.png from the lines of metrics.jsonl."""
-    train = columns([line for line in lines if line["kind"] == "train"])
-    held = columns([line for line in lines if line["kind"] == "eval"])
+    train, held = plots.columns_of(lines, "train"), plots.columns_of(lines, "eval")
     # At round 0 the critic has learned nothing, so that what it says there is not drawn.
-    judged = columns([line for line in lines if line["kind"] == "eval" and line["round"] > 0])
+    judged = plots.columns_of(lines, "eval", after=0)
     if not judged:
         return
     parts = [
@@ -40,29 +36,23 @@ def draw_curves(lines: list[dict[str, Any]], lipschitz: str, clip: float, folder
 
 
 def _distances(train: Columns, held: Columns, judged: Columns, lipschitz: str) -> Panel:
+    per_slope = judged["wasserstein_estimate_per_slope"]
     curves = [
-        Curve("exact W1 (optimal transport)", held["round"], held["w1_exact"], "o-", FAKE),
-        Curve(PERFECT, held["round"], held["w1_floor"], ":", THEORY),
-        Curve(
-            "critic's estimate / steepest slope seen",
-            judged["round"],
-            judged["wasserstein_estimate_per_slope"],
-            "s--",
-            REAL,
-        ),
+        Curve("exact $W_1$, generated to real points", held["round"], held["w1_exact"], "o-", FAKE),
+        Curve(f"exact $W_1$, {PERFECT}", held["round"], held["w1_floor"], ":", THEORY),
+        Curve("critic's estimate / steepest slope seen", judged["round"], per_slope, "s--", REAL),
     ]
     if lipschitz in ("gp", "lp"):
         label = "critic's estimate, training batches"
-        curves.append(Curve(label, train["round"], train["wasserstein_estimate"], "-", "#a8c0e0"))
+        curves.append(Curve(label, train["round"], train["wasserstein_estimate"], "-", "#8fadd6"))
     title = "Distance from generated to real points"
-    return Panel(title, ROUNDS, "in the data's units", curves, log_y=True)
+    return Panel(title, ROUNDS, "in the data's units", curves, log_y=True, note=BIAS)
 
 
 def _scores_panel(train: Columns) -> Panel:
+    estimate = train["wasserstein_estimate"]
     curves = [
-        Curve(
-            "E f(x) - E f(G(z)), no penalty in it", train["round"], train["wasserstein_estimate"]
-        ),
+        Curve("E f(x) - E f(G(z)), no penalty in it", train["round"], estimate, color=REAL),
         Curve("weighted penalty", train["round"], train["penalty"], color=FAKE),
     ]
     return Panel("Training batches, the penalty apart", ROUNDS, "critic's score", curves)
@@ -76,7 +66,7 @@ def slopes_panel(judged: Columns, lipschitz: str) -> Panel:
         Curve("largest", rounds, judged["slope_max"], "s--", FAKE),
     ]
     if lipschitz in ("gp", "lp"):
-        curves.append(Curve("optimal critic: 1", rounds, [1.0] * len(rounds), ":", THEORY))
+        curves.append(constant("optimal critic: 1", 1.0, rounds))
     title = "Slope of the critic between real and generated points"
     return Panel(title, ROUNDS, "gradient norm", curves)
 

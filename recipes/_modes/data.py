@@ -15,19 +15,19 @@ from recipes._data import Dataset
 from recipes._report.classifier import Classifier
 
 POINTS = 100_000
-"""So many fixed points of a mixture are trained on."""
+"""Size of the fixed training sample of a mixture."""
 PLANE_SAMPLES, STACKED_SAMPLES = 2500, 26_000
-"""Of which samples are judged."""
+"""Numbers of samples judged."""
 CONFIDENT = 0.9
 """The least probability of the digit in each channel, for a stacked image of high quality."""
 
 
-Judge = Callable[[Array], theory.ModeCoverage]
-"""Which modes a sample `(n, *shape)` reaches."""
+ModeJudge = Callable[[Array], theory.ModeCoverage]
+"""From a sample `(n, *shape)` to its mode coverage."""
 
 
 class PlaneJudge(eqx.Module):
-    """Which modes of a mixture in the plane a sample `(n, 2)` reaches.
+    """Mode coverage of a sample `(n, 2)` of a mixture in the plane.
 
     `counts` are of all samples, by their nearest mode.
 
@@ -43,7 +43,7 @@ class PlaneJudge(eqx.Module):
 
 
 class StackedJudge(eqx.Module):
-    """Which of the thousand combinations of three digits a sample `(n, h, w, 3)` reaches.
+    """Mode coverage of stacked images `(n, h, w, 3)`: a thousand combinations of digits.
 
     Every sample counts for the combination that the classifier sees. Of high quality are those
     whose three digits it is sure of.
@@ -87,7 +87,7 @@ class ModeData:
     name: str
     sampler: Callable[[PRNGKeyArray, int], Array]
     fresh: Callable[[PRNGKeyArray, int], Array]
-    judge: Judge
+    judge: ModeJudge
     modes: int
     samples: int
     shape: tuple[int, ...]
@@ -145,7 +145,7 @@ def stacked(images: Dataset, classifier: Classifier, held_out: Dataset) -> ModeD
 
 @eqx.filter_jit
 def judged(
-    judge: Judge, players: go.Players, latents: Array, shown: int
+    judge: ModeJudge, players: go.Players, latents: Array, shown: int
 ) -> tuple[theory.ModeCoverage, Array]:
     """Coverage of the samples of every seed, and `shown` samples of the first.
 

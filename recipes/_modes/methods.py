@@ -14,7 +14,7 @@ import gameopt as go
 
 
 class ModeSolver(NamedTuple):
-    """How to make a solver, and what a round of it takes.
+    """A solver's factory, and the cost of a round.
 
     - `make`: `(optimizers, unroll_rate) -> solver`.
     - `gradients`: of one player's loss in a round, a Hessian product being two.
@@ -26,13 +26,13 @@ class ModeSolver(NamedTuple):
     updates: go.Players = go.Players(1, 1)
 
 
-FASTER_CRITIC = 5
+INNER_STEPS = 5
 LOOKAHEAD_STEPS = 5
 UNROLLED_STEPS = 5
 
 
-def _alternating(optimizers: go.Players, critic_steps: int = 1) -> go.AbstractSolver:
-    steps = go.Players(1, critic_steps)
+def _alternating(optimizers: go.Players, inner_steps: int = 1) -> go.AbstractSolver:
+    steps = go.Players(1, inner_steps)
     return go.Alternating(optimizers, order=("y", "x"), inner_steps=steps)
 
 
@@ -45,17 +45,19 @@ FIVE = go.Players(LOOKAHEAD_STEPS, LOOKAHEAD_STEPS)
 MODE_SOLVERS: dict[str, ModeSolver] = {
     "simultaneous": ModeSolver(lambda o, _: go.Simultaneous(o), 2),
     "alternating": ModeSolver(lambda o, _: _alternating(o), 2),
-    "five_critic_steps": ModeSolver(
-        lambda o, _: _alternating(o, FASTER_CRITIC), 1 + FASTER_CRITIC, go.Players(1, FASTER_CRITIC)
+    "five_inner_steps": ModeSolver(
+        lambda o, _: _alternating(o, INNER_STEPS), 1 + INNER_STEPS, go.Players(1, INNER_STEPS)
     ),
     "extragradient": ModeSolver(lambda o, _: go.Extragradient(o), 4, go.Players(2, 2)),
     "past_extragradient": ModeSolver(lambda o, _: go.PastExtragradient(o), 2),
     "optimistic": ModeSolver(lambda o, _: go.Optimistic(o), 2),
-    "lookahead": ModeSolver(lambda o, _: _lookahead(go.Simultaneous(o)), 2 * LOOKAHEAD_STEPS, FIVE),
+    "lookahead_simultaneous": ModeSolver(
+        lambda o, _: _lookahead(go.Simultaneous(o)), 2 * LOOKAHEAD_STEPS, FIVE
+    ),
     "lookahead_alternating": ModeSolver(
         lambda o, _: _lookahead(_alternating(o)), 2 * LOOKAHEAD_STEPS, FIVE
     ),
-    "ema": ModeSolver(lambda o, _: go.Averaged(go.Simultaneous(o), decay=0.999), 2),
+    "ema_simultaneous": ModeSolver(lambda o, _: go.Averaged(go.Simultaneous(o), decay=0.999), 2),
     "consensus": ModeSolver(lambda o, _: go.Consensus(o, strength=0.1), 6),
     "sga": ModeSolver(lambda o, _: go.SGA(o), 10),
     "unrolled": ModeSolver(
@@ -133,14 +135,14 @@ METHODS: dict[str, Method] = {
         "Arjovsky et al. 2017",
         clip=True,
         optimizer="rmsprop",
-        solver="five_critic_steps",
+        solver="five_inner_steps",
     ),
     "wgan_gp": Method(
         go.WassersteinGAN,
         "Gulrajani et al. 2017",
         penalty=TOY_PENALTY,
         optimizer="wgan_gp",
-        solver="five_critic_steps",
+        solver="five_inner_steps",
     ),
     "r1": Method(go.NonSaturatingGAN, "Mescheder et al. 2018", penalty=R1_PENALTY),
     "pacgan2": Method(go.NonSaturatingGAN, "Lin et al. 2018", packing=2),

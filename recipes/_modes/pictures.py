@@ -8,7 +8,7 @@ import numpy as np
 
 from recipes._gans.image_pictures import Row, draw_rows
 from recipes._modes.data import ModeData
-from recipes._modes.play import Setting
+from recipes._modes.play import ModeSetting
 from recipes._report import plots
 from recipes._report.plots import FAKE, REAL, THEORY, subplots
 
@@ -17,12 +17,12 @@ History = Sequence[dict[str, Any]]
 SNAPSHOTS = 5
 
 
-def _title(setting: Setting) -> str:
+def _title(setting: ModeSetting) -> str:
     short = setting.solver.replace("extragradient", "EG").replace("_", " ")
     return f"{setting.method.replace('_', ' ')}\nby {short}"
 
 
-def draw_samples(kept: Mapping[Setting, Kept], real: np.ndarray, path: Path) -> None:
+def draw_samples(kept: Mapping[ModeSetting, Kept], real: np.ndarray, path: Path) -> None:
     """A row for each setting, the first seed's samples at some moments, and real points last."""
     side = 1.25 * float(np.abs(real).max())
     size = (1.75 * (SNAPSHOTS + 1) + 1.2, 1.8 * len(kept) + 0.5)
@@ -45,7 +45,7 @@ def draw_samples(kept: Mapping[Setting, Kept], real: np.ndarray, path: Path) -> 
 
 
 def draw_images(
-    kept: Mapping[Setting, Kept], real: np.ndarray, path: Path, count: int = 12
+    kept: Mapping[ModeSetting, Kept], real: np.ndarray, path: Path, count: int = 12
 ) -> None:
     """Stacked images of each setting at the end, a row each, and real ones first."""
     rows = [Row("data", real[:count])]
@@ -53,7 +53,7 @@ def draw_images(
     draw_rows(rows, path, "stacked images at the end")
 
 
-def draw_occupancy(histories: Mapping[Setting, History], modes: int, path: Path) -> None:
+def draw_occupancy(histories: Mapping[ModeSetting, History], modes: int, path: Path) -> None:
     """Share of each mode over time, first seed: a collapse is dark rows, a rotation slanted ones.
 
     Few modes only.
@@ -61,8 +61,9 @@ def draw_occupancy(histories: Mapping[Setting, History], modes: int, path: Path)
     columns = min(4, len(histories))
     rows = -(-len(histories) // columns)
     figure, axes = subplots(
-        rows, columns, figsize=(3.1 * columns + 0.8, 2.5 * rows + 0.4), squeeze=False
-    )
+        rows, columns, figsize=(2.6 * columns + 0.9, 2.5 * rows + 0.4), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
     image = None
     for axis, (setting, history) in zip(axes.flat, histories.items(), strict=False):
         counts = np.array([line["counts"][0] for line in history], float)
@@ -74,7 +75,7 @@ def draw_occupancy(histories: Mapping[Setting, History], modes: int, path: Path)
             origin="lower",
             vmin=0,
             vmax=3,
-            cmap="viridis",
+            cmap=plots.time_map(),
             interpolation="nearest",
             extent=(0, rounds[-1], -0.5, modes - 0.5),
         )
@@ -89,33 +90,32 @@ def draw_occupancy(histories: Mapping[Setting, History], modes: int, path: Path)
         last = max(r for r in range(rows) if r * columns + column < len(histories))
         axes[last, column].set_xlabel("round", fontsize=8)
     figure.suptitle("Which modes the first seed's samples are of", fontsize=10)
-    figure.tight_layout()
     if image is not None:
-        bar = figure.colorbar(image, ax=axes, fraction=0.02, pad=0.02, extend="max")
-        bar.set_label("share of the mode, 1 being its due", fontsize=8)
+        bar = figure.colorbar(image, ax=axes, extend="max")
+        bar.set_label("share of the samples, 1 for equal shares", fontsize=9)
     plots.save(figure, path)
 
 
 def draw_scores(
-    histories: Mapping[Setting, History], data: ModeData, budget: int, path: Path
+    histories: Mapping[ModeSetting, History], data: ModeData, budget: int, path: Path
 ) -> None:
     """Modes captured, high quality and reverse KL over gradients, mean and standard error."""
     names = {
-        "captured": "modes captured",
-        "high_quality": "high quality",
-        "reverse_kl": "reverse KL",
+        "captured": f"modes captured, of {data.modes}",
+        "high_quality": "share of high quality",
+        "reverse_kl": "reverse KL, nats",
     }
-    figure, axes = subplots(1, 3, figsize=(13.5, 3.9))
+    figure, axes = subplots(1, 3, figsize=(plots.WIDE, 4.4), layout="constrained")
     by_method = len({setting.method for setting in histories}) > 1
     for index, (setting, history) in enumerate(histories.items()):
-        style = ("-", "--", ":")[index // 10 % 3]
+        style = ("-", "--", ":")[index // len(plots.COLOURS) % 3]
         for axis, name in zip(axes, names, strict=True):
             values = np.array([line[name] for line in history], float)
             values = np.nan_to_num(values, nan=np.log(data.modes) if name == "reverse_kl" else 0)
             at = np.linspace(0, budget, len(values))
             count = values.shape[1]
             mean, error = values.mean(axis=1), values.std(axis=1) / np.sqrt(max(count - 1, 1))
-            color = f"C{index % 10}"
+            color = plots.COLOURS[index % len(plots.COLOURS)]
             label = (setting.method if by_method else setting.solver).replace("_", " ")
             axis.plot(at, mean, style, color=color, label=label, lw=1.4)
             axis.fill_between(at, mean - error, mean + error, color=color, alpha=0.12, lw=0)
@@ -125,9 +125,9 @@ def draw_scores(
             axis.axhline(null[name], ls=":", color=THEORY, label="real data")
         axis.set(xlabel="gradients of a minibatch", ylabel=label)
         axis.grid(alpha=0.25)
-    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=9, loc="outside lower center", ncols=5, frameon=False)
     what = "methods" if by_method else f"solvers on {next(iter(histories)).method}"
     title = f"{data.name}, {what}: mean and standard error over seeds"
-    figure.suptitle(title.replace("_", " "), fontsize=10)
-    figure.tight_layout()
+    figure.suptitle(title.replace("_", " "), fontsize=11)
     plots.save(figure, path)

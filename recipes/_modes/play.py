@@ -1,4 +1,4 @@
-"""One setting of recipes.modes: all its seeds in one compiled program, and what came of them."""
+"""Play of one setting of recipes.modes: all seeds in one compiled program."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import maxout_critic, normalised_generator
-from recipes._modes.data import Judge, ModeData, judged
+from recipes._modes.data import ModeData, ModeJudge, judged
 from recipes._modes.methods import (
     METHODS,
     MODE_SOLVERS,
@@ -23,6 +23,7 @@ from recipes._modes.methods import (
     make_optimizer,
 )
 from recipes._runtime.files import load_array
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder, write_json
 from recipes._runtime.training import train
 
@@ -37,18 +38,19 @@ class Networks(NamedTuple):
     """The networks, which all methods share: those of PacGAN at another size.
 
     - `generator_width`, `generator_depth`: units, batch-normalised, of so many hidden layers.
-    - `critic_width`, `critic_depth`, `pieces`: maxout units of so many pieces, and layers.
+    - `discriminator_width`, `discriminator_depth`, `pieces`: maxout units of `pieces` pieces, and
+      hidden layers.
     """
 
     generator_width: int
     generator_depth: int
-    critic_width: int
-    critic_depth: int
+    discriminator_width: int
+    discriminator_depth: int
     pieces: int
 
 
 class Play(NamedTuple):
-    """How long, and with which step sizes, every setting is played.
+    """Length, step sizes and networks of every setting's play.
 
     - `steps`: rounds of simultaneous play; every other solver may take as many gradients.
     - `seeds`: networks and minibatches, all in one compiled call.
@@ -69,7 +71,7 @@ class Play(NamedTuple):
     networks: Networks
 
 
-class Setting(NamedTuple):
+class ModeSetting(NamedTuple):
     """A method on some data, played by a solver; each by its name."""
 
     data: str
@@ -85,14 +87,14 @@ class Setting(NamedTuple):
         return "-".join(self)
 
 
-def rounds_of(setting: Setting, args: Play) -> tuple[int, int]:
+def rounds_of(setting: ModeSetting, args: Play) -> tuple[int, int]:
     """Rounds, and those between two moments: as many gradients as `steps` simultaneous rounds."""
     gradients = MODE_SOLVERS[setting.solver].gradients
     between = max(1, args.steps * SIMULTANEOUS // (gradients * args.moments))
     return between * args.moments, between
 
 
-def make_solver(setting: Setting, args: Play) -> go.AbstractSolver:
+def make_solver(setting: ModeSetting, args: Play) -> go.AbstractSolver:
     """The setting's solver of all seeds, with the method's optimizers."""
     method, entry = METHODS[setting.method], MODE_SOLVERS[setting.solver]
     rounds, _ = rounds_of(setting, args)
@@ -125,8 +127,8 @@ def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) 
         )
         critic = maxout_critic(
             (*pack, *data.shape),
-            width=sizes.critic_width,
-            depth=sizes.critic_depth,
+            width=sizes.discriminator_width,
+            depth=sizes.discriminator_depth,
             pieces=sizes.pieces,
             key=key_y,
         )
@@ -138,7 +140,7 @@ def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) 
 class Watch:
     """Judges the samples of a setting from fixed latents, and keeps those of the first seed."""
 
-    def __init__(self, folder: RunFolder, judge: Judge, latents: jax.Array):
+    def __init__(self, folder: RunFolder, judge: ModeJudge, latents: jax.Array):
         self.folder, self.judge, self.latents = folder, judge, latents
         self.samples = folder.path / "samples"
         self.samples.mkdir(exist_ok=True)
@@ -156,7 +158,7 @@ def record_losses(now: go.Moment) -> dict[str, jax.Array]:
 
 
 def play_setting(
-    setting: Setting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
+    setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
 ) -> list[dict[str, Any]]:
     """Plays a setting in its part of the folder, or goes on with it, or reads what came of it.
 
@@ -170,11 +172,13 @@ def play_setting(
     latents = jax.random.normal(key_latents, (data.samples, data.latent_size))
     rounds, between = rounds_of(setting, args)
     begin = time.perf_counter()
+    with says("making networks"):
+        players = make_players(method, data, args, key_players)
     train(
         part,
         make_game(method, data.sampler, data.latent_size, args.batch_size, args.clip),
         make_solver(setting, args),
-        make_players(method, data, args, key_players),
+        players,
         key_play,
         Watch(part, data.judge, latents),
         steps=rounds,

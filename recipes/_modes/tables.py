@@ -1,6 +1,5 @@
 """The tables of recipes.modes, in the layout of PacGAN's Table 1."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from recipes._modes.data import ModeData
-from recipes._report.means import means_with_errors
+from recipes._report.tables import markdown, means_with_errors, picked, plus_minus, write_csv
 
-Line = dict[str, Any]
+ScoreLine = dict[str, Any]
+"""A setting's scores at the end."""
 SCORES = ("captured", "high_quality", "reverse_kl", "turnover")
 HEADS = {
     "captured": "modes of {modes}",
@@ -22,8 +22,8 @@ HEADS = {
 REAL_DATA = "real data"
 
 
-def turnover(history: Sequence[Line]) -> np.ndarray:
-    """How much of the samples changes its mode from one moment to the next, by seed.
+def turnover(history: Sequence[ScoreLine]) -> np.ndarray:
+    """Share of the samples that change their mode between two moments, by seed.
 
     The total variation between the shares of modes, of the same latents, averaged over the second
     half of a play: 0 for a generator at rest, 1 for one that jumps from mode to mode.
@@ -34,7 +34,7 @@ def turnover(history: Sequence[Line]) -> np.ndarray:
     return changes[len(changes) // 2 :].mean(axis=0)
 
 
-def line_of(setting: dict[str, str], history: Sequence[Line], modes: int) -> Line:
+def line_of(setting: dict[str, str], history: Sequence[ScoreLine], modes: int) -> ScoreLine:
     """Mean and standard error over seeds of every score at the last moment.
 
     A seed without any sample of high quality counts as log K in reverse KL, the worst there is.
@@ -49,42 +49,40 @@ def line_of(setting: dict[str, str], history: Sequence[Line], modes: int) -> Lin
     return {**setting, "seeds": len(values["captured"]), **means_with_errors(values)}
 
 
-def write_csv(lines: Sequence[Line], path: Path) -> None:
+def write_table_csv(lines: Sequence[ScoreLine], path: Path) -> None:
     """Every number of every setting."""
     columns = ["data", "method", "solver", "seeds"]
     columns += [name + end for name in SCORES for end in ("", "_error")]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(lines)
+    write_csv(columns, picked(lines, columns), path)
 
 
-def _shown(line: Line | None, name: str) -> str:
+def _shown(line: ScoreLine | None, name: str) -> str | None:
     if line is None or name not in line:
-        return ""
+        return None
     percent = name == "high_quality"
     digits, factor = (1, 100) if percent else (1 if name == "captured" else 3, 1)
     error = line.get(f"{name}_error")
-    spread = "" if error is None else f" ± {factor * error:.{digits}f}"
-    return f"{factor * line[name]:.{digits}f}{spread}{' %' if percent else ''}"
+    spread = None if error is None else factor * error
+    return plus_minus(factor * line[name], spread, digits, " %" if percent else "")
 
 
-def _table(head: str, rows: Sequence[str], lines: Sequence[Line], column: str, data: Any) -> str:
+def _table(head: str, rows: Sequence[str], lines: Sequence[ScoreLine], data: Any) -> str:
+    """A row for each name in the column `head`, of method or solver; four scores for each data."""
     names = list(dict.fromkeys(line["data"] for line in lines))
-    of = {(line[column], line["data"]): line for line in lines}
+    of = {(line[head], line["data"]): line for line in lines}
     titles = [f"{name}: " + HEADS[s].format(modes=data[name].modes) for name in names
               for s in SCORES]  # fmt: skip
-    table = [[head, *titles], ["---"] * (1 + len(titles))]
-    for row in rows:
-        scores = [_shown(of.get((row, name)), score) for name in names for score in SCORES]
-        table.append([row, *scores])
-    return "".join(f"| {' | '.join(row)} |\n" for row in table)
+    cells = (
+        [row, *(_shown(of.get((row, name)), score) for name in names for score in SCORES)]
+        for row in rows
+    )
+    return markdown([head, *titles], cells)
 
 
-def write_markdown(
-    methods: Sequence[Line],
-    solvers: Sequence[Line],
-    real: Sequence[Line],
+def write_tables(
+    methods: Sequence[ScoreLine],
+    solvers: Sequence[ScoreLine],
+    real: Sequence[ScoreLine],
     data: dict[str, ModeData],
     budgets: dict[str, int],
     path: Path,
@@ -114,11 +112,11 @@ def write_markdown(
             )
     if methods:
         names = list(dict.fromkeys(line["method"] for line in methods))
-        table = _table("method", [REAL_DATA, *names], [*real, *methods], "method", data)
+        table = _table("method", [REAL_DATA, *names], [*real, *methods], data)
         parts.append(f"\nMethods, each by the solver it was published with\n\n{table}")
     for method in dict.fromkeys(line["method"] for line in solvers):
         mine = [line for line in solvers if line["method"] == method]
         names = list(dict.fromkeys(line["solver"] for line in mine))
-        table = _table("solver", [REAL_DATA, *names], [*real, *mine], "solver", data)
+        table = _table("solver", [REAL_DATA, *names], [*real, *mine], data)
         parts.append(f"\nSolvers on {method}\n\n{table}")
     path.write_text("\n".join(parts), encoding="utf-8")

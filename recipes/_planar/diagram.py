@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recipes._planar.hyper_parameters import Second
-from recipes._report.plots import FAKE, REAL, THEORY, save, subplots
+from recipes._report.plots import FAKE, REAL, THEORY, WIDE, legend_below, save, subplots
 
 
 class Cut(NamedTuple):
@@ -39,29 +39,33 @@ def draw_diagram(
     cut: Cut, radii: np.ndarray, values: np.ndarray, second: Second, title: str, path: Path
 ) -> None:
     """The map on the left, the cut on the right."""
-    figure, (left, right) = subplots(1, 2, figsize=(13, 5))
+    figure, (left, right) = subplots(1, 2, figsize=(WIDE, 5.2), layout="constrained")
     shown = np.clip(radii.T, 0.4, 1.6)
     mesh = left.pcolormesh(cut.etas, values, shown, cmap="RdBu_r", vmin=0.4, vmax=1.6)
-    figure.colorbar(mesh, ax=left, label="spectral radius of a round (below 1: attracts)")
+    figure.colorbar(mesh, ax=left, label="spectral radius of a round")
     finite = np.where(np.isfinite(radii.T), radii.T, 1e3)
     if finite.min() < 1 < finite.max():
-        left.contour(cut.etas, values, finite, levels=[1.0], colors="white", linewidths=2)
-        left.plot([], [], color="white", lw=2, label="radius 1")
+        left.contour(cut.etas, values, finite, levels=[1.0], colors="black", linewidths=1.6)
+        left.plot([], [], color="black", lw=1.6, label="radius 1: blue attracts")
     best = np.unravel_index(np.argmin(finite), finite.shape)
+    on_border = any(i in (0, n - 1) for i, n in zip(best, finite.shape, strict=True))
     left.plot(
         cut.etas[best[1]],
         values[best[0]],
         "*",
-        color="gold",
+        color="white",
         mec="black",
         ms=14,
-        label=f"best: {finite[best]:.3f}",
+        clip_on=False,
+        zorder=5,
+        label=f"best {'on the border' if on_border else 'of the map'}: {finite[best]:.3f}",
     )
-    left.axhline(cut.value, color=THEORY, ls=":", lw=1.3, label="the cut on the right")
-    left.set(xscale="log", xlabel="step size", ylabel=second.label, title=title)
-    left.legend(fontsize=8, facecolor="#999999")
+    left.axhline(cut.value, color=THEORY, ls=":", lw=1.3, label=f"the cut: {cut.value:g}")
+    left.set(xscale="log", xlabel="step size", ylabel=second.label)
+    left.margins(0)
+    legend_below(left, columns=2)
     _draw_cut(right, cut, second)
-    figure.tight_layout()
+    figure.suptitle(title, fontsize=11)
     save(figure, path)
 
 
@@ -91,7 +95,7 @@ def _draw_cut(axis, cut: Cut, second: Second) -> None:
         ylim=(min(bottom, 0.95), top),
         xlabel="step size",
         ylabel="factor a round of the distance to the point",
-        title=f"cut at {second.label} = {cut.value:g}",
     )
+    axis.set_title(f"cut at {second.label} = {cut.value:g}", fontsize=10)
     axis.grid(alpha=0.25)
-    axis.legend(fontsize=8)
+    legend_below(axis, columns=1)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 
 import gameopt as go
 
@@ -21,27 +20,35 @@ class PlanarGame(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A critical point and what it is, computed from the Jacobian and the own Hessians."""
+    """A critical point and the report of `gameopt.classify` on it."""
 
     players: go.Players
-    nash: bool
-    minimax: bool | None
-    attractor: bool
-    degenerate: bool
-    """Whether no own Hessian is negative and one is 0: second order does not decide Nash."""
-    circles: bool
-    """Whether every eigenvalue of the Jacobian is imaginary."""
+    report: go.EquilibriumReport
+
+    def is_(self, name: str) -> bool | None:
+        """A verdict of the report by name; `None` if it is inconclusive, or was not asked."""
+        found = getattr(self.report, name)
+        if found is None or found == go.VERDICT.inconclusive:
+            return None
+        return bool(found == go.VERDICT.yes)
 
     @property
     def word(self) -> str:
         """A few words for a legend."""
-        if self.nash:
-            return "Nash equilibrium" if self.attractor else "Nash, not attracting"
-        if self.degenerate and (self.circles or self.attractor):
-            return "degenerate, the flow circles" if self.circles else "degenerate attractor"
-        if self.minimax:
+        nash, attractor = self.is_("dne"), self.is_("attractor")
+        if nash:
+            return "Nash equilibrium" if attractor else "Nash, not attracting"
+        # An own Hessian of 0: second order does not decide Nash.
+        if nash is None and attractor:
+            return "degenerate attractor"
+        # The product of the eigenvalues is not 0, and their real parts are: an imaginary pair.
+        if nash is None and attractor is None and self.is_("degenerate") is False:
+            return "degenerate, the flow circles"
+        if self.is_("minimax"):
             return "local minimax, not Nash"
-        return "spurious attractor" if self.attractor else "critical, repelling"
+        if attractor is None:
+            return "critical, undecided"
+        return "spurious attractor" if attractor else "critical, repelling"
 
 
 def _quadratic() -> go.AbstractGame:
@@ -82,7 +89,7 @@ PLANAR_GAMES: dict[str, PlanarGame] = {
 
 
 def critical_points(game: go.AbstractGame) -> list[Verdict]:
-    """The known critical points, or the known equilibria, each judged anew."""
+    """The known critical points, or else the known equilibria, each classified anew."""
     points = [point.players for point in game.critical_points()] or list(game.equilibria())
     if isinstance(game, go.ZeroSumGame) and not points:
         points = [go.Players(jnp.zeros(()), jnp.zeros(()))]
@@ -91,14 +98,5 @@ def critical_points(game: go.AbstractGame) -> list[Verdict]:
 
 
 def judge(game: go.AbstractGame, players: go.Players) -> Verdict:
-    """Nash, strict local minimax and attractor of the flow, from second derivatives."""
-    jacobian = np.asarray(go.jacobian(game, players))
-    xx, yy = jacobian[0, 0], jacobian[1, 1]
-    # In a zero-sum game L_y = -V, so V_yy = -yy and the Schur complement is xx - xy yx / yy.
-    minimax = None
-    if game.is_zero_sum:
-        minimax = bool(yy > 0 and xx - jacobian[0, 1] * jacobian[1, 0] / yy > 0)
-    real = np.linalg.eigvals(jacobian).real
-    nash, degenerate = bool(xx > 0 and yy > 0), bool(min(xx, yy) >= 0)
-    attractor, circles = bool(real.min() > 1e-9), bool(np.abs(real).max() <= 1e-9)
-    return Verdict(players, nash, minimax, attractor, degenerate, circles)
+    """Classify a critical point."""
+    return Verdict(players, go.classify(game, players, learning_rate=None))

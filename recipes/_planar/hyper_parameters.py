@@ -7,7 +7,7 @@ import jax
 import optax
 
 import gameopt as go
-from recipes._planar.solvers import sgd, with_leaves
+from recipes._runtime.solvers import sgd, with_leaves
 
 Number = float | jax.Array
 
@@ -60,7 +60,7 @@ SECOND: dict[str, dict[str, Second]] = {
         "extrapolation": Second(
             lambda eta, g: go.Extragradient(sgd(eta), extrapolation=sgd(eta * g)),
             0.0,
-            3.0,
+            6.0,
             1.0,
             "step size of the look ahead over that of the update",
         ),

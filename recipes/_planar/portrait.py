@@ -4,21 +4,21 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import matplotlib
 import numpy as np
 
 import gameopt as go
 from recipes._planar.games import PlanarGame, Verdict
-from recipes._report.plots import THEORY, save, subplots
+from recipes._report.plots import THEORY, legend_below, log_axis, save, subplots, time_colours
 
 MARKERS = {
     "Nash equilibrium": ("*", "#2a9d3a", 260),
-    "Nash, not attracting": ("*", "#d9a400", 260),
+    "Nash, not attracting": ("*", "#b36b00", 260),
     "local minimax, not Nash": ("D", "#2a6fbb", 80),
     "spurious attractor": ("o", "#c0392b", 110),
-    "degenerate, the flow circles": ("o", "#d9a400", 110),
+    "degenerate, the flow circles": ("o", "#b36b00", 110),
     "degenerate attractor": ("o", "#2a9d3a", 110),
     "critical, repelling": ("X", "#555555", 90),
+    "critical, undecided": ("P", "#555555", 90),
 }
 
 
@@ -32,9 +32,9 @@ def draw_portrait(
     path: Path,
 ) -> None:
     """The flow in grey, one colour for each play, critical points by what they are."""
-    figure, axis = subplots(figsize=(8.6, 6.4))
+    figure, axis = subplots(figsize=(7.0, 7.4), layout="constrained")
     draw_flow(axis, game, planar)
-    colors = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.9, len(paths)))
+    colors = time_colours(len(paths))
     for index, (play, color) in enumerate(zip(paths, colors, strict=True)):
         label = "plays, from the open circles" if index == 0 else None
         axis.plot(*_seen(play, planar).T, "-", color=color, lw=1.1, marker=".", ms=2.5, label=label)
@@ -59,7 +59,7 @@ def draw_portrait(
         title=title,
     )
     axis.set_aspect("equal")
-    axis.legend(loc="upper left", bbox_to_anchor=(1.02, 1), fontsize=8, borderaxespad=0)
+    legend_below(axis, columns=2)
     save(figure, path)
 
 
@@ -76,18 +76,21 @@ def draw_flow(axis, game: go.AbstractGame, planar: PlanarGame) -> None:
 
 
 def _seen(play: np.ndarray, planar: PlanarGame) -> np.ndarray:
-    """What is not absurdly far out, so that a diverging play does not fill the axes' memory."""
+    """The play, NaN where it is far outside the window: distant points fill the axes' memory."""
     near = np.abs(play - np.asarray(planar.centre)).max(axis=1) < 5 * planar.half_width
     return np.where(near[:, None], play, np.nan)
 
 
 def draw_distances(
-    paths: np.ndarray, points: list[tuple[np.ndarray, str, float | None]], path: Path
+    paths: np.ndarray,
+    points: list[tuple[np.ndarray, str, float | None]],
+    title: str,
+    path: Path,
 ) -> None:
     """The distance to the nearest critical point in every round, and the slopes of the theory."""
-    figure, axis = subplots(figsize=(7.4, 4.4))
+    figure, axis = subplots(figsize=(7.4, 4.8), layout="constrained")
     rounds = np.arange(paths.shape[1])
-    colors = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.9, len(paths)))
+    colors = time_colours(len(paths))
     if not points:
         axis.text(0.5, 0.5, "no critical point is known", ha="center", transform=axis.transAxes)
     else:
@@ -99,9 +102,9 @@ def draw_distances(
             label = "plays" if index == 0 else None
             axis.plot(rounds, np.maximum(shown, 1e-16), color=color, lw=1.1, label=label)
         _draw_slopes(axis, rounds, nearest, points)
-        axis.set_yscale("log")
-        axis.legend(fontsize=8)
-    axis.set(xlabel="round", ylabel="distance to the nearest critical point")
+        log_axis(axis, "y")
+    axis.set(xlabel="round", ylabel="distance to the nearest critical point", title=title)
+    legend_below(axis, columns=2)
     axis.grid(alpha=0.25)
     save(figure, path)
 

@@ -12,6 +12,7 @@ import theory
 from models import MLP
 from recipes._data import Dataset, check_labelled_images, hold_out
 from recipes._report.classifier import CACHE, trained_classifier
+from recipes._report.tables import markdown
 from recipes._runtime.errors import UserError
 
 Features = Callable[[Float[Array, "n *shape"]], Float[Array, "n d"]]
@@ -120,10 +121,8 @@ def _compare(real: Float[Array, "n d"], points: Float[Array, "n d"]) -> Numbers:
 
 def write_report(report: SampleReport, path: Path) -> None:
     """A Markdown table: a row for each metric, generated points beside real ones."""
-    rows = [["metric", "generated", "real"], ["---"] * 3]
-    for name, value in report.generated.items():
-        rows.append([name, f"{value:.4g}", f"{report.real[name]:.4g}"])
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    rows = ([name, value, report.real[name]] for name, value in report.generated.items())
+    table = markdown(["metric", "generated", "real"], rows)
     path.write_text(
         f"Generated points, and other real points, against {report.size} real ones. A ratio near 0 "
         f"is a copy of a training point; density is 1 for equal laws. The column real is what a "

@@ -38,11 +38,11 @@ def majority_accuracy(train: Table, held_out: Table) -> float:
 
 
 NEIGHBOUR = 5
-"""Which nearest neighbour the balls of precision and recall reach to."""
+"""Neighbour that sets the radii of precision and recall."""
 
 
 class Memorisation(NamedTuple):
-    """How much nearer rows are to training rows than to others of the same law.
+    """Memorisation: nearness to training rows against other rows of the same law.
 
     - `share`: of rows that are nearer to a training row than to every held-out one. `null`: its
       mean and deviation over all ways to choose, class by class, which rows are the training rows:
@@ -58,7 +58,7 @@ class Memorisation(NamedTuple):
 
     @property
     def deviations(self) -> float:
-        """By how many deviations of the null the share is above its mean."""
+        """Excess of the share over the null's mean, in its deviations."""
         return (self.share - float(self.null.value)) / float(self.null.standard_error)
 
 
@@ -66,7 +66,7 @@ _column_w1 = jax.jit(jax.vmap(theory.wasserstein_1d, in_axes=1))
 
 
 def marginal_distances(features: Encoding, real: Table, fake: Table) -> np.ndarray:
-    """One for each column, shape `(len(columns),)`.
+    """Distance of each column's marginals, shape `(len(columns),)`.
 
     W1 on the line in the units of `features`, deviations if it is standard; and total variation of
     a categorical column, which is its W1 if two categories are always 1 apart.
@@ -118,14 +118,14 @@ def overlap(features: Encoding, real: Table, fake: Table) -> theory.PRDC:
 
 
 def neighbour(real: Table) -> int:
-    """Which neighbour is taken: fewer in tables with hardly any rows."""
+    """Index of the neighbour taken, smaller for tables of few rows."""
     return min(NEIGHBOUR, len(real.labels) - 1)
 
 
 def memorisation(
     features: Encoding, train: Table, held_out: Table, generated: Table
 ) -> Memorisation:
-    """Whether generated rows are copies of training rows, in the units of `features`."""
+    """Test generated rows for copies of training rows, in the units of `features`."""
     made, learned, other = (
         jnp.asarray(features.encode(table)) for table in (generated, train, held_out)
     )

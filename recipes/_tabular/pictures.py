@@ -5,15 +5,18 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_hex
 
 from recipes._data import Column, Table
-from recipes._gans.wgan_pictures import ROUNDS, Columns, columns, gradients_panel, slopes_panel
+from recipes._gans.wgan_pictures import Columns, gradients_panel, slopes_panel
 from recipes._report import plots
-from recipes._report.plots import FAKE, PERFECT, REAL, THEORY, Curve, Panel, subplots
+from recipes._report.plots import FAKE, PERFECT, REAL, ROUNDS, THEORY, Curve, Panel, subplots
+from recipes._report.samples import corners, w1_note
+from recipes._report.views import Points, Snapshot, View
 from recipes._runtime.run import RunFolder
 from recipes._tabular.reports import Report
 
-COLOURS = matplotlib.colormaps["tab10"].colors  # pyright: ignore[reportAttributeAccessIssue]
+COLOURS = [to_hex(color) for color in matplotlib.colormaps["tab10"](range(10))]
 
 
 class ClassPictures:
@@ -34,21 +37,16 @@ class ClassPictures:
         """Draws samples/ROUND.png."""
         drawn, label = (fake - self.centre) @ self.axes, self.train.label
         assert label.categories is not None
-        figure, axis = subplots(figsize=(5.6, 5.8), layout="constrained")
+        layers = []
         for place, text in enumerate(label.categories[: len(COLOURS)]):
             real, made = self.real[self.train.labels == place], drawn[self.labels == place]
             colour = COLOURS[place]
-            axis.scatter(*real.T, s=9, color=colour, alpha=0.35, linewidths=0)
-            axis.scatter(*made.T, s=26, color=colour, marker="x", linewidths=1.2, label=text)
-        (left, bottom), (right, top) = self.limits
-        axis.set(xlim=(left, right), ylim=(bottom, top))
-        axis.set(xlabel="first principal axis", ylabel="second principal axis")
-        title = (
-            f"round {round:,}: W1 {numbers['w1_exact']:.3f} (other data {numbers['w1_floor']:.3f})"
-        )
-        axis.set_title(f"{title}\ncrosses generated, dots real training rows", fontsize=10)
-        figure.legend(title=label.name, fontsize=8, loc="outside lower center", ncols=4)
-        plots.save(figure, self.folder.path / "samples" / f"{round:08d}.png")
+            layers.append(Points(f"{text}, real training rows", real, colour, size=9.0, alpha=0.35))
+            layers.append(Points(f"{text}, generated", made, colour, "x", size=26.0, alpha=1.0))
+        axes = "first principal axis", "second principal axis"
+        view = View(label.name, *axes, *corners(self.limits), layers, equal=True)
+        snapshot = Snapshot(round, w1_note(numbers), [view])
+        plots.draw_snapshot(snapshot, self.folder.path / "samples")
 
 
 MOST_MARGINALS = 30
@@ -138,10 +136,9 @@ def draw_correlations(report: Report, path: Path) -> None:
 
 def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
     """Draws curves.png from the lines of metrics.jsonl."""
-    kind = lambda name: [line for line in lines if line["kind"] == name]
-    train, judged = columns(kind("train")), columns(kind("eval"))
+    train, judged = plots.columns_of(lines, "train"), plots.columns_of(lines, "eval")
     # At round 0 the critic has learned nothing, so that what it says there is not drawn.
-    later = columns([line for line in kind("eval") if line["round"] > 0])
+    later = plots.columns_of(lines, "eval", after=0)
     parts = [
         _distances(judged),
         _critic(train, later),
@@ -164,7 +161,7 @@ def _distances(judged: Columns) -> Panel:
 def _critic(train: Columns, later: Columns) -> Panel:
     estimate = "wasserstein_estimate"
     curves = [
-        Curve("on training batches", train["round"], train[estimate], "-", "#a8c0e0"),
+        Curve("on training batches", train["round"], train[estimate], "-", "#8fadd6"),
         Curve("on held-out rows, never seen", later["round"], later[estimate], "s-", REAL),
         Curve("weighted penalty", train["round"], train["penalty"], "-", FAKE),
     ]

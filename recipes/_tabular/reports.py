@@ -1,12 +1,13 @@
 """The report on generated tables: each number beside what real rows get."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import theory
 from recipes._data import Encoding, Table, fit_encoding, rows_like
+from recipes._report.tables import markdown as table_of, mean_and_error, plus_minus
 from recipes._tabular.metrics import (
     CLASSIFIERS,
     Memorisation,
@@ -24,7 +25,7 @@ MOST_COMPARED = 5000
 """Generated rows whose neighbours are looked for among all training rows."""
 
 
-class Line(NamedTuple):
+class ReportLine(NamedTuple):
     """A row of the report: `generated` and `real`, each with its standard error or `None`.
 
     - `name`: of JSON. `text`: what it is. `means`: what real rows stand in the second column.
@@ -39,7 +40,7 @@ class Line(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What is said of generated tables.
+    """Report on generated tables.
 
     - `features`: the units of it all: deviations of the training rows, and one-hot categories.
     - `lines`, `classifiers`: what the printed tables hold. `majority`: the accuracy of no learning.
@@ -52,8 +53,8 @@ class Report:
     held_out: Table
     generated: list[Table]
     features: Encoding
-    lines: list[Line]
-    classifiers: list[Line]
+    lines: list[ReportLine]
+    classifiers: list[ReportLine]
     majority: float
     marginals: np.ndarray
     marginals_real: np.ndarray
@@ -82,10 +83,10 @@ def make_report(train: Table, held_out: Table, generated: list[Table], seed: int
     memory = memorisation(features, train, held_out, _together(generated))
     lines = [
         *_marginal_lines(train, np.asarray(marginals), marginals_real),
-        Line(
+        ReportLine(
             "correlation_difference",
             "mean absolute difference of correlations",
-            _mean(gaps[:-1]),
+            mean_and_error(gaps[:-1]),
             (gaps[-1], None),
             "training rows",
         ),
@@ -107,11 +108,6 @@ def make_report(train: Table, held_out: Table, generated: list[Table], seed: int
     )
 
 
-def _mean(values: Any) -> tuple[float, float]:
-    """The mean, and its standard error, of at least two values."""
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
 def _together(tables: list[Table]) -> Table:
     """All rows, thinned evenly where they would be more than `MOST_COMPARED`."""
     values = np.concatenate([table.values for table in tables])
@@ -120,16 +116,16 @@ def _together(tables: list[Table]) -> Table:
     return dataclasses.replace(tables[0], values=values[kept], labels=labels[kept])
 
 
-def _marginal_lines(train: Table, fake: np.ndarray, real: np.ndarray) -> list[Line]:
+def _marginal_lines(train: Table, fake: np.ndarray, real: np.ndarray) -> list[ReportLine]:
     kinds = [
         ("marginal_w1", "mean W1 of a continuous column, in deviations", train.continuous),
         ("marginal_tv", "mean total variation of a categorical column", train.categorical),
     ]
     return [
-        Line(
+        ReportLine(
             name,
             text,
-            _mean(fake[:, places].mean(axis=1)),
+            mean_and_error(fake[:, places].mean(axis=1)),
             (float(real[places].mean()), None),
             "training rows",
         )
@@ -140,7 +136,7 @@ def _marginal_lines(train: Table, fake: np.ndarray, real: np.ndarray) -> list[Li
 
 def _overlap_lines(
     features: Encoding, train: Table, held_out: Table, generated: list[Table], seed: int
-) -> list[Line]:
+) -> list[ReportLine]:
     rng, counts = np.random.default_rng(seed), held_out.counts()
     of = lambda table: overlap(features, held_out, rows_like(table, counts, rng))
     fake = np.asarray([of(table) for table in generated], float)
@@ -149,28 +145,28 @@ def _overlap_lines(
     means = f"training rows; for equal laws {theory.equal_laws_coverage(size, size, k):.3f}"
     notes = {"coverage": means}
     return [
-        Line(
+        ReportLine(
             name,
             f"{name} (k = {k}, {size} rows a side)",
-            _mean(fake[:, place]),
-            _mean(real[:, place]),
+            mean_and_error(fake[:, place]),
+            mean_and_error(real[:, place]),
             notes.get(name, "training rows"),
         )
         for place, name in enumerate(theory.PRDC._fields)
     ]
 
 
-def _memory_lines(memory: Memorisation) -> list[Line]:
+def _memory_lines(memory: Memorisation) -> list[ReportLine]:
     pair = lambda estimate: (float(estimate.value), float(estimate.standard_error))
     return [
-        Line(
+        ReportLine(
             "memorised_share",
             "share nearer to a training than to every held-out row",
             (memory.share, None),
             pair(memory.null),
             "mean ± deviation, had other rows been held out",
         ),
-        Line(
+        ReportLine(
             "neighbour_ratio",
             "distance to the nearest over the second nearest training row",
             pair(memory.ratio),
@@ -182,7 +178,7 @@ def _memory_lines(memory: Memorisation) -> list[Line]:
 
 def _classifier_lines(
     features: Encoding, train: Table, held_out: Table, generated: list[Table], seed: int
-) -> list[Line]:
+) -> list[ReportLine]:
     lines = []
     for classifier in CLASSIFIERS:
         of = lambda table, draw, name=classifier: held_out_accuracy(
@@ -191,12 +187,20 @@ def _classifier_lines(
         fake = [of(table, draw) for draw, table in enumerate(generated)]
         real = [of(train, draw) for draw in range(len(generated))]
         name = classifier.replace(" ", "_")
-        lines.append(Line(name, classifier, _mean(fake), _mean(real), "trained on training rows"))
+        lines.append(
+            ReportLine(
+                name,
+                classifier,
+                mean_and_error(fake),
+                mean_and_error(real),
+                "trained on training rows",
+            )
+        )
     return lines
 
 
 def verdict(report: Report) -> str:
-    """Whether the rows are too near to the training rows, in words, at three deviations."""
+    """Verdict on memorisation in words, at three deviations."""
     above = report.memorisation.deviations
     is_more = f"lean on the training rows more than on their law ({above:.1f} deviations above"
     is_not = f"are no nearer to training than to held-out rows ({above:+.1f} deviations from"
@@ -207,52 +211,39 @@ def verdict(report: Report) -> str:
 def tables(report: Report) -> str:
     """The printed part: two tables of Markdown, and what they say of copies."""
     rows, draws = len(report.held_out.labels), len(report.generated)
-    head = "| accuracy on the held-out rows | trained on generated rows | trained on real rows |"
     accuracies = [
-        f"| {line.text} | {_number(line.generated)} | {_number(line.real)} |"
-        for line in report.classifiers
+        [line.text, _number(line.generated), _number(line.real)] for line in report.classifiers
     ]
+    majority = f"{report.majority:.3f}"
+    accuracies.append(["always the most frequent class", majority, majority])
+    heads = ["accuracy on the held-out rows", "trained on generated rows", "trained on real rows"]
     # One success and one failure more, so that an accuracy of 1 is not taken to be exact.
     p = (rows * report.classifiers[-1].real[0] + 1) / (rows + 2)
     error = np.sqrt(p * (1 - p) / rows)
-    return "\n".join(
-        [
-            head,
-            "|---|---|---|",
-            *accuracies,
-            f"| always the most frequent class | {report.majority:.3f} | {report.majority:.3f} |",
-            "",
-            f"Means over {draws} generated tables, ± their standard errors. The {rows} held-out "
-            f"rows themselves leave another ±{error:.3f}, which both columns share.",
-            "",
-            "| | generated | real | what the real rows are |",
-            "|---|---|---|---|",
-            *(
-                f"| {line.text} | {_number(line.generated)} | {_number(line.real)} | {line.means} |"
-                for line in report.lines
-            ),
-            "",
-            verdict(report),
-        ]
+    lines = (
+        [line.text, _number(line.generated), _number(line.real), line.means]
+        for line in report.lines
+    )
+    return (
+        f"{table_of(heads, accuracies)}\n"
+        f"Means over {draws} generated tables, ± their standard errors. The {rows} held-out rows "
+        f"themselves leave another ±{error:.3f}, which both columns share.\n\n"
+        f"{table_of(['', 'generated', 'real', 'what the real rows are'], lines)}\n"
+        f"{verdict(report)}"
     )
 
 
 def _number(pair: tuple[float, float | None]) -> str:
-    value, error = pair
-    return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
+    return plus_minus(*pair, digits=3)
 
 
 def markdown(report: Report, title: str) -> str:
     """report.md: the printed tables, and every column."""
     columns = [
-        f"| {column.name} | {'W1' if column.categories is None else 'TV'} | {fake:.3f} | "
-        f"{real:.3f} |"
+        [column.name, "W1" if column.categories is None else "TV", f"{fake:.3f}", f"{real:.3f}"]
         for column, fake, real in zip(
             report.train.columns, report.marginals, report.marginals_real, strict=True
         )
     ]
-    head = [
-        "| column | measure | generated to held-out | training to held-out |",
-        "|---|---|---|---|",
-    ]
-    return "\n".join([f"# {title}", "", tables(report), "", *head, *columns, ""])
+    heads = ["column", "measure", "generated to held-out", "training to held-out"]
+    return f"# {title}\n\n{tables(report)}\n\n{table_of(heads, columns)}"

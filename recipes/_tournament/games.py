@@ -13,14 +13,14 @@ import gameopt as go
 
 
 class Measure(eqx.Module):
-    """What the curves of a contest show, of a joint strategy."""
+    """A number of a joint strategy, drawn over a play."""
 
     @abc.abstractmethod
     def __call__(self, players: go.Players) -> jax.Array: ...
 
 
 class Stationarity(Measure):
-    """The norm of a game's field, and zero where it is stationary."""
+    """The norm of a game's field: 0 at stationary points."""
 
     game: go.AbstractGame
 
@@ -57,7 +57,7 @@ class ZeroSumOneOf(go.ZeroSumGame):
 
 
 class OneOf(go.AbstractGame):
-    """The same for general-sum games."""
+    """A general-sum `ZeroSumOneOf`."""
 
     games: tuple[go.AbstractGame, ...]
     chosen: jax.Array
@@ -129,7 +129,7 @@ def _stochastic_bilinear() -> go.AbstractGame:
 
 
 class Entry(NamedTuple):
-    """How to make a game and its starts, and what it is for, in a few words.
+    """A game of the tournament: its factory, its starts, and its point in a few words.
 
     A game with noise takes longer to tell: `patience` multiplies its budget. A play has diverged
     `reach` times as far out as the farthest start or point.
@@ -176,7 +176,7 @@ GAMES: dict[str, Entry] = {
 """Every game that can be chosen."""
 
 ALL_GAMES = tuple(name for name in GAMES if name != "dirac_gan_r1")
-"""All that do not cost a set of programs of their own for little that is new."""
+"""Games of `--games all`; excludes those that need their own compilation."""
 
 DEFAULT_GAMES = ("bilinear", "dirac_gan", "forsaken", "adolphs", "mazumdar_fiez", "wang_g1")
 """Zero-sum games on the plane: one program for each solver plays them all."""

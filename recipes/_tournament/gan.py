@@ -15,20 +15,21 @@ import numpy as np
 import gameopt as go
 import theory
 from models import MLP
-from recipes._planar.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
-from recipes._report.means import means_with_errors
+from recipes._report.tables import means_with_errors
 from recipes._runtime.errors import check_increasing, check_least
 from recipes._runtime.fields import Typed
 from recipes._runtime.files import load_array
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
 from recipes._runtime.seeds import key_of
+from recipes._runtime.solvers import FIRST_ORDER, SECOND_ORDER, SOLVERS, Make
 from recipes._tournament.games import Contest, Measure
 from recipes._tournament.pictures import draw_gan_curves, draw_samples
 from recipes._tournament.play import Plays, play
-from recipes._tournament.tables import Line, write_gan_table
+from recipes._tournament.tables import PlayLine, write_gan_table
 
 SAMPLES = 2500
-"""Of which the scores are."""
+"""Number of samples scored."""
 MOMENTS = 20
 SCORES = ("overlap", "modes", "high_quality", "reverse_kl")
 
@@ -42,7 +43,7 @@ class GanArgs(metaclass=Typed):
     seeds: int = 4
     """Networks and minibatches that each solver is tried on; at least 3."""
     step_sizes: int = 6
-    """How many step sizes each solver is tried with, at equal ratios."""
+    """Step sizes tried for each solver, at equal ratios."""
     smallest_step: float = 1e-3
     """The first of them."""
     largest_step: float = 1.0
@@ -62,7 +63,7 @@ def check_gan(args: GanArgs) -> None:
 
 
 class Scores(Measure):
-    """What samples are worth, `(n, 2)` against a law of equally likely bumps.
+    """Scores of samples `(n, 2)` against a mixture of equally likely Gaussians.
 
     `modes`, `high_quality` and `reverse_kl` are those of `theory.mode_coverage`, the last log K,
     the worst, if no sample is of high quality. `overlap` is the sum over modes of min(share of all
@@ -164,19 +165,21 @@ def data_line(contest: Contest, args: GanArgs, seed: int) -> tuple[dict[str, Any
 
 
 def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
-    """Of the solvers named, those without linear systems; or all, if no others are named."""
+    """Select the named solvers without linear systems, or all if only others are named."""
     affordable = {**FIRST_ORDER, **SECOND_ORDER}
     chosen = [name for name in names if name in affordable] or [n for n in names if n in SOLVERS]
     return {name: SOLVERS[name] for name in chosen}
 
 
-def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) -> dict[str, Line]:
+def play_gan(
+    args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder
+) -> dict[str, PlayLine]:
     """Plays what is not in the folder's metrics yet: lines by solver, with `real data` first."""
     contest = make_gan_contest(args, seed)
     done = {line["solver"]: line for line in folder.read_metrics() if line["kind"] == "gan"}
     samples: dict[str, np.ndarray] = {}
     real, samples["real data"] = data_line(contest, args, seed)
-    lines: dict[str, Line] = {"real data": real}
+    lines: dict[str, PlayLine] = {"real data": real}
     playing = players_of_gan(names)
     missing = [name for name in names if name not in playing]
     if missing:
@@ -185,7 +188,8 @@ def play_gan(args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder) 
         path = folder.path / "samples" / f"gan_{name}.npy"
         points = load_array(path) if name in done and path.is_file() else None
         if points is None:
-            numbers, points = gan_line(make, contest, args)
+            with says(f"gan: {name}"):
+                numbers, points = gan_line(make, contest, args)
             np.save(path, points)
             done[name] = {"kind": "gan", "solver": name, **numbers}
             folder.append_metrics([done[name]])

@@ -1,5 +1,6 @@
 """Pictures of a tournament."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,15 +8,15 @@ import numpy as np
 
 from recipes._report import plots
 from recipes._report.plots import FAKE, REAL, THEORY, Curve, Panel, subplots
-from recipes._tournament.tables import LEGEND, MARKS, Line, budgets_of, number
+from recipes._tournament.tables import LEGEND, MARKS, PlayLine, budgets_of, number
 
 FLOOR = 1e-16
-"""What is smaller is rounding."""
+"""Smallest value drawn: below it is rounding."""
 BASELINES = ("simultaneous", "extragradient")
 """Drawn in every panel, black and blue."""
 
 
-def draw_map(lines: Sequence[Line], path: Path) -> None:
+def draw_map(lines: Sequence[PlayLine], path: Path) -> None:
     """One field for each solver on each game: its colour is what was reached, its letter where."""
     games = list(dict.fromkeys(line["game"] for line in lines))
     solvers = list(dict.fromkeys(line["solver"] for line in lines))
@@ -25,21 +26,21 @@ def draw_map(lines: Sequence[Line], path: Path) -> None:
         row, column = solvers.index(line["solver"]), games.index(line["game"])
         power = np.log10(np.clip(number(line["stationarity"]), FLOOR, 1e2))
         values[row, column] = power
-        colour = "white" if power < -7 else "black"
+        colour = "white" if power < -3 else "black"
         mark = MARKS[line["verdict"]]
         axis.text(column, row, mark, ha="center", va="center", color=colour, fontsize=9)
-    image = axis.imshow(values, cmap="viridis", vmin=-14, vmax=2, aspect="auto")
+    image = axis.imshow(values, cmap=plots.time_map(), vmin=-14, vmax=2, aspect="auto")
     axis.set_xticks(range(len(games)), games, rotation=40, ha="right", fontsize=9)
     axis.set_yticks(range(len(solvers)), solvers, fontsize=9)
     axis.set(xlabel="game", ylabel="solver, each at its best step size")
     label = f"log10 of stationarity after {budgets_of(lines)} gradients"
     figure.colorbar(image, label=label, extend="min")
-    first, second = LEGEND.split("point, s")
-    axis.set_title(f"{first}point,\ns{second}", fontsize=8, loc="right")
+    legend = "\n".join(textwrap.wrap(LEGEND, 76))
+    figure.text(0.5, 0.0, legend, ha="center", va="top", fontsize=9)
     plots.save(figure, path)
 
 
-def draw_curves(lines: Sequence[Line], over: str, path: Path) -> None:
+def draw_curves(lines: Sequence[PlayLine], over: str, path: Path) -> None:
     """Stationarity of every solver over `gradients` or `seconds`: a panel for each game.
 
     In colour are the baselines and the five that are below all others for longest.
@@ -57,25 +58,25 @@ def draw_curves(lines: Sequence[Line], over: str, path: Path) -> None:
             _curve(line, over, "_" if index else "the others", "#cccccc")
             for index, line in enumerate(others)
         ]
-        colours = {"simultaneous": "black", "extragradient": "C0"}
+        colours = {"simultaneous": "black", "extragradient": plots.COLOURS[0]}
         for index, line in enumerate(named):
-            colour = colours.get(line["solver"], f"C{index + 1}")
+            colour = colours.get(line["solver"], plots.COLOURS[index % len(plots.COLOURS)])
             curves.append(_curve(line, over, line["solver"], colour))
-        label = "gradients, a Hessian product being 2"
+        label = "gradients (a Hessian product counts as 2)"
         if over == "seconds":
             label = "seconds, all plays at once, warm"
         panels.append(Panel(game, label, "stationarity, median", curves, True, over == "seconds"))
-    plots.panels(panels, path, columns=3)
+    plots.panels(panels, path, columns=2)
 
 
-def _curve(line: Line, over: str, label: str, colour: str) -> Curve:
+def _curve(line: PlayLine, over: str, label: str, colour: str) -> Curve:
     ys = [number(value) for value in line["curve"]]
     end = line["seconds"] if over == "seconds" else line["budget"]
     ys = np.where(np.isfinite(ys), np.clip(ys, FLOOR, 1e3), np.nan)
     return Curve(label, np.linspace(0, end, len(ys)), ys, "-", colour)
 
 
-def _area(line: Line) -> float:
+def _area(line: PlayLine) -> float:
     """Smaller for what is lower for longer."""
     ys = np.array([number(value) for value in line["curve"]])
     return float(np.sum(np.log10(np.clip(ys, FLOOR, 1e3))))
@@ -85,7 +86,7 @@ SHOWN = 1000
 """Samples in a panel, of the first seed."""
 
 
-def draw_samples(lines: dict[str, Line], samples: dict[str, np.ndarray], path: Path) -> None:
+def draw_samples(lines: dict[str, PlayLine], samples: dict[str, np.ndarray], path: Path) -> None:
     """One panel for each solver, the largest overlap first after the data."""
     names = sorted(samples, key=lambda name: (name != "real data", -lines[name]["overlap"]))
     columns = min(6, len(names))
@@ -114,19 +115,19 @@ def draw_samples(lines: dict[str, Line], samples: dict[str, np.ndarray], path: P
     plots.save(figure, path)
 
 
-def draw_gan_curves(lines: dict[str, Line], budget: int, path: Path) -> None:
+def draw_gan_curves(lines: dict[str, PlayLine], budget: int, path: Path) -> None:
     """The overlap over gradients: the six best in colour, the others grey."""
     played = {name: line for name, line in lines.items() if "curve" in line}
     best = sorted(played, key=lambda name: -played[name]["overlap"])[:6]
     figure, axis = subplots(figsize=(8.2, 3.8))
     for name in sorted(played, key=lambda name: name in best):
         ys = played[name]["curve"]
-        colour = f"C{best.index(name)}" if name in best else "#cccccc"
+        colour = plots.COLOURS[best.index(name)] if name in best else "#cccccc"
         # One entry of the legend, in which matplotlib leaves out what begins with "_".
         label = name if name in best else "_" if axis.lines else "the others"
         axis.plot(np.linspace(0, budget, len(ys)), ys, color=colour, label=label, lw=1.4)
     axis.axhline(lines["real data"]["overlap"], ls=":", color=THEORY, label="real data")
-    axis.set(xlabel="gradients of a minibatch, a Hessian product being 2", ylim=(0, 1))
+    axis.set(xlabel="gradients of a minibatch (a Hessian product counts as 2)", ylim=(0, 1))
     axis.set(ylabel="overlap with the modes", title="GAN on eight Gaussians, mean over seeds")
     axis.grid(alpha=0.25)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 import gameopt as go
-from recipes._planar.solvers import Make
+from recipes._runtime.solvers import Make
 from recipes._tournament.games import Contest, flat
 
 HVP = 2
@@ -26,23 +26,25 @@ AT = 0.05
 """So near to a point is at the point."""
 STATIONARY = 1e-3
 """So small a field is stationary, if no known point is near."""
-NEARER = 0.9
-"""What is smaller than this share of itself at half the budget is still nearing."""
+TAIL = 192
+"""Rounds that are played on, and recorded one by one, after the budget: quick orbits show there."""
 VERDICTS = ("nash", "minimax", "critical", "stationary", "moving", "cycle", "diverged")
 """Ended at a differential Nash equilibrium; at another local minimax; at another known critical
-point; where the field is small; still nearing; circling, stuck or drifting off; beyond reach."""
+point; at rest, or where the field is small; still moving; on a closed orbit; beyond reach."""
 
 
 def cost_of(info: go.RoundInfo) -> Array:
-    """What a round cost, in gradients."""
+    """Cost of a round, in gradients."""
     return info.gradients + HVP * info.hvps
 
 
 class Plays(NamedTuple):
-    """What came of all plays: the axes are step size, start, and in `curve` moment.
+    """Every play: the axes are step size, start, and in `curve` moment.
 
-    - `curve`: the measure when each budget was used up. `players`: as evaluated at the end.
-    - `diverged`: whether the norm passed the reach. `rounds`, `spent`: of each play.
+    - `curve`: the measure when each budget was used up. `players`: as evaluated at the last.
+    - `diverged`: whether the norm had passed the reach. `rounds`, `spent`: of each play until then.
+    - `path`: evaluated players at every moment and in each round of the tail after the last;
+      `None` without a tail. `all_rounds`: the tail's included.
     """
 
     curve: jax.Array
@@ -50,14 +52,19 @@ class Plays(NamedTuple):
     diverged: jax.Array
     rounds: jax.Array
     spent: jax.Array
+    path: go.Players | None
+    all_rounds: jax.Array
 
 
 @eqx.filter_jit
-def play(make: Make, contest: Contest, rates: Array, budgets: Array) -> Plays:
-    """Plays from every start with every step size until each of the increasing `budgets`."""
+def play(make: Make, contest: Contest, rates: Array, budgets: Array, tail: int = 0) -> Plays:
+    """Plays from every start with every step size until each of the increasing `budgets`.
+
+    `tail`: so many rounds are played on and recorded, which is for small games.
+    """
     arrays, static = eqx.partition(contest.starts, eqx.is_array)
     one = lambda rate, start, key: _play_one(
-        make(rate), contest, eqx.combine(start, static), key, budgets
+        make(rate), contest, eqx.combine(start, static), key, budgets, tail
     )
     over_starts = jax.vmap(one, in_axes=(None, 0, None if contest.keys is None else 0))
     plays = jax.vmap(over_starts, in_axes=(0, None, None))(rates, arrays, contest.keys)
@@ -65,7 +72,12 @@ def play(make: Make, contest: Contest, rates: Array, budgets: Array) -> Plays:
 
 
 def _play_one(
-    solver: go.AbstractSolver, contest: Contest, start: go.Players, key: Any, budgets: Array
+    solver: go.AbstractSolver,
+    contest: Contest,
+    start: go.Players,
+    key: Any,
+    budgets: Array,
+    tail: int,
 ) -> Plays:
     strategy_and_state = (start, solver.init(contest.game, start, key))
     carried, rest = eqx.partition(strategy_and_state, eqx.is_array)
@@ -84,31 +96,45 @@ def _play_one(
         spent = spent + cost_of(info)
         return eqx.filter((players, state), eqx.is_array), t + 1, spent
 
-    def evaluated(carry):
-        return solver.evaluate(*eqx.combine(carry[0], rest))
-
     def one_moment(carry, budget):
+        # In the tail the budget is whatever lets one more round be played.
+        budget = jnp.where(budget < 0, carry[2] + 1, budget)
         carry = jax.lax.while_loop(lambda c: going(c, budget), one_round, carry)
-        return carry, contest.measure(evaluated(carry))
+        now = solver.evaluate(*eqx.combine(carry[0], rest))
+        inside = within(eqx.combine(carry[0], rest)[0]) & within(now)
+        kept = eqx.filter(now, eqx.is_array) if tail else None
+        return carry, (contest.measure(now), ~inside, carry[1], carry[2], kept)
 
     begin = (carried, jnp.int32(0), jnp.int32(0))
-    carry, curve = jax.lax.scan(one_moment, begin, budgets)
-    end = evaluated(carry)
-    diverged = ~(within(eqx.combine(carry[0], rest)[0]) & within(end))
-    return Plays(curve, eqx.filter(end, eqx.is_array), diverged, carry[1], carry[2])
+    last = len(budgets) - 1
+    moments = jnp.concatenate([budgets, jnp.full(tail, -1, budgets.dtype)])
+    carry, (curve, diverged, rounds, spent, path) = jax.lax.scan(one_moment, begin, moments)
+    if tail:
+        end = jax.tree.map(lambda leaf: leaf[last], path)
+    else:
+        end = eqx.filter(solver.evaluate(*eqx.combine(carry[0], rest)), eqx.is_array)
+    return Plays(curve[: last + 1], end, diverged[last], rounds[last], spent[last], path, carry[1])
 
 
 def verdicts(
     players: np.ndarray,
     curve: np.ndarray,
     diverged: np.ndarray,
+    paths: np.ndarray,
+    moments: int,
     points: Sequence[go.CriticalPoint],
 ) -> tuple[list[str], np.ndarray]:
-    """Where each play of shape `(starts, ...)` ended, one of `VERDICTS`, and its distance there."""
+    """Verdicts on plays of shape `(starts, ...)`, and distances from the nearest known point.
+
+    `gameopt.limit_cycle` judges the plays that are neither at a known point nor where the field is
+    small nor out of reach: all others need no spline through their path.
+
+    - `paths`: shape `(starts, moments + TAIL, n)`: slow orbits show in the moments, quick ones in
+      the tail.
+    """
     places = np.stack([flat(point.players, 0) for point in points])
     apart = np.linalg.norm(players[:, None] - places[None], axis=-1)
     nearest, distance = apart.argmin(axis=1), apart.min(axis=1)
-    half = curve[:, curve.shape[1] // 2]
 
     def of(i: int) -> str:
         if diverged[i]:
@@ -118,9 +144,20 @@ def verdicts(
             return "nash" if point.nash else "minimax" if point.minimax else "critical"
         if curve[i, -1] <= STATIONARY:
             return "stationary"
-        return "moving" if curve[i, -1] < NEARER * half[i] else "cycle"
+        return _motion(paths[i, :moments], paths[i, moments:])
 
     return [of(i) for i in range(len(players))], np.where(diverged, np.inf, distance)
+
+
+def _motion(moments: np.ndarray, tail: np.ndarray) -> str:
+    """The verdict on a play that has come nowhere, from its path over moments and over rounds."""
+    over_rounds = go.limit_cycle(tail, skip=0.0).motion
+    over_moments = go.limit_cycle(moments).motion
+    if go.MOTIONS.cycle in (over_rounds, over_moments):
+        return "cycle"
+    if over_moments == go.MOTIONS.diverging:
+        return "diverged"
+    return "stationary" if over_moments == go.MOTIONS.settled else "moving"
 
 
 class Task(NamedTuple):
@@ -138,7 +175,7 @@ def play_all(tasks: Sequence[Task]) -> list[Plays]:
     def one(task: Task) -> Plays:
         # Precision is a setting of each thread.
         with jax.enable_x64(True):
-            return jax.tree.map(np.asarray, play(*task))
+            return jax.tree.map(np.asarray, play(*task, tail=TAIL))
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(one, tasks))
@@ -150,7 +187,7 @@ def seconds_of(task: Task, best: int) -> float:
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        jax.block_until_ready(play(task.make, task.contest, rates, task.budgets))
+        jax.block_until_ready(play(task.make, task.contest, rates, task.budgets, TAIL))
         seconds.append(time.perf_counter() - begin)
     return min(seconds)
 
@@ -163,11 +200,19 @@ def line_of(task: Task, plays: Plays, points: Sequence[go.CriticalPoint]) -> dic
     curve = np.where(np.isfinite(plays.curve), plays.curve, np.inf)
     final = np.where(plays.diverged, np.inf, curve[..., -1])
     best = int(np.argmin(np.median(final, axis=1)))
+    path = plays.path
+    assert path is not None
     ended, distance = verdicts(
-        flat(plays.players, 2)[best], curve[best], np.asarray(plays.diverged)[best], points
+        flat(plays.players, 2)[best],
+        curve[best],
+        np.asarray(plays.diverged)[best],
+        flat(path, 3)[best],
+        curve.shape[-1],
+        points,
     )
     rounds, median = int(plays.rounds[best].max()), np.median(curve[best], axis=0)
-    seconds = seconds_of(task, best)
+    # The tail is not of the budget.
+    seconds = seconds_of(task, best) * rounds / max(int(plays.all_rounds[best].max()), 1)
     return {
         "step_size": float(task.rates[best]),
         "grid_end": best in (0, len(task.rates) - 1),
@@ -186,7 +231,7 @@ def line_of(task: Task, plays: Plays, points: Sequence[go.CriticalPoint]) -> dic
 
 
 def factor(curve: np.ndarray, budgets: np.ndarray) -> float | None:
-    """By how much a gradient multiplies the measure: a line through the logarithms.
+    """Factor of the measure per gradient: the slope of a line through the logarithms.
 
     Where too few moments lie above rounding for a line, the mean factor down to the last of them.
     """

@@ -1,4 +1,4 @@
-"""What is known of a transport problem: the plan, its proof, and what approximates it."""
+"""Transport problems: exact plans, dual proofs, and approximations."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import theory
 SLICES = 500
 
 
-class Piles(NamedTuple):
+class PileTransport(NamedTuple):
     """Rows of piles and the moves between them.
 
     - `work`: the sum of mass times distance. `total`: the mass.
@@ -27,7 +27,7 @@ class Piles(NamedTuple):
 
 
 class Entropic(NamedTuple):
-    """What entropy of one strength does to the cost $W_p^p$, all in units of the cost.
+    """Entropic transport at one regularisation strength, in units of the cost $W_p^p$.
 
     - `epsilon`: the strength. `value`: $OT_\\varepsilon$, entropy included. `cost`: of its plan.
     - `bias`: the cost less the exact one, never negative. `divergence`: Sinkhorn's.
@@ -43,7 +43,7 @@ class Entropic(NamedTuple):
     converged: bool
 
 
-class Clouds(NamedTuple):
+class CloudTransport(NamedTuple):
     """Two clouds `(n, d)` and `(m, d)`, the plan between them, and what is held against it."""
 
     x: np.ndarray
@@ -61,19 +61,19 @@ class Clouds(NamedTuple):
         return self.plan.distance**self.p
 
 
-def solve_piles(piles: tuple[float, ...], holes: tuple[float, ...]) -> Piles:
+def solve_piles(piles: tuple[float, ...], holes: tuple[float, ...]) -> PileTransport:
     """The moves with the least work between piles at 0, 1, 2, ..., and the distance by itself."""
     source, target = np.asarray(piles, float), np.asarray(holes, float)
     moves = theory.piles_of_dirt(source, target)
     work = sum(move.mass * move.distance for move in moves)
     places = jnp.arange(len(source), dtype=float)
     w1 = theory.wasserstein_1d(places, places, jnp.asarray(source), jnp.asarray(target))
-    return Piles(source, target, moves, work, float(source.sum()), float(w1))
+    return PileTransport(source, target, moves, work, float(source.sum()), float(w1))
 
 
 def solve_clouds(
     x: np.ndarray, y: np.ndarray, p: int, shares: tuple[float, ...], key: jax.Array
-) -> Clouds:
+) -> CloudTransport:
     """The exact plan, its dual, slices and entropic approximations; to be called in float64.
 
     **Arguments:**
@@ -87,7 +87,7 @@ def solve_clouds(
     sliced = theory.sliced_wasserstein(jnp.asarray(x), jnp.asarray(y), along, p)
     entropic = _blurred(x, y, p, plan, np.asarray(shares) * plan.costs.mean())
     duality = theory.check_duality(plan, potentials)
-    return Clouds(x, y, p, plan, potentials, duality, sliced, entropic)
+    return CloudTransport(x, y, p, plan, potentials, duality, sliced, entropic)
 
 
 def _blurred(
@@ -113,12 +113,12 @@ def _blurred(
     return levels
 
 
-def piles_summary(found: Piles) -> dict[str, Any]:
+def piles_summary(found: PileTransport) -> dict[str, Any]:
     """The numbers of the piles for the last line."""
     return {"moves": len(found.moves), "work": found.work, "total": found.total, "w1": found.w1}
 
 
-def clouds_summary(found: Clouds) -> dict[str, Any]:
+def clouds_summary(found: CloudTransport) -> dict[str, Any]:
     """The numbers of the clouds for the last line."""
     return {
         "points": [len(found.x), len(found.y)],

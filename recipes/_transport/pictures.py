@@ -13,20 +13,22 @@ from recipes._report.plots import (
     FAKE,
     REAL,
     THEORY,
+    WIDE,
     Curve,
     Panel,
+    legend_below,
     panels,
     plane_grid,
     save,
     subplots,
 )
-from recipes._transport.numbers import Clouds, Piles
+from recipes._transport.numbers import CloudTransport, PileTransport
 
 SIDE = 120
 """Pixels of the potential's map along an axis."""
 
 
-def draw_piles(found: Piles, path: Path) -> None:
+def draw_piles(found: PileTransport, path: Path) -> None:
     """The piles above, the holes below, and an arrow as thick as its mass for each move."""
     count = len(found.piles)
     figure, (above, between, below) = subplots(
@@ -44,14 +46,14 @@ def draw_piles(found: Piles, path: Path) -> None:
     below.set(xlabel="position", xticks=places)
     _arrows(between, found)
     above.set_title(
-        f"least work {found.work:g} = sum of mass x distance; "
+        f"least work {found.work:g}, mass times distance; "
         f"$W_1$ = {found.work:g} / {found.total:g} = {found.work / found.total:.4g}"
     )
     figure.tight_layout()
     save(figure, path)
 
 
-def _arrows(axis: Any, found: Piles) -> None:
+def _arrows(axis: Any, found: PileTransport) -> None:
     heaviest = max(move.mass for move in found.moves)
     for index, move in enumerate(found.moves):
         stays = move.source == move.target
@@ -79,62 +81,73 @@ def principal_axes(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return flat[: len(x)], flat[len(x) :], "principal axis {}"
 
 
-def draw_clouds(found: Clouds, names: tuple[str, str], path: Path) -> None:
+def draw_clouds(found: CloudTransport, names: tuple[str, str], path: Path) -> None:
     """The plan as lines, and the potentials as colours; in the plane they cover all of it."""
     x, y, label = principal_axes(found.x, found.y)
-    figure, axes = subplots(1, 2, figsize=(12.4, 5.4))
-    _draw_plan(axes[0], found, x, y, names)
-    _draw_potential(figure, axes[1], found, x, y)
+    figure, axes = subplots(1, 2, figsize=(WIDE, 5.4), layout="constrained")
+    given = [Path(name).name for name in names]
+    titles = [f"{given[0]}: where the mass is", f"{given[1]}: where it must go"]
+    _draw_plan(axes[0], found, x, y, titles)
+    _draw_potential(figure, axes[1], found, x, y, titles)
     for axis in axes:
         axis.set(xlabel=label.format(1), ylabel=label.format(2))
         axis.set_aspect("equal", adjustable="datalim" if found.x.shape[1] > 2 else "box")
-    figure.tight_layout()
+        legend_below(axis, columns=1)
     save(figure, path)
 
 
-def _draw_plan(axis: Any, found: Clouds, x, y, names: tuple[str, str]) -> None:
+def _plan_lines(found: CloudTransport, x, y, color: str, width: float) -> LineCollection:
+    """A line for each move, as wide as its mass."""
     sources, targets = np.nonzero(found.plan.plan)
     masses = found.plan.plan[sources, targets]
-    lines = LineCollection(
+    return LineCollection(
         np.stack([x[sources], y[targets]], axis=1).tolist(),
-        linewidths=0.3 + 0.7 * masses / masses.max(),
-        colors="0.45",
+        linewidths=width * (0.3 + 0.7 * masses / masses.max()),
+        colors=color,
+        label="the plan's moves",
     )
-    axis.add_collection(lines)
-    axis.scatter(
-        *x.T, s=14, color=REAL, label=f"--cloud {Path(names[0]).name}", zorder=3, linewidths=0
-    )
-    axis.scatter(
-        *y.T, s=14, color=FAKE, label=f"--other {Path(names[1]).name}", zorder=3, linewidths=0
-    )
-    axis.set_title(f"optimal plan, $W_{found.p}$ = {found.plan.distance:.4g}")
-    axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.11), ncols=2)
 
 
-def _draw_potential(figure: Any, axis: Any, found: Clouds, x, y) -> None:
+def _draw_plan(axis: Any, found: CloudTransport, x, y, titles: list[str]) -> None:
+    axis.add_collection(_plan_lines(found, x, y, "0.45", 1.0))
+    for points, color, title in ((x, REAL, titles[0]), (y, FAKE, titles[1])):
+        axis.scatter(*points.T, s=14, color=color, label=title, zorder=3, linewidths=0)
+    axis.set_title(f"optimal plan, $W_{found.p}$ = {found.plan.distance:.4g}", fontsize=11)
+
+
+def _draw_potential(figure: Any, axis: Any, found: CloudTransport, x, y, titles: list[str]) -> None:
+    """The critic over the plane if the cost is the distance, else a potential at each cloud."""
     source, target = found.potentials.source, found.potentials.target
-    critic, planar = found.p == 1, found.x.shape[1] == 2
-    shades = {"cmap": "viridis", "vmin": source.min(), "vmax": source.max()}
-    if planar:
+    shades = {"cmap": "Greys", "vmin": source.min(), "vmax": source.max()}
+    shown = None
+    if found.x.shape[1] == 2:
         both = np.concatenate([x, y])
         pad = 0.1 * np.ptp(both, axis=0).max()
         limits = both.min(axis=0) - pad, both.max(axis=0) + pad
         xs, ys = (np.linspace(low, high, SIDE) for low, high in zip(*limits, strict=True))
         surface = potential_surface(found, plane_grid(limits, SIDE))
         shades |= {"vmin": surface.min(), "vmax": surface.max()}
-        axis.contourf(xs, ys, surface.reshape(SIDE, SIDE), 24, alpha=0.75, **shades)
-    shown = axis.scatter(*x.T, s=16, c=source, ec=REAL, lw=0.7, **shades)
-    if critic:
-        axis.scatter(*y.T, s=16, c=-target, ec=FAKE, lw=0.7, **shades)
-        figure.colorbar(shown, label="critic f = potential; f(x) - f(y) = |x - y| on the lines")
+        shown = axis.contourf(xs, ys, surface.reshape(SIDE, SIDE), 20, alpha=0.6, **shades)
+    if found.p == 1:
+        axis.add_collection(_plan_lines(found, x, y, "black", 0.6))
+        label = "critic f, steepest along the lines: f(x) - f(y) = |x - y|"
+        at_x = axis.scatter(*x.T, s=16, color=REAL, lw=0, label=titles[0], zorder=3)
+        axis.scatter(*y.T, s=16, color=FAKE, lw=0, label=titles[1], zorder=3)
+        if shown is None:  # not in the plane: the critic is known at the points alone
+            at_x.remove()
+            at_x = axis.scatter(*x.T, s=16, c=source, ec=REAL, lw=0.8, label=titles[0], **shades)
+        figure.colorbar(shown or at_x, label=label, shrink=0.85)
     else:
-        other = axis.scatter(*y.T, s=16, c=target, cmap="magma", marker="s", ec=FAKE, lw=0.7)
-        figure.colorbar(other, label=r"$\psi$ at --other (squares)")
-        figure.colorbar(shown, label=r"$\varphi$ at --cloud (circles)")
-    axis.set_title(f"dual potentials, duality gap {found.duality.gap:.1e}")
+        at_x = axis.scatter(*x.T, s=16, c=source, ec=REAL, lw=0.8, label=titles[0], **shades)
+        at_y = axis.scatter(
+            *y.T, s=18, c=target, cmap="Purples", marker="s", ec=FAKE, lw=0.8, label=titles[1]
+        )
+        figure.colorbar(at_y, label=r"$\psi$ (squares)", shrink=0.85)
+        figure.colorbar(at_x, label=r"$\varphi$ (circles)", shrink=0.85)
+    axis.set_title(f"dual potentials, duality gap {found.duality.gap:.0e}", fontsize=11)
 
 
-def potential_surface(found: Clouds, at: np.ndarray) -> np.ndarray:
+def potential_surface(found: CloudTransport, at: np.ndarray) -> np.ndarray:
     r"""$\varphi(z) = \min_j \|z - y_j\|^p - \psi_j$ at points `(k, d)`: shape `(k,)`.
 
     For p = 1 it is an optimal 1-Lipschitz critic on all of space.
@@ -143,8 +156,8 @@ def potential_surface(found: Clouds, at: np.ndarray) -> np.ndarray:
     return np.asarray(theory.c_transform(jnp.asarray(found.potentials.target), jnp.asarray(costs)))
 
 
-def draw_entropic(found: Clouds, path: Path) -> None:
-    """What entropy does: costs and values against its strength, and the bias."""
+def draw_entropic(found: CloudTransport, path: Path) -> None:
+    """Draw costs, values and bias against the strength of entropy."""
     levels = sorted(found.entropic)
     epsilons = [level.epsilon for level in levels]
     ends = [epsilons[0], epsilons[-1]]

@@ -32,7 +32,7 @@ TANDEM = go.TOY_GAMES["tandem"]
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    [("lookahead_opponent", True), ("sos", True), ("lola", False), ("lola_foerster", False)],
+    [("look_ahead", True), ("sos", True), ("lola", False), ("lola_foerster", False)],
 )
 def test_opponent_shaping_on_the_tandem_game(name, kept):
     """Letcher et al.: LOLA moves the fixed points x + y = 1, LookAhead and SOS keep them."""
@@ -213,7 +213,7 @@ def test_over_says_what_it_needs():
 
 def test_hidden_state_of_a_solver_is_nowhere():
     """A solver kept in a jitted closure leaks no tracer: it is data, and can be used again."""
-    solver = ALL_SOLVERS["lookahead"](0.1)
+    solver = ALL_SOLVERS["lookahead_simultaneous"](0.1)
     step = jax.jit(
         lambda x: (
             solver.step(

@@ -16,8 +16,8 @@ from recipes._critic.studies import score_gradient_norms
 from recipes._runtime.errors import UserError
 
 SMALL = {
-    "points": 40, "rounds": 300, "batch_size": 40, "width": 32, "depth": 2, "deep_depth": 3,
-    "deep_width": 8, "deep_rounds": 20, "deep_clips": (1.0, 0.05),
+    "points": 40, "steps": 300, "batch_size": 40, "width": 32, "depth": 2, "deep_depth": 3,
+    "deep_width": 8, "deep_steps": 20, "deep_clips": (1.0, 0.05),
 }  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def test_one_way_alone(tmp_path, float32):
 
     1-Lipschitz by its weights, and so never above W1; 300 rounds bring it three quarters there.
     """
-    few = {"ways": ("sn",), "deep_clips": (), "depth": 1}
+    few = {"lipschitz": ("sn",), "deep_clips": (), "depth": 1}
     result = studied(tmp_path, data="normal", shift=2.0, noise=0.0, **few)
     numbers = result.critics["sn"].numbers
     np.testing.assert_allclose(numbers["lipschitz_bound"], 1.0, rtol=1e-3)
@@ -85,7 +85,7 @@ def test_a_line_with_exact_densities(tmp_path, float32):
 def test_points_without_a_density(tmp_path, float32):
     """The same on a file of points: there is no D* to be compared with."""
     np.save(tmp_path / "p.npy", np.random.default_rng(0).normal(size=(60, 2)))
-    result = studied(tmp_path, data=str(tmp_path / "p.npy"), rounds=20, noise=0.5)
+    result = studied(tmp_path, data=str(tmp_path / "p.npy"), steps=20, noise=0.5)
     assert result.discriminator is None
     assert result.summary["discriminator"] is None
     assert not (result.folder / "discriminator.png").exists()
@@ -144,8 +144,8 @@ def test_clouds_of_points_are_disjoint_halves(tmp_path):
         ({"clip": -1.0}, "--clip must be positive"),
         ({"deep_depth": 0}, "--deep-depth must be at least 1"),
         ({"deep_clips": (0.0,)}, "--deep-clips must be positive"),
-        ({"ways": ()}, "--ways must be different ones of clip, gp, lp, sn"),
-        ({"ways": ("gp", "gp")}, "--ways must be different"),
+        ({"lipschitz": ()}, "--lipschitz must be different ones of clip, gp, lp, sn"),
+        ({"lipschitz": ("gp", "gp")}, "--lipschitz must be different"),
         ({"seed": -1}, "--seed must be 0 or more"),
     ],
 )

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from recipes import divergences
-from recipes._divergences.curves import NAMES, Training, exact_curves, learnable, moving_gaussian
+from recipes._divergences.curves import (
+    NAMES,
+    DivergenceTraining,
+    exact_curves,
+    learnable,
+    moving_gaussian,
+)
 from recipes._runtime.errors import UserError
 
 
@@ -34,7 +40,7 @@ def test_learned_points_lie_on_the_curves_and_below(tmp_path, float32):
     Every learned number bounds the exact one from below: quadrature leaves 1e-3 at most.
     """
     result = divergences.run(
-        divergences.Args(out=tmp_path / "run", thetas=5, rounds=400, reach=2.0, std=0.9)
+        divergences.Args(out=tmp_path / "run", thetas=5, steps=400, reach=2.0, std=0.9)
     )
     exact, learned = result.curves["lines"]
     assert np.isinf(exact.values["kl"]).all()
@@ -58,7 +64,7 @@ def test_learned_points_lie_on_the_curves_and_below(tmp_path, float32):
 
 def test_kl_is_learnable_where_batches_meet_the_data(float32):
     """chi^2 = exp(theta^2) - 1 against the batch size: up to |theta| = sqrt(log 513) = 2.498."""
-    family, training = moving_gaussian(1.0, 3.0), Training(1, 512, 1, 1.0)
+    family, training = moving_gaussian(1.0, 3.0), DivergenceTraining(1, 512, 1, 1.0)
     thetas = np.asarray([0.0, 2.49, 2.51, 3.0], np.float32)
     assert learnable(family, "kl", thetas, training).tolist() == [True, True, False, False]
     assert learnable(family, "js", thetas, training).all()

@@ -15,14 +15,14 @@ import theory
 from recipes import _data, modes
 from recipes._modes.data import StackedJudge, mixture
 from recipes._modes.methods import METHODS, MODE_SOLVERS, AcrossSeeds, make_game
-from recipes._modes.play import Networks, Setting, make_players, rounds_of
+from recipes._modes.play import ModeSetting, Networks, make_players, rounds_of
 from recipes._modes.tables import line_of, turnover
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._tournament.play import cost_of
 
 NETWORKS = modes.NetworkArgs(
-    generator_width=8, generator_depth=1, critic_width=4, critic_depth=1, pieces=2
+    generator_width=8, generator_depth=1, discriminator_width=4, discriminator_depth=1, pieces=2
 )
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -65,7 +65,8 @@ def test_a_round_costs_what_the_table_says(name):
 
 
 @pytest.mark.parametrize(
-    "solver", [pytest.param(n, marks=pytest.mark.slow) for n in ("ema", "past_extragradient")]
+    "solver",
+    [pytest.param(n, marks=pytest.mark.slow) for n in ("ema_simultaneous", "past_extragradient")],
 )
 def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
     """Each seed of three is the play of that seed alone, and of two the first two."""
@@ -123,7 +124,7 @@ def test_solvers_get_the_same_gradients():
     """As many as so many simultaneous rounds, up to one round a moment."""
     play = modes.PRESETS["cpu"].play
     for name, entry in MODE_SOLVERS.items():
-        rounds, between = rounds_of(Setting("ring", "r1", name), play)
+        rounds, between = rounds_of(ModeSetting("ring", "r1", name), play)
         assert rounds == between * play.moments
         short = 2 * play.steps - rounds * entry.gradients
         assert 0 <= short < entry.gradients * play.moments
@@ -189,12 +190,20 @@ def test_a_run_writes_all_and_adds_settings_when_it_goes_on(tmp_path, capsys):
     part = out / "ring-non_saturating-simultaneous"
     before = (part / "metrics.jsonl").read_bytes()
     more = cli.parse(
-        modes.Args, ["--resume", str(out), "--methods", "non_saturating", "--solvers", "lookahead"]
+        modes.Args,
+        [
+            "--resume",
+            str(out),
+            "--methods",
+            "non_saturating",
+            "--solvers",
+            "lookahead_simultaneous",
+        ],
     )
     modes.run(more)
     assert (part / "metrics.jsonl").read_bytes() == before
     table = (out / "table.md").read_text()
-    assert "| lookahead |" in table
+    assert "| lookahead_simultaneous |" in table
     assert "98.889 %" in table
     lines = [json.loads(line) for line in before.splitlines()]
     assert sum(line["kind"] == "eval" for line in lines) == 5

@@ -31,7 +31,7 @@ def test_a_portrait_judges_the_points_and_where_plays_end(tmp_path, float32):
 def test_a_portrait_with_the_modified_flow(tmp_path, float32):
     """Simultaneous play on xy grows by sqrt(1 + eta^2) a round, as the rate at the point says."""
     result = portrait(
-        tmp_path, game="bilinear", solver="simultaneous", rounds=30, starts=2, modified=True
+        tmp_path, game="bilinear", solver="simultaneous", steps=30, starts=2, modified=True
     )
     (point,) = result.summary["critical_points"]
     np.testing.assert_allclose(point["rate_of_a_round"], np.sqrt(1.01), rtol=1e-12)
@@ -40,12 +40,26 @@ def test_a_portrait_with_the_modified_flow(tmp_path, float32):
 
 
 @pytest.mark.parametrize(
+    ("solver", "ending"),
+    [("alternating", "cycle"), ("simultaneous", "diverged"), ("optimistic", "at the point")],
+)
+def test_endings_are_the_motions_of_play_on_xy(tmp_path, float32, solver, ending):
+    """Alternating play circles, simultaneous play leaves, optimistic play comes to the point."""
+    result = portrait(
+        tmp_path, game="bilinear", solver=solver, learning_rate=0.3, steps=2000, starts=3
+    )
+    word = result.summary["critical_points"][0]["is"]
+    assert word == "degenerate, the flow circles"
+    assert result.summary["endings"] == {word if ending == "at the point" else ending: 3}
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         ({"game": "chess"}, "--game chess: there is no such name"),
         ({"game": "adolph"}, "perhaps you meant adolphs"),
         ({"solver": "sgd"}, "--solver sgd"),
-        ({"rounds": 0}, "--rounds must be at least 1"),
+        ({"steps": 0}, "--steps must be at least 1"),
         ({"learning_rate": -1.0}, "--learning-rate must be positive"),
         ({"half_width": 0.0}, "--half-width must be positive"),
         ({"solver": "cgd", "modified": True}, "--modified is known for simultaneous and alt"),
@@ -114,7 +128,7 @@ def test_every_second_hyper_parameter_makes_a_solver(solver):
         ({"game": "jin_not_stationary", "point": 5}, "--point 5"),
         ({"smallest_step": 3.0}, "--smallest-step and --largest-step"),
         ({"radius": 0.0}, "--radius must be positive"),
-        ({"rounds": 3}, "--rounds must be at least 40"),
+        ({"steps": 3}, "--steps must be at least 40"),
         ({"second_value": float("nan")}, "--second-value must be finite"),
     ],
 )

@@ -96,14 +96,14 @@ def test_studies_of_critics_end_with_a_line(tmp_path, float32):
     """Instead of a null in a summary."""
     small: dict[str, Any] = {
         "points": 6,
-        "rounds": 4,
+        "steps": 4,
         "batch_size": 4,
         "width": 4,
         "depth": 1,
         "deep_clips": (),
     }
-    with pytest.raises(UserError, match="--ways gp: its critic became inf or nan"):
-        critic.run(critic.Args(out=tmp_path / "a", ways=("gp",), penalty_weight=1e25, **small))
-    small = {"thetas": 2, "rounds": 3, "batch_size": 4, "width": 4}
+    with pytest.raises(UserError, match="--lipschitz gp: its critic became inf or nan"):
+        critic.run(critic.Args(out=tmp_path / "a", lipschitz=("gp",), penalty_weight=1e25, **small))
+    small = {"thetas": 2, "steps": 3, "batch_size": 4, "width": 4}
     with pytest.raises(UserError, match="became inf or nan; lower --learning-rate"):
         divergences.run(divergences.Args(out=tmp_path / "b", learning_rate=1e38, **small))

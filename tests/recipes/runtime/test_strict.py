@@ -9,14 +9,15 @@ import jax
 import pytest
 
 from recipes import cgan, critic, divergences, phase_diagram, tournament
-from recipes._planar.solvers import FIRST_ORDER
+from recipes._runtime.solvers import FIRST_ORDER
 
 RUNS = {
-    "divergences": (divergences, {"rounds": 20, "thetas": 2, "batch_size": 4, "width": 4}),
+    "divergences": (divergences, {"steps": 20, "thetas": 2, "batch_size": 4, "width": 4}),
     "critic": (
         critic,
-        {"points": 6, "rounds": 20, "batch_size": 4, "width": 4, "depth": 1, "ways": ("gp", "sn"),
-         "deep_clips": (0.1,), "deep_depth": 2, "deep_width": 4, "deep_rounds": 20},
+        {"points": 6, "steps": 20, "batch_size": 4, "width": 4, "depth": 1,
+         "lipschitz": ("gp", "sn"), "deep_clips": (0.1,), "deep_depth": 2,
+         "deep_width": 4, "deep_steps": 20},
     ),
     "cgan": (
         cgan,

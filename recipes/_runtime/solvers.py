@@ -21,7 +21,7 @@ Rate = float | jax.Array
 Make = Callable[[Rate], go.AbstractSolver]
 
 TIMESCALE = 4.0
-"""How much faster y moves than x where a solver is made for a leader and a faster follower."""
+"""Ratio of y's step size to x's for solvers made for a leader and a faster follower."""
 
 
 def with_leaves(
