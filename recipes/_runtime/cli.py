@@ -215,8 +215,7 @@ def _from_config(args_type: type[A], path: Path, resumed: bool, given: Mapping[s
         )
     try:
         defaults = _defaults(args_type, {**saved, **given})
-        values = {name: value for name, value in defaults.items() if name not in saved}
-        return args_from_json(args_type, saved, str(path), values)
+        return args_from_json(args_type, saved, str(path), defaults)
     except UserError as error:
         text = str(error) if str(path) in str(error) else f"{path}: {error}"
         hint = f" It is a configuration of recipes.{recipe}." if of_another else ""

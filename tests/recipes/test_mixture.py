@@ -43,14 +43,13 @@ def test_one_component_is_the_closed_form_maximum(tmp_path, float32):
 def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     """Half a run and the rest are a whole run; two lines lead from its folder to samples."""
     whole = mixture.run(dataclasses.replace(TINY, out=tmp_path / "whole"))
-    half = dataclasses.replace(TINY, out=tmp_path / "half", steps=20)
-    mixture.run(half)
-    resumed = cli.parse(mixture.Args, ["--resume", str(half.out), "--steps", "40"])
+    half = mixture.run(dataclasses.replace(TINY, out=tmp_path / "half", steps=20))
+    resumed = cli.parse(mixture.Args, ["--resume", str(half.folder), "--steps", "40"])
     chex.assert_trees_all_equal(
         go.playable(mixture.run(resumed).players), go.playable(whole.players)
     )
     for name in ("metrics.jsonl", "generated.npy"):
-        assert (half.out / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (half.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     run = recipes.load_run(whole.folder, module=mixture)
     points = run.sample(jax.random.key(0), 7)
     assert points.shape == (7, 2)

@@ -38,6 +38,7 @@ def test_errors_are_the_deviation_over_the_root_of_the_count(count):
     values = np.random.default_rng(count).normal(size=count)
     mean, error = mean_and_error(values)
     np.testing.assert_allclose(mean, values.sum() / count, rtol=1e-12)
+    assert error is not None
     variance = ((values - mean) ** 2).sum() / (count - 1)
     np.testing.assert_allclose(error, np.sqrt(variance / count), rtol=1e-12)
     assert means_with_errors({"a": values[:1]}) == {"a": values[0], "a_error": None}

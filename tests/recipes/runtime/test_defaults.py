@@ -69,7 +69,7 @@ def test_penalties_that_are_given_have_their_own_weights():
         (gan.Args, ["--solver", "simultaneous"], {"inner_steps": 1}),
         (wgan.Args, ["--solver=extragradient"], {"inner_steps": 1}),
         (cgan.Args, ["--condition", "edges"], {"generator_norm": "instance"}),
-        (cgan.Args, ["--condition", "edges", "--generator-norm", "none"], {"generator_norm": "none"}),
+        (cgan.Args, ["--generator-norm=none", "--condition=edges"], {"generator_norm": "none"}),
         (cgan.Args, [], {"generator_norm": "batch"}),
     ],
 )  # fmt: skip
