@@ -55,9 +55,7 @@ class Mixture(eqx.Module):
 
     def log_prob(self, point: Float[Array, " d"]) -> Float[Array, ""]:
         """The log-density, in nats."""
-        squares = jnp.sum((point[None] - self.means) ** 2, axis=1) * jnp.exp(
-            -2 * self.log_deviations
-        )
+        squares = jnp.sum((point[None] - self.means) ** 2, axis=1)
         precisions = jnp.exp(-2 * self.log_deviations)
         norm = self.means.shape[1] * (self.log_deviations + 0.5 * jnp.log(2 * jnp.pi))
         return jax.nn.logsumexp(jax.nn.log_softmax(self.logits) - norm - 0.5 * squares * precisions)
