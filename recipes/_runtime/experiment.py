@@ -12,6 +12,9 @@ from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder, TrainArgs, open_run, write_summary
 from recipes._runtime.training import Evaluate, Probe, no_probe, train
 
+EARLY = (50, 16, 5, 2)
+"""Samples are drawn after these parts of the first `--eval-every` rounds too, when they change
+most."""
 SHOWN = (".png", ".md", ".csv")
 """The files that a person opens."""
 
@@ -78,6 +81,7 @@ def run_experiment(
         log_every=args.log_every,
         shown=experiment.shown,
         probe=experiment.probe,
+        draw_at=[args.eval_every // part for part in EARLY if args.eval_every >= part],
     )
     players, head = experiment.finish(players)
     summary = write_summary(folder, recipe, head, rate, time.perf_counter() - begin)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -55,6 +55,7 @@ def train(
     probe: Probe = no_probe,
     record: Record = record_losses,
     may_diverge: bool = False,
+    draw_at: Sequence[int] = (),
 ) -> tuple[go.Players, float]:
     """Plays to round `steps`, in chunks of about a second, all by one compiled program.
 
@@ -71,6 +72,7 @@ def train(
     - `shown`: which of its numbers the progress bar shows, and by what name.
     - `probe`: called after an evaluation; what it returns is a line of its own.
     - `record`: what a training line holds.
+    - `draw_at`: rounds between evaluations in which `evaluate` is called for its pictures alone.
     - `may_diverge`: go on although players are not finite: of many, some may be.
 
     **Returns:** the players at the end, as the solver evaluates them, and rounds per second without
@@ -99,7 +101,8 @@ def train(
             goal = min((round // eval_every + 1) * eval_every, steps)
             with signals_ask():
                 while round < goal:
-                    begin, length = time.perf_counter(), min(pace.rounds, goal - round)
+                    stop = min((r for r in draw_at if round < r < goal), default=goal)
+                    begin, length = time.perf_counter(), min(pace.rounds, stop - round)
                     chunk = play(players, state, round, min(length, play.longest))
                     pace.took(chunk.round - round, time.perf_counter() - begin)
                     bar.update(chunk.round - round)
@@ -111,6 +114,8 @@ def train(
                         said = True
                         first = min(filter(None, chunk.first_bad))
                         print(f"in round {first} some plays became inf or nan", file=sys.stderr)
+                    if round in draw_at and round < goal:
+                        evaluate(solver.evaluate(players, state), round)
                     if asked() or round == goal:
                         folder.save_checkpoint(round, (players, state))
                     raise_if_asked()
