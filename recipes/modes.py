@@ -14,12 +14,16 @@ program. Networks and optimizers are PacGAN's; what a preset reduces is in confi
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
+import gameopt as go
 from recipes._data import Dataset, load_labelled
 from recipes._modes.data import DATA, LAWS, ModeData, mixture, stacked
 from recipes._modes.methods import METHODS, MODE_SOLVERS
@@ -28,17 +32,19 @@ from recipes._modes.play import (
     SHOWN,
     SIMULTANEOUS,
     ModeSetting,
-    Networks,
+    NetworkArgs,
     Play,
     history_of,
     kept_samples,
+    make_solver as solver_of,
     play_setting,
+    set_up as set_up_setting,
 )
 from recipes._modes.tables import REAL_DATA, ScoreLine, line_of, write_table_csv, write_tables
 from recipes._report.classifier import CACHE, trained_classifier
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_above_zero, check_least
-from recipes._runtime.fields import Typed
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast1, Positive
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
@@ -47,40 +53,6 @@ from recipes._runtime.solvers import check_names
 MAY_CHANGE_ON_RESUME = ("data", "methods", "solvers", "varied")
 
 
-class ModePreset(NamedTuple):
-    """Defaults of the flags.
-
-    `more_steps`: rounds on data that take more of them than `play` has.
-    """
-
-    data: tuple[str, ...]
-    methods: tuple[str, ...]
-    solvers: tuple[str, ...]
-    play: Play
-    more_steps: dict[str, int] = {}  # noqa: RUF012 - never changed
-
-
-PAPER = Play(
-    steps=400_000,
-    seeds=10,
-    learning_rate=1e-4,
-    decay=False,
-    batch_size=100,
-    clip=0.01,
-    unroll_rate=0.1,
-    moments=100,
-    networks=Networks(400, 4, 200, 3, pieces=5),
-)
-CPU = PAPER._replace(
-    steps=12_000,
-    seeds=4,
-    learning_rate=1e-3,
-    decay=True,
-    clip=0.05,
-    moments=25,
-    networks=Networks(128, 3, 64, 2, pieces=5),
-)
-SMOKE = CPU._replace(steps=4000, seeds=3, moments=20, networks=Networks(64, 3, 32, 2, pieces=5))
 SOLVERS_LEFT_OUT = (
     "past_extragradient", "optimistic", "lookahead_simultaneous", "consensus", "sga", "unrolled",
 )  # fmt: skip
@@ -91,32 +63,36 @@ WITHIN_AN_HOUR = (
     tuple(name for name in MODE_SOLVERS if name not in SOLVERS_LEFT_OUT),
 )
 
-PRESETS: dict[str, ModePreset] = {
-    "smoke": ModePreset(
-        ("grid",),
-        ("non_saturating", "pacgan2", "wgan_gp"),
-        ("simultaneous", "alternating", "extragradient"),
-        SMOKE,
-    ),
-    "cpu": ModePreset(("ring", "grid"), *WITHIN_AN_HOUR, CPU, {"grid": 36_000}),
-    "paper": ModePreset(("ring", "grid"), tuple(METHODS), tuple(MODE_SOLVERS), PAPER),
+# "smoke", the defaults of the class, is a minute.
+PRESETS: dict[str, dict[str, Any]] = {
+    "cpu": {
+        "data": ("ring", "grid"),
+        "methods": WITHIN_AN_HOUR[0],
+        "solvers": WITHIN_AN_HOUR[1],
+        "steps": 12_000,
+        "grid_factor": 3,
+        "seeds": 4,
+        "moments": 25,
+        "network": NetworkArgs(
+            generator_width=128, generator_depth=3, discriminator_width=64, discriminator_depth=2
+        ),
+    },
+    # Lin et al. 2018, section 4 and appendix.
+    "paper": {
+        "data": ("ring", "grid"),
+        "methods": tuple(METHODS),
+        "solvers": tuple(MODE_SOLVERS),
+        "steps": 400_000,
+        "seeds": 10,
+        "learning_rate": 1e-4,
+        "decay": False,
+        "clip": 0.01,
+        "moments": 100,
+        "network": NetworkArgs(
+            generator_width=400, generator_depth=4, discriminator_width=200, discriminator_depth=3
+        ),
+    },
 }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkArgs(metaclass=Typed):
-    """The networks, which all methods share; what is left out is the preset's."""
-
-    generator_width: int | None = None
-    """Units of a hidden layer of the generator, batch-normalised. smoke 64, cpu 128, paper 400."""
-    generator_depth: int | None = None
-    """Hidden layers of the generator. smoke and cpu 3, paper 4."""
-    discriminator_width: int | None = None
-    """Maxout units of a hidden layer of the discriminator. smoke 32, cpu 64, paper 200."""
-    discriminator_depth: int | None = None
-    """Hidden layers of the discriminator. smoke and cpu 2, paper 3."""
-    pieces: int | None = None
-    """Pieces of a maxout unit. 5."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,12 +102,12 @@ class Args(FolderArgs):
     preset: Literal["smoke", "cpu", "paper"] = "smoke"
     """Defaults of the other flags: a minute, an hour on two cores, or the
     published protocol, which is for a GPU."""
-    data: tuple[str, ...] | None = None
+    data: tuple[str, ...] = ("grid",)
     """ring (8 Gaussians), grid (25), stacked (three real digits as channels: 1000 modes)."""
-    methods: tuple[str, ...] | None = None
+    methods: tuple[str, ...] = ("non_saturating", "pacgan2", "wgan_gp")
     """GANs, of: minimax non_saturating least_squares hinge wgan_clip wgan_gp r1 pacgan2
     pacgan3 pacgan4 unrolled. Each is played by the solver that it was published with."""
-    solvers: tuple[str, ...] | None = None
+    solvers: tuple[str, ...] = ("simultaneous", "alternating", "extragradient")
     """Solvers that play --varied, of: simultaneous alternating five_inner_steps extragradient
     past_extragradient optimistic lookahead_simultaneous lookahead_alternating ema_simultaneous
     consensus sga unrolled; none if no name follows."""
@@ -141,54 +117,39 @@ class Args(FolderArgs):
     """Digits of stacked images: scikit-learn's 8x8, or MNIST's files in --data-dir."""
     data_dir: Path | None = None
     """Folder with the four IDX files of mnist, gzipped or not."""
-    steps: int | None = None
-    """Rounds of simultaneous play; every other solver may take as many gradients. smoke 4000, cpu
-    12 000 and on the grid 36 000, paper 400 000."""
-    seeds: int | None = None
-    """Networks and minibatches that each setting is tried on, at once. smoke 3, cpu 4, paper 10."""
-    learning_rate: float | None = None
-    """Adam's step size at the beginning; RMSprop has half of it. smoke and cpu 1e-3, paper 1e-4."""
-    decay: bool | None = None
-    """Let step sizes fall to 0 along a line. smoke and cpu do, paper does not."""
-    batch_size: int | None = None
-    """Points, or packs of them, that a step sees. 100."""
-    clip: float | None = None
-    """Bound of a clipped critic's weights. smoke and cpu 0.05, paper 0.01."""
-    unroll_rate: float | None = None
-    """Step size of the five imagined steps of unrolled play, which are plain. 0.1."""
-    moments: int | None = None
-    """Evaluations of the samples. smoke 20, cpu 25, paper 100."""
+    steps: AtLeast1 = 4000
+    """Rounds of simultaneous play; every other solver may take as many gradients."""
+    grid_factor: AtLeast1 = 1
+    """Times --steps on the grid. Default of --preset cpu: 3, unless --steps is given."""
+    seeds: AtLeast1 = 3
+    """Networks and minibatches that each setting is tried on, at once."""
+    learning_rate: Positive = 1e-3
+    """Adam's step size at the beginning; RMSprop has half of it."""
+    decay: bool = True
+    """Let step sizes fall to 0 along a line."""
+    batch_size: AtLeast1 = 100
+    """Points, or packs of them, that a step sees."""
+    clip: Positive = 0.05
+    """Bound of a clipped critic's weights."""
+    unroll_rate: Positive = 0.1
+    """Step size of the five imagined steps of unrolled play, which are plain."""
+    moments: AtLeast1 = 20
+    """Evaluations of the samples."""
     network: NetworkArgs = NetworkArgs()
     """The networks' sizes."""
 
-
-PLAYED = tuple(name for name in Play._fields if name not in ("networks", "steps"))
-
-
-def resolve(args: Args) -> Args:
-    """The flags with those of the preset filled in.
-
-    **Raises:** `UserError` for flags that cannot work.
-    """
-    preset = PRESETS[args.preset]
-    names = ("data", "methods", "solvers")
-    network = _filled(args.network, preset.play.networks, Networks._fields)
-    args = dataclasses.replace(args, network=network)
-    args = _filled(_filled(args, preset, names), preset.play, PLAYED)
-    check(args)
-    return args
+    @classmethod
+    def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The preset's; rounds that are given are those of all data."""
+        own = PRESETS.get(given.get("preset", "smoke"), {})
+        return own | ({"grid_factor": 1} if "steps" in given else {})
 
 
-def _filled(args: Any, defaults: Any, names: tuple[str, ...]) -> Any:
-    missing = {name: getattr(defaults, name) for name in names if getattr(args, name) is None}
-    return dataclasses.replace(args, **missing)
+PLAYED = tuple(name for name in Play._fields if name != "steps")
 
 
 def check(args: Args) -> None:
     """Raises a `UserError` for a flag that cannot work."""
-    assert args.data is not None
-    assert args.methods is not None
-    assert args.solvers is not None
     check_names("--data", args.data, DATA)
     if args.methods:
         check_names("--methods", args.methods, tuple(METHODS))
@@ -199,25 +160,76 @@ def check(args: Args) -> None:
         raise UserError("--methods and --solvers are both empty; name at least one of either.")
     if "stacked" in args.data and args.digits == "mnist" and args.data_dir is None:
         raise UserError("--digits mnist needs --data-dir, the folder of its four IDX files.")
-    check_least(args, 1, "steps", "seeds", "batch_size", "moments")
-    check_above_zero(args, "learning_rate", "clip", "unroll_rate")
-    check_least(args.network, 1, *Networks._fields, group="network.")
 
 
 def play_of(args: Args, data: str) -> Play:
-    """Play of the settings on some data, from resolved flags."""
-    preset = PRESETS[args.preset]
-    steps = args.steps or preset.more_steps.get(data, preset.play.steps)
-    networks = Networks(**dataclasses.asdict(args.network))
-    return Play(steps, **{name: getattr(args, name) for name in PLAYED}, networks=networks)
+    """Play of the settings on some data."""
+    steps = args.steps * (args.grid_factor if data == "grid" else 1)
+    return Play(steps, **{name: getattr(args, name) for name in PLAYED})
 
 
 def settings_of(args: Args) -> tuple[list[ModeSetting], list[ModeSetting]]:
     """The settings of the methods' table, and those of the solvers' tables."""
-    data, solvers = args.data or (), args.solvers or ()
-    methods = [ModeSetting(d, m, METHODS[m].solver) for d in data for m in args.methods or ()]
+    data, solvers = args.data, args.solvers
+    methods = [ModeSetting(d, m, METHODS[m].solver) for d in data for m in args.methods]
     varied = [ModeSetting(d, m, s) for d in data for m in args.varied for s in solvers]
     return list(dict.fromkeys(methods)), list(dict.fromkeys(varied))
+
+
+@dataclasses.dataclass(frozen=True)
+class ModeSets:
+    """Data with known modes, by name."""
+
+    sets: dict[str, ModeData]
+
+    def describe(self) -> dict[str, Any]:
+        """The entry of config.json."""
+        return {"names": list(self.sets)}
+
+
+def part_of(args: Args, folder: str) -> Args:
+    """The flags of one setting, from the name of its folder."""
+    data, method, solver = folder.split("-")
+    changes = {"data": (data,), "varied": (method,), "solvers": (solver,)}
+    return dataclasses.replace(args, methods=(), **changes)
+
+
+def resolve(args: Args) -> tuple[Args, ModeSets]:
+    """The flags and their data.
+
+    **Raises:** `UserError` for flags that cannot work, or files that are not there or not sound.
+    """
+    check(args)
+    return args, ModeSets(load_data(args))
+
+
+def set_up(args: Args, data: ModeSets) -> tuple[go.AbstractGame, go.Players]:
+    """The game and the fresh players, with a first axis of seeds, of the flags of one setting."""
+    (setting,) = settings_of(args)[1]
+    play, key = play_of(args, setting.data), play_key(args)
+    return set_up_setting(setting, data.sets[setting.data], play, key)
+
+
+def make_solver(args: Args) -> go.AbstractSolver:
+    """The solver of the flags of one setting."""
+    (setting,) = settings_of(args)[1]
+    return solver_of(setting, play_of(args, setting.data))
+
+
+def sample(
+    args: Args, data: ModeSets, players: go.Players, key: PRNGKeyArray, n: int
+) -> np.ndarray:
+    """`n` samples of every seed's generator, shape `(seeds, n, *shape)`."""
+    (entry,) = data.sets.values()
+    latents = jax.random.normal(key, (n, entry.latent_size))
+    axes = jax.tree.map(eqx.if_array(0), players.x)
+    of_one = lambda generator: go.generated(generator, latents)
+    return np.asarray(eqx.filter_vmap(of_one, in_axes=(axes,))(players.x))
+
+
+def play_key(args: Args) -> PRNGKeyArray:
+    """The key of every setting's play; the other of the two is of real samples."""
+    return jax.random.split(key_of(args.seed))[0]
 
 
 def digits_of(args: Args) -> tuple[Dataset, Dataset, int]:
@@ -231,8 +243,8 @@ def load_data(args: Args, cache: Path = CACHE) -> dict[str, ModeData]:
     **Raises:** `UserError` if files are not there or not sound.
     """
     found: dict[str, ModeData] = {}
-    images = digits_of(args) if "stacked" in (args.data or ()) else None
-    for name in args.data or ():
+    images = digits_of(args) if "stacked" in args.data else None
+    for name in args.data:
         if name in LAWS:
             key = jax.random.fold_in(key_of(args.seed), DATA.index(name))
             found[name] = mixture(name, key)
@@ -261,17 +273,17 @@ def run(args: Args) -> Result:
     **Raises:** `UserError` for flags that cannot work, before anything is compiled.
     """
     begin = time.perf_counter()
-    args = resolve(args)
-    if "stacked" in (args.data or ()):
+    check(args)
+    if "stacked" in args.data:
         digits_of(args)  # its faults come before the folder
     folder = open_run("modes", args, MAY_CHANGE_ON_RESUME)
     print(f"writing to {folder.path}", flush=True)
-    folder.write_config("modes", args, {"names": list(args.data or ())})
+    folder.write_config("modes", args, {"names": list(args.data)})
     data = load_data(args)
     methods, varied = settings_of(args)
     plays = {name: play_of(args, name) for name in data}
     every = list(dict.fromkeys([*methods, *varied]))
-    key_play, key_real = jax.random.split(key_of(args.seed))
+    key_play, key_real = play_key(args), jax.random.split(key_of(args.seed))[1]
     lines: dict[ModeSetting, ScoreLine] = {}
     for index, setting in enumerate(every):
         print(f"{index + 1} of {len(every)}: {setting}", flush=True)

@@ -1,5 +1,6 @@
 """Play of one setting of recipes.modes: all seeds in one compiled program."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from recipes._modes.methods import (
     make_game,
     make_optimizer,
 )
+from recipes._runtime.fields import AtLeast1, Typed
 from recipes._runtime.files import load_array
 from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder, write_json
@@ -34,19 +36,20 @@ DONE = "done.json"
 SIMULTANEOUS = MODE_SOLVERS["simultaneous"].gradients
 
 
-class Networks(NamedTuple):
-    """The networks, which all methods share: those of PacGAN at another size.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkArgs(metaclass=Typed):
+    """The networks, which all methods share: those of PacGAN at another size."""
 
-    - `generator_width`, `generator_depth`: units, batch-normalised, of so many hidden layers.
-    - `discriminator_width`, `discriminator_depth`, `pieces`: maxout units of `pieces` pieces, and
-      hidden layers.
-    """
-
-    generator_width: int
-    generator_depth: int
-    discriminator_width: int
-    discriminator_depth: int
-    pieces: int
+    generator_width: AtLeast1 = 64
+    """Units of a hidden layer of the generator, batch-normalised."""
+    generator_depth: AtLeast1 = 3
+    """Hidden layers of the generator."""
+    discriminator_width: AtLeast1 = 32
+    """Maxout units of a hidden layer of the discriminator."""
+    discriminator_depth: AtLeast1 = 2
+    """Hidden layers of the discriminator."""
+    pieces: AtLeast1 = 5
+    """Pieces of a maxout unit."""
 
 
 class Play(NamedTuple):
@@ -68,7 +71,7 @@ class Play(NamedTuple):
     clip: float
     unroll_rate: float
     moments: int
-    networks: Networks
+    network: NetworkArgs
 
 
 class ModeSetting(NamedTuple):
@@ -111,7 +114,7 @@ def make_solver(setting: ModeSetting, args: Play) -> go.AbstractSolver:
 
 def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) -> go.Players:
     """Fresh networks, with a first axis of seeds; the same seed the same generator."""
-    sizes = args.networks
+    sizes = args.network
     pack = (method.packing,) if method.packing > 1 else ()
 
     @eqx.filter_vmap
@@ -157,6 +160,15 @@ def record_losses(now: go.Moment) -> dict[str, jax.Array]:
     return {"round": now.round, "loss_x": now.info.losses.x, "loss_y": now.info.losses.y}
 
 
+def set_up(
+    setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray
+) -> tuple[go.AbstractGame, go.Players]:
+    """The game of a setting, and its fresh players; `key`: of the play."""
+    method = METHODS[setting.method]
+    game = make_game(method, data.sampler, data.latent_size, args.batch_size, args.clip)
+    return game, make_players(method, data, args, jax.random.split(key, 3)[0])
+
+
 def play_setting(
     setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
 ) -> list[dict[str, Any]]:
@@ -167,16 +179,15 @@ def play_setting(
     if (folder.path / setting.folder / DONE).is_file():
         return history_of(folder.path / setting.folder)
     part = folder.part(setting.folder)
-    method = METHODS[setting.method]
-    key_players, key_play, key_latents = jax.random.split(key, 3)
+    _, key_play, key_latents = jax.random.split(key, 3)
     latents = jax.random.normal(key_latents, (data.samples, data.latent_size))
     rounds, between = rounds_of(setting, args)
     begin = time.perf_counter()
     with says("making networks"):
-        players = make_players(method, data, args, key_players)
+        game, players = set_up(setting, data, args, key)
     train(
         part,
-        make_game(method, data.sampler, data.latent_size, args.batch_size, args.clip),
+        game,
         make_solver(setting, args),
         players,
         key_play,

@@ -15,7 +15,7 @@ import theory
 from recipes import _data, modes
 from recipes._modes.data import StackedJudge, mixture
 from recipes._modes.methods import METHODS, MODE_SOLVERS, AcrossSeeds, make_game
-from recipes._modes.play import ModeSetting, Networks, make_players, rounds_of
+from recipes._modes.play import ModeSetting, make_players, rounds_of
 from recipes._modes.tables import line_of, turnover
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
@@ -70,7 +70,7 @@ def test_a_round_costs_what_the_table_says(name):
 )
 def test_seeds_side_by_side_are_plays_of_their_own(solver, ring):
     """Each seed of three is the play of that seed alone, and of two the first two."""
-    play = modes.play_of(modes.resolve(TINY), "ring")._replace(seeds=3)
+    play = modes.play_of(TINY, "ring")._replace(seeds=3)
     method = METHODS["non_saturating"]
     players = make_players(method, ring, play, jax.random.key(1))
     game = make_game(method, ring.sampler, 2, 8, 0.1)
@@ -106,7 +106,7 @@ QUICK = ("hinge", "pacgan3", "unrolled", "wgan_clip", "wgan_gp")
 )
 def test_every_method_is_a_game_of_its_networks(name, ring):
     """Finite losses, a moving generator, packs where it packs, weights in the box if clipped."""
-    play = modes.play_of(modes.resolve(TINY), "ring")
+    play = modes.play_of(TINY, "ring")
     method = METHODS[name]
     players = make_players(method, ring, play, jax.random.key(0))
     one = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, players)
@@ -122,7 +122,7 @@ def test_every_method_is_a_game_of_its_networks(name, ring):
 
 def test_solvers_get_the_same_gradients():
     """As many as so many simultaneous rounds, up to one round a moment."""
-    play = modes.PRESETS["cpu"].play
+    play = modes.play_of(modes.Args(preset="cpu"), "ring")
     for name, entry in MODE_SOLVERS.items():
         rounds, between = rounds_of(ModeSetting("ring", "r1", name), play)
         assert rounds == between * play.moments
@@ -233,15 +233,17 @@ def test_an_interrupted_run_ends_in_the_same_bits(tmp_path):
         ({"methods": (), "solvers": ()}, "are both empty"),
         ({"seeds": 0}, "--seeds must be at least 1"),
         ({"learning_rate": -1.0}, "--learning-rate must be positive"),
-        ({"network": modes.NetworkArgs(pieces=0)}, "--network.pieces must be at least 1"),
+        ({"network": {"pieces": 0}}, "--network.pieces must be at least 1"),
         ({"data": ("stacked",), "digits": "mnist"}, "--digits mnist needs --data-dir"),
     ],
 )
 def test_a_wrong_flag_is_one_line_before_anything_is_written(change, message, tmp_path):
     """And nothing is written."""
-    args = dataclasses.replace(TINY, out=tmp_path / "run", **change)
+    if "network" in change:
+        change = {"network": modes.NetworkArgs(**change["network"])}
+    start = lambda: modes.run(dataclasses.replace(TINY, out=tmp_path / "run", **change))
     with pytest.raises(UserError, match=message):
-        modes.run(args)
+        start()
     assert not (tmp_path / "run").exists()
 
 
@@ -261,15 +263,15 @@ def test_errors_of_digits_name_the_flag_they_were_given_by(tmp_path):
 
 def test_a_preset_has_more_rounds_where_there_are_more_modes_unless_told():
     """36 000 on the grid with cpu, and what --steps says for all."""
-    args = modes.resolve(modes.Args(preset="cpu"))
+    args = modes.Args(preset="cpu")
     assert [modes.play_of(args, name).steps for name in ("ring", "grid")] == [12_000, 36_000]
-    told = dataclasses.replace(args, steps=7)
+    told = modes.Args(preset="cpu", steps=7)
     assert [modes.play_of(told, name).steps for name in ("ring", "grid")] == [7, 7]
 
 
 def test_the_paper_preset_is_the_published_protocol():
     """Lin et al. 2018, section 4.1 and the authors' code."""
-    play = modes.PRESETS["paper"].play
-    assert play.networks == Networks(400, 4, 200, 3, 5)
+    play = modes.play_of(modes.Args(preset="paper"), "grid")
+    assert dataclasses.astuple(play.network) == (400, 4, 200, 3, 5)
     assert (play.steps, play.batch_size, play.learning_rate) == (400_000, 100, 1e-4)
     assert (play.seeds, play.decay) == (10, False)
