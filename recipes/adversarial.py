@@ -107,13 +107,13 @@ def radii_of(args: Args) -> dict[Norm, float]:
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for flags that do not go together."""
+    """Raise a `UserError` for flags that do not go together."""
     if args.restart and args.solver not in ("all", "inner_steps"):
         raise UserError(f"--restart is for --solver inner_steps, and not for {args.solver}.")
 
 
 def make_plan(args: Args, name: str) -> Plan:
-    """How the solver `name` plays a window."""
+    """The plan by which the solver `name` plays a window."""
     step = args.adversary_step * radii_of(args)[args.norm]
     x = make_optimizer(args.classifier_optimizer)
     optimizers = go.Players(x, steepest_steps(args.norm, step))

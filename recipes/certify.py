@@ -72,7 +72,7 @@ class Args(FolderArgs):
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     if (args.run is None) == (args.game is None):
         raise UserError("give either the folder of a run or --game and a name, and not both.")
     if args.game is not None:

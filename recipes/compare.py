@@ -97,7 +97,7 @@ def resolve(args: Args) -> tuple[Dataset, Setting]:
 
 
 def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[str, Plan]:
-    """How each family is trained: those of the resumed run that are done, and those named.
+    """The plan of each family: those of the resumed run that are done, and those named.
 
     **Raises:** `UserError` for a family that the data do not fit.
     """

@@ -99,7 +99,7 @@ class CriticResult:
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_least(args, 1, "steps", "batch_size", "width", "depth")
     check_least(args, 1, "deep_depth", "deep_width", "deep_steps")
     check_above_zero(args, "learning_rate", "clip", "penalty_weight")

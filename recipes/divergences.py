@@ -67,7 +67,7 @@ class DivergencesResult:
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_least(args, 1, "thetas", "steps", "batch_size", "width")
     for name, low, high in (("std", 0.1, 10.0), ("reach", 0.1, 8.0)):
         if not low <= getattr(args, name) <= high:

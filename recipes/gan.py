@@ -77,14 +77,14 @@ class Args(MultilayerGANArgs):
 
     @classmethod
     def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of data, where the name is no exact density's."""
+        """The defaults of data, where the name is no exact density's."""
         exact = given.get("data", cls.data) in DENSITIES
         of_data = {} if exact else {"penalties": ("r1",), "inner_steps": 1, "width": 256}
         return of_data | super().defaults(given)
 
 
 def resolve(args: Args) -> tuple[Args, Training]:
-    """What is trained on, and the flags with the defaults filled in that depend on it.
+    """The data or density, and the flags with the defaults filled in that depend on it.
 
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
@@ -180,7 +180,7 @@ def make_judge(args: Args, folder: RunFolder, data: Training) -> DensityJudge | 
 
 
 def draw(args: Args, folder: RunFolder, judge: DensityJudge | SampleJudge) -> None:
-    """Draws the pictures at the end of a run."""
+    """Draw the pictures at the end of a run."""
     lines, curves = folder.read_metrics(), folder.path / "curves.png"
     if isinstance(judge, DensityJudge):
         with says("the saturation picture"):

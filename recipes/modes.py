@@ -149,7 +149,7 @@ PLAYED = tuple(name for name in Play._fields if name != "steps")
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_names("--data", args.data, DATA)
     if args.methods:
         check_names("--methods", args.methods, tuple(METHODS))
@@ -266,7 +266,7 @@ def real_line(data: ModeData, key: jax.Array, seeds: int) -> ScoreLine:
 
 
 def run(args: Args) -> Result:
-    """Plays all settings that the folder does not have yet, writes tables and pictures.
+    """Play all settings that the folder does not have yet, write tables and pictures.
 
     **Returns:** the lines of the tables as `players`, and the summary.
 
@@ -321,7 +321,7 @@ def draw(
     budgets: dict[str, int],
     key: jax.Array,
 ) -> None:
-    """Draws samples, occupancy and scores of the settings of one kind on each data set."""
+    """Draw samples, occupancy and scores of the settings of one kind on each data set."""
     for name, entry in data.items():
         mine = [setting for setting in settings if setting.data == name]
         if not mine:

@@ -68,7 +68,7 @@ class Args(FolderArgs):
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_names("--game", (args.game,), tuple(PLANAR_GAMES))
     check_names("--solver", (args.solver,), tuple(SECOND))
     if args.second is not None:

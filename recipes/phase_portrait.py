@@ -59,7 +59,7 @@ class Args(FolderArgs):
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_names("--game", (args.game,), tuple(PLANAR_GAMES))
     check_names("--solver", (args.solver,), tuple(SOLVERS))
     check_least(args, 1, "steps", "starts")
@@ -158,7 +158,7 @@ def _place(verdict: Verdict) -> np.ndarray:
 
 
 def run(args: Args) -> Result:
-    """Plays, judges, draws, and returns the plays and the summary.
+    """Play, judge, draw, and return the plays and the summary.
 
     **Raises:** `UserError` for flags that cannot work, before anything is compiled.
     """

@@ -102,7 +102,7 @@ class Args(GameArgs, TrainArgs):
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that no data could make right."""
+    """Raise a `UserError` for a flag that no data could make right."""
     check_game(args)
     check_penalties_fit(args, "table")
     if args.csv is None:

@@ -76,7 +76,7 @@ def games_of(args: Args) -> tuple[str, ...]:
 
 
 def check(args: Args) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_names("--games", args.games, (*GAMES, "gan", "all"))
     check_names("--solvers", args.solvers, tuple(EVERY_SOLVER))
     check_least(args, 1, "step_sizes", "starts")
@@ -110,7 +110,7 @@ def _players_of(game: str) -> dict[str, Any]:
 
 
 def play_toys(args: Args, folder: RunFolder) -> list[PlayLine]:
-    """Plays what is not in the folder's metrics yet, and returns all lines of the folder."""
+    """Play what is not in the folder's metrics yet, and return all lines of the folder."""
     kept = [line for line in folder.read_metrics() if line["kind"] == "play"]
     done = {(line["game"], line["solver"]): line for line in kept}
     rates = jnp.geomspace(args.smallest_step, args.largest_step, args.step_sizes)
@@ -148,7 +148,7 @@ def finish_toys(folder: RunFolder, lines: list[PlayLine]) -> None:
 
 
 def run(args: Args) -> Result:
-    """Plays all, writes tables and pictures, and returns the lines and the summary.
+    """Play all, write tables and pictures, and return the lines and the summary.
 
     **Raises:** `UserError` for flags that cannot work, before anything is compiled.
     """

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-PACKAGES = ("gameopt",)
-"""Packages whose English has been read through; others join by one word."""
+PACKAGES = ("gameopt", "theory", "models", "recipes")
+"""All that is installed."""
 
 OPENINGS = re.compile(r"(What|How|Whether|Of|Which|Where|Why|Those|The words)\b")
 """Relative clauses and fragments in place of a noun."""

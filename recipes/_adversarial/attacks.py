@@ -106,7 +106,7 @@ Classifier = Callable[[Array], Array]
 
 
 class Attack(NamedTuple):
-    """What an attack found for each image.
+    """The result of an attack on each image.
 
     - `perturbation`: shape `(n, *shape)`. `loss`: the cross-entropy there, in nats.
     - `fooled`: whether any perturbation that was tried, 0 included, is misclassified.

@@ -108,7 +108,7 @@ def steepest_steps(norm: Norm, length: float) -> optax.GradientTransformation:
 
 
 class Plan(NamedTuple):
-    """How a window is played, how many gradients that takes, and whether y begins it anew."""
+    """The solver of a window, its gradients a round, and whether y begins it anew."""
 
     solver: go.AbstractSolver
     gradients: int

@@ -1,4 +1,4 @@
-"""What second derivatives say of players, as lines of JSON: of a run in play, or of its end."""
+"""Second-order certificates of players as lines of JSON, during a run or at its end."""
 
 import dataclasses
 import sys
@@ -48,7 +48,7 @@ class ProbeArgs(TrainArgs):
 
 
 def check_probe(args: ProbeArgs) -> None:
-    """Raises a `UserError` unless certificates are made at evaluations."""
+    """Raise a `UserError` unless certificates are made at evaluations."""
     if args.certify_every % args.eval_every:
         raise UserError(
             f"--certify-every {args.certify_every} must be a multiple of --eval-every "
@@ -220,7 +220,7 @@ class Probe:
 
 
 def draw_probe(lines: list[dict[str, Any]], folder: Any) -> None:
-    """Draws the pictures of the certificates so far."""
+    """Draw the pictures of the certificates so far."""
     draw_spectra(lines, folder / "spectrum.png")
     draw_history(lines, folder / "history.png")
     if any(line["paths"] for line in lines):

@@ -71,7 +71,7 @@ def _line(game, players, report, published, ends: int) -> dict[str, Any]:
 
 
 def _agrees(published: dict[str, bool | None], report: go.EquilibriumReport) -> bool:
-    """Whether no published verdict is contradicted: inconclusive contradicts nothing."""
+    """True if no published verdict is contradicted; inconclusive contradicts nothing."""
     contrary = {True: "no", False: "yes"}
     return all(
         value is None or word(getattr(report, name)) != contrary[value]

@@ -27,7 +27,7 @@ FamilyName = Literal["gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan"]
 
 
 class Setting(NamedTuple):
-    """What all families of a comparison have in common.
+    """The flags and sizes that all families of a comparison share.
 
     - `shared`: flags of every recipe, those of `SHARED`. `steps`: rounds, or `None` for each
       family's own number. `images`, `side`: how many there are, and the longer side in pixels.
@@ -40,7 +40,7 @@ class Setting(NamedTuple):
 
     @property
     def small(self) -> bool:
-        """Whether the images are as small as the digits."""
+        """True for images as small as the digits."""
         return self.side <= SMALL
 
 
@@ -116,7 +116,7 @@ class Plan(NamedTuple):
 
 
 def planned(name: str, setting: Setting) -> Plan:
-    """What a family is trained by. Nothing is compiled or written.
+    """The plan of a family's training; nothing is compiled or written.
 
     **Raises:** `UserError` if the recipe does, for flags and data that it cannot work with.
     """

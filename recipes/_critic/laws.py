@@ -38,7 +38,7 @@ class FixedLaws:
 
     @property
     def exact(self) -> bool:
-        """Whether both densities are known."""
+        """True if both densities are known."""
         return self._drawn is None
 
     def describe(self) -> dict[str, Any]:

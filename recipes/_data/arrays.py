@@ -98,7 +98,7 @@ def _read(path: Path, flag: str, split: Split) -> tuple[np.ndarray, np.ndarray |
 
 
 def _check_size(file: IO[bytes], path: Path) -> None:
-    """Raises a `UserError` for what would not fit into memory, from the headers alone."""
+    """Raise a `UserError` for what would not fit into memory, from the headers alone."""
     sizes = {str(path): path.stat().st_size}
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:

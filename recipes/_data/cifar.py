@@ -33,7 +33,7 @@ class StoredType:
 
 
 class StoredArray:
-    """What a pickle says of an array; `array` makes one of it.
+    """An array as a pickle describes it; `array` makes one of it.
 
     It stands for NumPy's own, whose state must not be set by bytes that may be damaged.
     """

@@ -49,7 +49,7 @@ def _from_name(name: str, flag: str, seed: int) -> np.ndarray:
 
 
 def check_same_dimension(left: np.ndarray, right: np.ndarray, names: tuple[str, str]) -> None:
-    """Raises a `UserError` unless both clouds, `(n, d)` and `(m, d)`, are of one dimension."""
+    """Raise a `UserError` unless both clouds, `(n, d)` and `(m, d)`, are of one dimension."""
     if left.shape[1] != right.shape[1]:
         raise UserError(
             f"--cloud {names[0]} has points of {left.shape[1]} numbers and --other {names[1]} of "

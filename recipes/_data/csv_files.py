@@ -39,7 +39,7 @@ INTEGER = re.compile(r"[+-]?\d+")
 
 @dataclasses.dataclass(frozen=True)
 class Roles:
-    """What the columns of a file are for.
+    """The roles of a file's columns.
 
     - `label`: the column that is generated for. `drop`: left out.
     - `categorical`, `continuous`: columns of which this is said, whatever they look like.
@@ -204,7 +204,7 @@ def _without(texts: list[str], missing: set[str]) -> list[str]:
 
 
 def _check_no_odd_number(cells: Cells, name: str, texts: list[str], roles: Roles) -> None:
-    """Raises a `UserError` for a column of numbers, but for a few cells, that nobody calls text."""
+    """Raise a `UserError` for a column of numbers, but for a few cells, that nobody calls text."""
     numbers = [bool(NUMBER.fullmatch(text)) for text in texts if text]
     many = len({text for text in texts if NUMBER.fullmatch(text)}) > FEW
     if name in roles.categorical or not many or sum(numbers) < 0.9 * len(numbers) or all(numbers):

@@ -37,7 +37,7 @@ class Dataset:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The entry of config.json."""
         return {
             "name": self.name,
             "source": self.source,
@@ -81,7 +81,7 @@ def as_points(raw: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_points(points: np.ndarray, where: str) -> None:
-    """Raises a `UserError` if there are fewer than two points, or NaN or inf among them."""
+    """Raise a `UserError` if there are fewer than two points, or NaN or inf among them."""
     if len(points) < 2:
         raise UserError(f"{where} has {len(points)} points; at least 2 are needed.")
     bad = ~np.isfinite(points.reshape(len(points), -1)).all(axis=1)

@@ -99,7 +99,7 @@ def _rows(file: TextIO, name: str, delimiter: str) -> list[tuple[int, list[str]]
 
 
 def check_header(header: list[str], name: str) -> None:
-    """Raises a `UserError` unless every column has a name of its own, and none is an index."""
+    """Raise a `UserError` unless every column has a name of its own, and none is an index."""
     unnamed = [cell for cell in header if not cell or re.fullmatch(r"Unnamed: \d+", cell)]
     if unnamed:
         raise UserError(
@@ -115,7 +115,7 @@ def check_header(header: list[str], name: str) -> None:
 
 
 def check_widths(rows: list[tuple[int, list[str]]], name: str) -> None:
-    """Raises a `UserError` for a row with more or fewer cells than the first."""
+    """Raise a `UserError` for a row with more or fewer cells than the first."""
     first, width = rows[0][0], len(rows[0][1])
     for line, row in rows:
         if len(row) != width:

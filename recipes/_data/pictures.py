@@ -32,7 +32,7 @@ PASSES = (
 
 
 def check_png(path: Path) -> None:
-    """Raises a `ValueError` if its pixels end before the last row that its header promises."""
+    """Raise a `ValueError` if its pixels end before the last row that its header promises."""
     raw = path.read_bytes()
     if len(raw) < 33 or raw[12:16] != b"IHDR":
         return  # Pillow says what is wrong

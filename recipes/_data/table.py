@@ -1,4 +1,4 @@
-"""What a table is: rows of numbers and categories, each with a label; and rows held out of it."""
+"""Tables: rows of numbers and categories, each with a label; and held-out rows."""
 
 import dataclasses
 import hashlib
@@ -58,7 +58,7 @@ class Table:
 
     @property
     def classes(self) -> int:
-        """How many categories the label has."""
+        """The number of categories of the label."""
         assert self.label.categories is not None
         return len(self.label.categories)
 
@@ -88,7 +88,7 @@ class Table:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The entry of config.json."""
         return {
             "name": self.name,
             "source": self.source,
@@ -106,7 +106,7 @@ class Table:
         )
 
     def _missing(self) -> str:
-        """Which columns have missing values, for a person to read."""
+        """The columns with missing values, for a person to read."""
         shares = [
             f"{column.indicates} ({self.values[:, place].mean():.1%})"
             for place, column in enumerate(self.columns)

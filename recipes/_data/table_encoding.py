@@ -70,7 +70,7 @@ class Encoding:
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """How many there are in each categorical column."""
+        """The number of categories of each categorical column."""
         return tuple(len(c.categories) for c in self.columns if c.categories is not None)
 
     @property
@@ -80,7 +80,7 @@ class Encoding:
 
     @property
     def names(self) -> list[str]:
-        """What each coordinate is: a column, or a column's category."""
+        """The name of each coordinate: a column, or a column's category."""
         continuous = [c.name for c in self.columns if c.categories is None]
         return continuous + [
             f"{c.name}={text}" for c in self.columns if c.categories for text in c.categories

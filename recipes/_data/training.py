@@ -66,11 +66,11 @@ class TrainingData:
 
     @property
     def is_plane(self) -> bool:
-        """Whether the points are in the plane."""
+        """True for points in the plane."""
         return self.loaded.kind == "plane"
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The entry of config.json."""
         return self.loaded.describe()
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ class TrainingData:
         )
 
     def sampler(self, conditions: np.ndarray | None = None) -> go.Samples:
-        """Draws batches of it, with the condition of each point where there are `conditions`."""
+        """The sampler of its batches, of `Conditioned` points where there are `conditions`."""
         return go.Samples(with_conditions(self.scaled.points, conditions))
 
 
@@ -91,7 +91,7 @@ def with_conditions(points: np.ndarray, conditions: np.ndarray | None) -> go.Poi
 
 
 def check_varies(points: np.ndarray, what: str) -> None:
-    """Raises a `UserError` if all points are the same; `what`: how the user named them."""
+    """Raise a `UserError` if all points are the same; `what`: how the user named them."""
     if np.array_equal(points[0], points[-1]) and (points == points[0]).all():
         raise UserError(
             f"{what}: all {len(points)} points are the same, which leaves nothing to learn; give "

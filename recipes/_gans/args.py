@@ -54,7 +54,7 @@ class GANArgs(GameArgs, ProbeArgs, SampleArgs, DataArgs):
 
 
 def check_game(args: GameArgs) -> None:
-    """Raises a `UserError` for flags of a game that do not go together."""
+    """Raise a `UserError` for flags of a game that do not go together."""
     names, weights = args.penalties, args.penalty_weights
     if len(set(names)) < len(names):
         raise UserError(f"--penalties {' '.join(names)}: give each of them once.")
@@ -68,13 +68,13 @@ def check_game(args: GameArgs) -> None:
 
 
 def check_gan(args: GANArgs) -> None:
-    """Raises a `UserError` for a flag that no data could make right."""
+    """Raise a `UserError` for a flag that no data could make right."""
     check_probe(args)
     check_game(args)
 
 
 def check_penalties_fit(args: GameArgs, kind: str) -> None:
-    """Raises a `UserError` for a penalty of images on data of another kind."""
+    """Raise a `UserError` for a penalty of images on data of another kind."""
     of_images = [name for name in args.penalties if PENALTIES[name].of_images]
     if of_images and kind != "image":
         raise UserError(

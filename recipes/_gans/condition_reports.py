@@ -1,4 +1,4 @@
-"""What stands at the end of a conditional GAN: whether the images are what was asked for."""
+"""End-of-run report for conditional GANs: agreement of images and conditions."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def _generated(generator: Any, latents: Array, conditions: Array) -> Array:
 def report_classes(
     folder: RunFolder, data: ConditionedData, generator: Any, latent_size: int, key: PRNGKeyArray
 ) -> dict[str, Any]:
-    """Draws a row of each class, and one latent through all of them.
+    """Draw a row of each class, and one latent through all of them.
 
     **Returns:** what a classifier says of as many images of each class, see `class_numbers`.
     """
@@ -58,7 +58,7 @@ def report_classes(
 def report_images(
     folder: RunFolder, data: ConditionedData, generator: Any, latent_size: int, key: PRNGKeyArray
 ) -> dict[str, Any]:
-    """Draws held-out images, their conditions, and what the generator makes of these.
+    """Draw held-out images, their conditions, and what the generator makes of these.
 
     **Returns:** mean absolute errors of a pixel on held-out images: `l1_generated`,
     `l1_nearest` of the training image whose condition is nearest, and `l1_spread`, between two

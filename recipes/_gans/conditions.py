@@ -35,7 +35,7 @@ def left_half(images: Images) -> Made:
 
 
 def edges(images: Images) -> Made:
-    r"""Where the brightness changes: Sobel's gradient norm over its largest value, in [-1, 1].
+    r"""Edges: Sobel's gradient norm over its largest value, in [-1, 1].
 
     !!! cite "Source"
 
@@ -60,7 +60,7 @@ def low_resolution(images: Images) -> Made:
 
 
 class ImageCondition(NamedTuple):
-    """How a condition is made of images, and how many of its last channels are no picture."""
+    """A condition made of images, and the number of its last channels that are no picture."""
 
     make: Callable[[Images], Made]
     hidden_channels: int = 0
@@ -78,7 +78,7 @@ CONDITIONS: dict[str, ImageCondition] = {
 
 
 class ConditionedData(TrainingData):
-    """What the flags name, without the held-out fifth.
+    """The data set of the flags, without the held-out fifth.
 
     - `held_out`: the other fifth. `classes`: how many, 0 where images are the conditions.
     - `condition`: `label`, or a name of `CONDITIONS`.

@@ -27,7 +27,7 @@ def _on_batch(players: go.Players, real: Array, fake: Array, key: PRNGKeyArray) 
 def estimate_numbers(
     players: go.Players, real: Array, fake: Array, key: PRNGKeyArray
 ) -> dict[str, float]:
-    """What a critic estimates, and how steep it is, on batches of shape `(n, *shape)`.
+    """A critic's estimate and slopes on batches of shape `(n, *shape)`.
 
     - `wasserstein_estimate`: E f(real) - E f(generated), without any penalty.
     - `slope_mean`, `slope_max`: gradient norms of f on the lines from real to generated points.
@@ -49,7 +49,7 @@ def _logits(players: go.Players, real: Array, fake: Array) -> Any:
 
 
 def discriminator_numbers(players: go.Players, real: Array, fake: Array) -> dict[str, float]:
-    """What a discriminator says of batches of shape `(n, *shape)`.
+    """A discriminator's value and mean probabilities on batches of shape `(n, *shape)`.
 
     - `value`: V(D, G) in nats, at most -log 4 + 2 JS. `d_real`, `d_fake`: mean probabilities.
     """
@@ -89,7 +89,7 @@ def _metrics_and_gradient(game: go.AbstractGame, players: go.Players, key: PRNGK
 
 
 def critic_numbers(game: go.AbstractGame, players: go.Players, key: PRNGKeyArray) -> dict[str, Any]:
-    """What the critic's own loss is made of, on one training batch.
+    """The parts of the critic's own loss, on one training batch.
 
     - `penalty`: weighted, apart from the estimate.
     - `critic_gradient_norms`: of its loss in each weight matrix, from the input on. Where weights

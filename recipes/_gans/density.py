@@ -43,7 +43,7 @@ class TrainingDensity:
         return self.law.means.shape[1]
 
     def describe(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The entry of config.json."""
         return {"name": self.name}
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What stands at the end of a GAN of images: pictures of what it learned, a classifier's word."""
+"""End-of-run report for image GANs: interpolations, inversions, classifier metrics."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ COLUMNS, PATHS, MOST = 10, 6, 2000
 def report(
     folder: RunFolder, data: Dataset, generator: Any, latent_size: int, key: PRNGKeyArray
 ) -> dict[str, Any]:
-    """Draws interpolations, inversions and nearest neighbours of a generator of latents alone.
+    """Draw interpolations, inversions and nearest neighbours of a generator of latents alone.
 
     - `generator`: of one latent, with standing statistics.
 

@@ -17,7 +17,7 @@ BIAS = (
 
 
 def draw_curves(lines: list[dict[str, Any]], lipschitz: str, clip: float, folder: Path) -> None:
-    """Draws curves.png from the lines of metrics.jsonl."""
+    """Draw curves.png from the lines of metrics.jsonl."""
     train, held = plots.columns_of(lines, "train"), plots.columns_of(lines, "eval")
     # At round 0 the critic has learned nothing, so that what it says there is not drawn.
     judged = plots.columns_of(lines, "eval", after=0)

@@ -62,7 +62,7 @@ class StackedJudge(eqx.Module):
 
 
 class StackedImages(eqx.Module):
-    """Draws three independent images as the channels of one.
+    """Three independent images as the channels of one.
 
     - `images`: shape `(n, h, w)`.
     """
@@ -97,7 +97,7 @@ class ModeData:
 
     @property
     def is_plane(self) -> bool:
-        """Whether the points are in the plane."""
+        """True for points in the plane."""
         return self.shape == (2,)
 
 

@@ -172,7 +172,7 @@ def set_up(
 def play_setting(
     setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
 ) -> list[dict[str, Any]]:
-    """Plays a setting in its part of the folder, or goes on with it, or reads what came of it.
+    """Play a setting in its part of the folder, or go on with it, or read what came of it.
 
     **Returns:** the judgements, moment by moment.
     """

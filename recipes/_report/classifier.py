@@ -62,7 +62,7 @@ def _confident_share(probabilities: Any) -> float:
 def class_numbers(
     judge: Judging, images: Float[Array, "n *shape"], labels: Int[Array, " n"] | None = None
 ) -> dict[str, Any]:
-    """What the classifier says, in numbers.
+    """A classifier's numbers on images.
 
     - `classifier_accuracy`: on held-out real images.
     - `confident_share`: of the images, those with a class of at least 0.9;

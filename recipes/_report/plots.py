@@ -248,7 +248,7 @@ def draw_views(views: Sequence[View], path: Path, title: str) -> None:
 
 
 def _draw_view(axis: Axes, view: View) -> Any:
-    """Draws a view; returns what a colour bar needs, if there is anything to have one."""
+    """Draw a view; return what a colour bar needs, if there is anything to have one."""
     shade = view.draw(axis)
     axis.set(xlabel=view.x_label, ylabel=view.y_label)
     if shade is None:

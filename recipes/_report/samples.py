@@ -45,7 +45,7 @@ class Pictures:
             self.limits = plots.plane_limits(real @ self.axes)
 
     def samples(self, fake: np.ndarray, players: Any, round: int, numbers: dict[str, Any]) -> None:
-        """Draws samples/ROUND.png from generated points of shape `(n, *shape)`."""
+        """Draw samples/ROUND.png from generated points of shape `(n, *shape)`."""
         folder = self.folder.path / "samples"
         if self.kind == "image":
             plots.image_grid(fake[:64], folder / f"{round:08d}.png", columns=8)

@@ -25,7 +25,7 @@ class Layer:
         cls.kinds[cls.__name__] = cls
 
     def draw(self, axis: Axes, view: "View") -> Any:
-        """Draws the layer; returns what a colour bar needs, if anything does."""
+        """Draw the layer; return what a colour bar needs, if anything does."""
         raise NotImplementedError
 
 
@@ -113,7 +113,7 @@ class View:
     equal: bool = False
 
     def draw(self, axis: Axes) -> Any:
-        """Draws all layers; returns what a colour bar needs: that of the last shade, or `None`."""
+        """Draw all layers; return what a colour bar needs: that of the last shade, or `None`."""
         shades = [layer.draw(axis, self) for layer in self.layers]
         axis.set(xlim=(self.low[0], self.high[0]), ylim=(self.low[1], self.high[1]))
         if self.equal:
@@ -131,7 +131,7 @@ class View:
 
     @property
     def has_scale(self) -> bool:
-        """Whether the last shade's colours have fixed ends."""
+        """True if the last shade's colours have fixed ends."""
         return bool(self._shades) and self._shades[-1].high is not None
 
 

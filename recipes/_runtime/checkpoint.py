@@ -132,7 +132,7 @@ def newest_sound_round(folder: Path) -> int | None:
 
 
 def check_sound(folder: Path) -> None:
-    """Raises a `UserError` if there are checkpoints and none of them is as it was written."""
+    """Raise a `UserError` if there are checkpoints and none of them is as it was written."""
     faults = []
     for checkpoint in _checkpoints(folder):
         found = _manifest(checkpoint)

@@ -69,7 +69,7 @@ class Play:
         self._game, self._solver, self._key, self._every = game, solver, key, every
 
     def __call__(self, players: go.Players, state: Any, start: int, rounds: int) -> Chunk:
-        """Plays `rounds` more, at most `longest`; of 0 rounds, only compiles."""
+        """Play `rounds` more, at most `longest`; of 0 rounds, only compile."""
         begun = jnp.asarray(start, jnp.int32)
         end = jnp.asarray(start + rounds, jnp.int32)
         players, state = _strong((players, state))

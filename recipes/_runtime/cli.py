@@ -34,7 +34,7 @@ OF_THE_CALL = ("out", "overwrite", "resume", "config", "compile_cache")
 
 
 class HasSummary(Protocol):
-    """What `run` returns: at least the numbers of the last line."""
+    """The result of `run`: at least the numbers of the last line."""
 
     @property
     def summary(self) -> dict[str, Any]: ...

@@ -70,7 +70,7 @@ def _crc32(value: Any) -> str:
 
 
 def check_checksums(config: Mapping[str, Any], path: Path) -> None:
-    """Raises a `UserError` for the first flag that is not as the run wrote it."""
+    """Raise a `UserError` for the first flag that is not as the run wrote it."""
     expected = config.get(CHECKSUMS, {})
     for name, value in config["args"].items():
         if not isinstance(expected, dict) or expected.get(name, _crc32(value)) != _crc32(value):

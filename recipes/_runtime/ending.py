@@ -1,4 +1,4 @@
-"""How a command ends: a table for a person or a line of JSON, or one line of error."""
+"""The end of a command: a table for a person, a line of JSON, or one line of error."""
 
 import json
 import math

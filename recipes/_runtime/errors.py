@@ -23,7 +23,7 @@ def flag_of(name: str, group: str = "") -> str:
 
 
 def check_least(args: Any, least: int, *names: str, group: str = "") -> None:
-    """Raises a `UserError` for the first of these fields below `least`, or not finite.
+    """Raise a `UserError` for the first of these fields below `least`, or not finite.
 
     `None` is a default that is filled in later. `group`: of nested flags, such as `gan.`.
     """
@@ -37,7 +37,7 @@ def check_least(args: Any, least: int, *names: str, group: str = "") -> None:
 
 
 def check_not_negative(args: Any, *names: str) -> None:
-    """Raises a `UserError` for the first of these fields that is negative or not finite.
+    """Raise a `UserError` for the first of these fields that is negative or not finite.
 
     `None` is a default that is filled in later.
     """
@@ -48,7 +48,7 @@ def check_not_negative(args: Any, *names: str) -> None:
 
 
 def check_above_zero(args: Any, *names: str) -> None:
-    """Raises a `UserError` for the first of these fields that is no positive, finite number.
+    """Raise a `UserError` for the first of these fields that is no positive, finite number.
 
     `None` is a default that is filled in later.
     """
@@ -59,7 +59,7 @@ def check_above_zero(args: Any, *names: str) -> None:
 
 
 def check_increasing(args: Any, low: str, high: str, group: str = "") -> None:
-    """Raises a `UserError` unless these two are positive, finite, and the first is the smaller."""
+    """Raise a `UserError` unless these two are positive, finite, and the first is the smaller."""
     least, most = getattr(args, low), getattr(args, high)
     if not 0 < least < most < float("inf"):
         raise UserError(

@@ -56,7 +56,7 @@ class Range(NamedTuple):
     high: float = math.inf
 
     def check(self, flag: str, value: int | float) -> None:
-        """Raises a `UserError` for a number outside."""
+        """Raise a `UserError` for a number outside."""
         above = value > self.low if self.excluded else value >= self.low
         if not (above and value < self.high):
             raise UserError(f"{flag} must be {self.words}, got {value}.")

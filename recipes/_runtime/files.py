@@ -54,7 +54,7 @@ class FolderLock:
         weakref.finalize(self, os.close, self._descriptor)
 
     def take(self, exclusive: bool) -> None:
-        """Takes the hold, if it is not had already.
+        """Take the hold, if it is not had already.
 
         **Raises:** `UserError` if another process has it.
         """

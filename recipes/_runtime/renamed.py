@@ -58,5 +58,5 @@ def with_present_names(saved: Mapping[str, Any], fields: Sequence[str]) -> dict[
 
 
 def replacement(name: str) -> str | None:
-    """What to give in place of a flag that is no more, `None` if there never was one."""
+    """The present form of a flag that is no more; `None` if there never was one."""
     return REPLACED.get(name)

@@ -61,7 +61,7 @@ class TrainArgs(FolderArgs):
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run leaves: the players, its folder, and the numbers of the last line."""
+    """The result of a run: the players, its folder, and the numbers of the last line."""
 
     players: Any
     folder: Path
@@ -100,7 +100,7 @@ class RunFolder:
         write_json(self.path / "config.json", with_session(begun, before, round))
 
     def check_data(self, data: dict[str, Any]) -> None:
-        """Raises a `UserError` if this run goes on, and its data are others than when it began."""
+        """Raise a `UserError` if this run goes on, and its data are others than when it began."""
         if not self.resumed:
             return
         saved = read_run_config(self.path)["data"]
@@ -147,7 +147,7 @@ def open_run(
     *,
     in_parts: bool = False,
 ) -> RunFolder:
-    """Makes or finds the run's folder, before anything is compiled.
+    """Make or find the run's folder, before anything is compiled.
 
     **Arguments:**
 
@@ -243,7 +243,7 @@ def _is_bare(path: Path) -> bool:
 def _check_resume(
     recipe: str, args: FolderArgs, may_change: tuple[str, ...], in_parts: bool
 ) -> None:
-    """Raises a `UserError` unless the run can go on as these arguments say; changes nothing."""
+    """Raise a `UserError` unless the run can go on as these arguments say; changes nothing."""
     run = args.resume
     assert run is not None
     if not (run / "config.json").is_file():
@@ -282,7 +282,7 @@ def _has_played(run: Path) -> bool:
 
 
 def check_not_trained_further(args: Any, done: int | None) -> None:
-    """Raises a `UserError` if a resumed run has `done` more than the `--steps` that it is given."""
+    """Raise a `UserError` if a resumed run has `done` more than the `--steps` that it is given."""
     if done is not None and args.steps is not None and args.steps < done:
         raise UserError(
             f"--resume {args.resume} has come to {done} already: --steps must be at least that, "

@@ -103,7 +103,7 @@ def asked() -> bool:
 
 
 def raise_if_asked() -> None:
-    """Raises `Stopped` if a signal has come."""
+    """Raise `Stopped` if a signal has come."""
     if _asked:
         raise Stopped(_asked[0])
 

@@ -126,7 +126,7 @@ solver_names: tuple[str, ...] = tuple(SOLVERS)
 
 
 def check_names(flag: str, names: Sequence[str], known: Sequence[str]) -> None:
-    """Raises a `UserError` for the first name that is not known, or if there is none at all."""
+    """Raise a `UserError` for the first name that is not known, or if there is none at all."""
     import difflib
 
     if not names:

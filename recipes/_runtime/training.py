@@ -57,7 +57,7 @@ def train(
     may_diverge: bool = False,
     draw_at: Sequence[int] = (),
 ) -> tuple[go.Players, float]:
-    """Plays to round `steps`, in chunks of about a second, all by one compiled program.
+    """Play to round `steps`, in chunks of about a second, all by one compiled program.
 
     Between two chunks, and nowhere else, the host works: it appends the records to metrics.jsonl,
     and at multiples of `eval_every`, and at the end, writes a checkpoint and calls `evaluate`. A
@@ -128,7 +128,7 @@ def train(
 
 
 class _Pace:
-    """How many rounds take `SECONDS`, from those that have been played."""
+    """The number of rounds that take `SECONDS`, from those that have been played."""
 
     def __init__(self):
         self.rounds = 1

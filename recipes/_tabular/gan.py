@@ -53,7 +53,7 @@ class TrainingTable:
         return Table("generated", "generated", self.table.columns, values, label, codes)
 
     def sampler(self) -> go.Samples:
-        """Draws batches of the training rows."""
+        """The sampler of batches of the training rows."""
         return go.Samples(jnp.asarray(self.points(self.train)))
 
     def latent(self, latent_size: int) -> ConditionalLatent:

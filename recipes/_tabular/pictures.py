@@ -34,7 +34,7 @@ class ClassPictures:
         self.limits = plots.plane_limits(self.real, margin=0.1)
 
     def __call__(self, fake: np.ndarray, round: int, numbers: dict[str, Any]) -> None:
-        """Draws samples/ROUND.png."""
+        """Draw samples/ROUND.png."""
         drawn, label = (fake - self.centre) @ self.axes, self.train.label
         assert label.categories is not None
         layers = []
@@ -135,7 +135,7 @@ def draw_correlations(report: Report, path: Path) -> None:
 
 
 def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Draws curves.png from the lines of metrics.jsonl."""
+    """Draw curves.png from the lines of metrics.jsonl."""
     train, judged = plots.columns_of(lines, "train"), plots.columns_of(lines, "eval")
     # At round 0 the critic has learned nothing, so that what it says there is not drawn.
     later = plots.columns_of(lines, "eval", after=0)

@@ -55,7 +55,7 @@ class GanArgs(metaclass=Typed):
 
 
 def check_gan(args: GanArgs) -> None:
-    """Raises a `UserError` for a flag that cannot work."""
+    """Raise a `UserError` for a flag that cannot work."""
     check_least(args, MOMENTS, "budget", group="gan.")
     check_least(args, 3, "seeds", group="gan.")
     check_least(args, 1, "step_sizes", "batch_size", "width", group="gan.")
@@ -174,7 +174,7 @@ def players_of_gan(names: Sequence[str]) -> dict[str, Make]:
 def play_gan(
     args: GanArgs, names: Sequence[str], seed: int, folder: RunFolder
 ) -> dict[str, PlayLine]:
-    """Plays what is not in the folder's metrics yet: lines by solver, with `real data` first."""
+    """Play what is not in the folder's metrics yet: lines by solver, with `real data` first."""
     contest = make_gan_contest(args, seed)
     done = {line["solver"]: line for line in folder.read_metrics() if line["kind"] == "gan"}
     samples: dict[str, np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""Plays a solver on a game, all step sizes and all starts in one compiled call.
+"""Play a solver on a game, all step sizes and all starts in one compiled call.
 
 Everyone may take the same number of gradients, a Hessian product counting as two: it is a forward
 and a backward pass over a gradient. So a play has no fixed number of rounds: it ends with the first
@@ -58,7 +58,7 @@ class Plays(NamedTuple):
 
 @eqx.filter_jit
 def play(make: Make, contest: Contest, rates: Array, budgets: Array, tail: int = 0) -> Plays:
-    """Plays from every start with every step size until each of the increasing `budgets`.
+    """Play from every start with every step size until each of the increasing `budgets`.
 
     `tail`: so many rounds are played on and recorded, which is for small games.
     """
