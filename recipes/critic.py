@@ -37,7 +37,8 @@ from recipes._critic.studies import (
     train_way,
 )
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast1, Positive
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
@@ -56,32 +57,32 @@ class Args(FolderArgs):
     """Deviation of the noise that makes the generator's points of the data's."""
     shift: float = 0.0
     """Shift of the generator's points along the first axis."""
-    lipschitz: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
+    constraints: tuple[Literal["clip", "gp", "lp", "sn"], ...] = ("clip", "gp", "lp", "sn")
     """Lipschitz constraints of the Wasserstein critics, one critic each: weight clipping, two-sided
     or one-sided gradient penalty, spectral normalisation."""
     points: int = 200
     """Points of either law that the critics are trained and judged on, 2 to 300."""
-    steps: int = 1500
+    steps: AtLeast1 = 1500
     """Steps of every critic."""
-    batch_size: int = 128
+    batch_size: AtLeast1 = 128
     """Points of either law that a step sees."""
-    width: int = 64
+    width: AtLeast1 = 64
     """Units in a hidden layer."""
-    depth: int = 3
+    depth: AtLeast1 = 3
     """Hidden layers of the Wasserstein critics."""
-    learning_rate: float = 3e-3
+    learning_rate: Positive = 3e-3
     """Step size that every critic begins with; it falls to 0."""
-    clip: float = 0.1
+    clip: Positive = 0.1
     """Bound of the clipped critic's weights."""
-    penalty_weight: float = 10.0
-    """Lambda of both penalties."""
-    deep_depth: int = 12
+    penalty_weights: tuple[Positive, Positive] = (10.0, 10.0)
+    """Weights of the two-sided and of the one-sided penalty."""
+    deep_depth: AtLeast1 = 12
     """Hidden layers of the critics whose gradients are followed from layer to layer."""
-    deep_width: int = 32
+    deep_width: AtLeast1 = 32
     """Units in each of them."""
-    deep_steps: int = 300
+    deep_steps: AtLeast1 = 300
     """Steps of each of them."""
-    deep_clips: tuple[float, ...] = (1.0, 0.2, 0.05, 0.01)
+    deep_clips: tuple[Positive, ...] = (1.0, 0.2, 0.05, 0.01)
     """Bounds of the deep clipped critics, all trained in one compiled call; none for no deep
     critics."""
 
@@ -100,19 +101,14 @@ class CriticResult:
 
 def check(args: Args) -> None:
     """Raise a `UserError` for a flag that cannot work."""
-    check_least(args, 1, "steps", "batch_size", "width", "depth")
-    check_least(args, 1, "deep_depth", "deep_width", "deep_steps")
-    check_above_zero(args, "learning_rate", "clip", "penalty_weight")
     if not 2 <= args.points <= MOST_POINTS:
         raise UserError(f"--points must be from 2 to {MOST_POINTS}, got {args.points}.")
     if not 0 <= args.noise < 100 or not abs(args.shift) < 100:
         raise UserError("--noise must be from 0 to 100 and --shift from -100 to 100.")
     if args.noise == 0 and args.shift == 0:
         raise UserError("--noise 0 and --shift 0 leave nothing to tell apart; set one of them.")
-    if not args.lipschitz or len(set(args.lipschitz)) < len(args.lipschitz):
-        raise UserError(f"--lipschitz must be different ones of {', '.join(WAYS)}, at least one.")
-    if not all(0 < clip < float("inf") for clip in args.deep_clips):
-        raise UserError("--deep-clips must be positive numbers.")
+    if not args.constraints or len(set(args.constraints)) < len(args.constraints):
+        raise UserError(f"--constraints must be different ones of {', '.join(WAYS)}, at least one.")
 
 
 def run(args: Args) -> CriticResult:
@@ -132,14 +128,14 @@ def run(args: Args) -> CriticResult:
         exact = exact_dual(clouds)
     print(f"exact W1 = {exact.w1:.4f}, by the dual programme {exact.critic.value:.4f}", flush=True)
     critics = {}
-    for way in args.lipschitz:
+    for way in args.constraints:
         # The same start and the same batches for every way.
         with says(f"training a critic with {WAYS[way]}"):
             critics[way] = train_way(way, clouds, exact, training_of(args), key_critics)
         say(way, critics[way].numbers)
         if not np.isfinite(critics[way].numbers["estimate"]):
             raise UserError(
-                f"--lipschitz {way}: its critic became inf or nan; lower --learning-rate, --clip "
+                f"--constraints {way}: its critic became inf or nan; lower --learning-rate, --clip "
                 "or --penalty-weight."
             )
     depths = None
@@ -168,7 +164,7 @@ def training_of(args: Args) -> CriticTraining:
     """Training of the critics of usual depth."""
     return CriticTraining(
         args.steps, args.batch_size, args.width, args.depth, args.learning_rate, args.clip,
-        args.penalty_weight,
+        args.penalty_weights,
     )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ from recipes._divergences.curves import (
 )
 from recipes._divergences.pictures import draw_divergences
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast1, Positive
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
@@ -45,15 +46,15 @@ class Args(FolderArgs):
     """Deviation of the moving Gaussian."""
     reach: float = 3.0
     """Theta goes from -reach to reach for the Gaussian; from -1 to 1 for the lines."""
-    thetas: int = 13
+    thetas: AtLeast1 = 13
     """At how many thetas critics are trained, for each family."""
-    steps: int = 800
+    steps: AtLeast1 = 800
     """Steps of every critic."""
-    batch_size: int = 512
+    batch_size: AtLeast1 = 512
     """Points of either law that a step sees."""
-    width: int = 32
+    width: AtLeast1 = 32
     """Units in either hidden layer of a critic."""
-    learning_rate: float = 1e-2
+    learning_rate: Positive = 1e-2
     """Step size that every critic begins with."""
 
 
@@ -68,13 +69,11 @@ class DivergencesResult:
 
 def check(args: Args) -> None:
     """Raise a `UserError` for a flag that cannot work."""
-    check_least(args, 1, "thetas", "steps", "batch_size", "width")
     for name, low, high in (("std", 0.1, 10.0), ("reach", 0.1, 8.0)):
         if not low <= getattr(args, name) <= high:
             raise UserError(
                 f"--{name} must be from {low:g} to {high:g}, got {getattr(args, name)}."
             )
-    check_above_zero(args, "learning_rate")
 
 
 def run(args: Args) -> DivergencesResult:

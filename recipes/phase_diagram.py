@@ -13,7 +13,7 @@ in one compiled call, and the closed form where there is one.
 
 import dataclasses
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import equinox as eqx
 import jax
@@ -26,7 +26,8 @@ from recipes._planar.diagram import Cut, draw_diagram
 from recipes._planar.games import PLANAR_GAMES, Verdict, critical_points
 from recipes._planar.hyper_parameters import SECOND, Second
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_above_zero, check_increasing, check_least
+from recipes._runtime.errors import UserError, check_increasing
+from recipes._runtime.fields import AtLeast0, AtLeast1, AtLeast2, Positive, at_least
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
@@ -40,7 +41,7 @@ class Args(FolderArgs):
     game: str = "bilinear"
     """Game: bilinear, quadratic, dirac_gan, dirac_gan_r1, ..., or one of gameopt.TOY_GAMES; a
     wrong name is answered by the list."""
-    point: int = 0
+    point: AtLeast0 = 0
     """Index of the game's critical point, from 0."""
     solver: str = "extragradient"
     """Solver: simultaneous, alternating, extragradient, optimistic, alex_gda,
@@ -55,15 +56,15 @@ class Args(FolderArgs):
     """The step sizes are from here ..."""
     largest_step: float = 2.0
     """... to here, at equal ratios."""
-    step_sizes: int = 64
+    step_sizes: AtLeast2 = 64
     """Number of step sizes."""
-    second_values: int = 64
+    second_values: AtLeast2 = 64
     """Values of the second hyper-parameter on the map."""
-    plays: int = 256
+    plays: AtLeast1 = 256
     """Plays measured for each step size."""
-    steps: int = 200
+    steps: Annotated[int, at_least(40)] = 200
     """Rounds of a measured play."""
-    radius: float = 1e-5
+    radius: Positive = 1e-5
     """Initial distance of plays from the critical point."""
 
 
@@ -73,14 +74,9 @@ def check(args: Args) -> None:
     check_names("--solver", (args.solver,), tuple(SECOND))
     if args.second is not None:
         check_names("--second", (args.second,), tuple(SECOND[args.solver]))
-    check_least(args, 2, "step_sizes", "second_values")
-    check_least(args, 1, "plays")
-    check_least(args, 40, "steps")
     check_increasing(args, "smallest_step", "largest_step")
-    check_above_zero(args, "radius")
     if args.second_value is not None and not np.isfinite(args.second_value):
         raise UserError(f"--second-value must be finite, got {args.second_value}.")
-    check_least(args, 0, "point")
 
 
 def find_point(game: go.AbstractGame, args: Args) -> Verdict:

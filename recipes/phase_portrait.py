@@ -23,7 +23,8 @@ import gameopt as go
 from recipes._planar.games import PLANAR_GAMES, PlanarGame, Verdict, critical_points
 from recipes._planar.portrait import draw_distances, draw_portrait
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_above_zero, check_least
+from recipes._runtime.errors import UserError
+from recipes._runtime.fields import AtLeast1, Positive
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, open_run, write_json
 from recipes._runtime.seeds import key_of
@@ -46,15 +47,15 @@ class Args(FolderArgs):
     """Solver, by its name in the tournament: simultaneous, alternating, extragradient,
     optimistic, lookahead_alternating, ode_gan_rk4, sga, consensus, cgd, lola, sos, stackelberg,
     follow_the_ridge, proximal_point, ...; a wrong name is answered by the list."""
-    learning_rate: float = 0.1
+    learning_rate: Positive = 0.1
     """Step size of both players."""
-    steps: int = 500
+    steps: AtLeast1 = 500
     """Rounds played from each start."""
-    starts: int = 6
+    starts: AtLeast1 = 6
     """Number of plays, from random points of the window."""
     modified: bool = False
     """Lay the modified flow over the plays; for simultaneous and alternating only."""
-    half_width: float | None = None
+    half_width: Positive | None = None
     """Half of the window's side; default: the game's own."""
 
 
@@ -62,8 +63,6 @@ def check(args: Args) -> None:
     """Raise a `UserError` for a flag that cannot work."""
     check_names("--game", (args.game,), tuple(PLANAR_GAMES))
     check_names("--solver", (args.solver,), tuple(SOLVERS))
-    check_least(args, 1, "steps", "starts")
-    check_above_zero(args, "learning_rate", "half_width")
     if args.modified and args.solver not in MODIFIED:
         raise UserError(
             f"--modified is known for {' and '.join(MODIFIED)} play only, not for {args.solver}."

@@ -15,13 +15,14 @@ Other kinds of games need other programs: `all` takes three to five minutes, the
 
 import dataclasses
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError, check_increasing, check_least
+from recipes._runtime.errors import UserError, check_increasing
+from recipes._runtime.fields import AtLeast1, at_least
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
@@ -56,15 +57,15 @@ class Args(FolderArgs):
     """Solvers; svre plays stochastic_bilinear alone, and
     those that solve linear systems do not play it. On gan, those that solve a linear system
     a round take part only if they are named with no others."""
-    budget: int = 1000
+    budget: Annotated[int, at_least(MOMENTS)] = 1000
     """Gradients that each solver may take on a toy game."""
-    step_sizes: int = 16
+    step_sizes: AtLeast1 = 16
     """Step sizes tried for each solver, at equal ratios."""
     smallest_step: float = 1e-3
     """The first of them."""
     largest_step: float = 10.0
     """The last of them."""
-    starts: int = 16
+    starts: AtLeast1 = 16
     """Random starts of a toy game."""
     gan: GanArgs = GanArgs()
     """The GAN's own flags."""
@@ -79,8 +80,6 @@ def check(args: Args) -> None:
     """Raise a `UserError` for a flag that cannot work."""
     check_names("--games", args.games, (*GAMES, "gan", "all"))
     check_names("--solvers", args.solvers, tuple(EVERY_SOLVER))
-    check_least(args, 1, "step_sizes", "starts")
-    check_least(args, MOMENTS, "budget")
     check_increasing(args, "smallest_step", "largest_step")
     if not pairs(args) and "gan" not in games_of(args):
         raise UserError(

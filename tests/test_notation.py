@@ -23,15 +23,6 @@ STEMS = re.compile(
     r"|solver|critic|seed|start|every|size$|clip$"
 )
 """Words of the things that the table names: a flag with one of them must be in it."""
-PENDING = {
-    "rounds": ("critic", "divergences", "phase_diagram", "phase_portrait"),
-    "deep-rounds": ("critic",),
-    "penalty-weight": ("critic",),
-    "ways": ("critic",),
-    "network.critic-width": ("modes",),
-    "network.critic-depth": ("modes",),
-}
-"""Flags that are yet to be renamed, and where: a line goes when its recipe follows the table."""
 
 
 def flags_of(args_type: Any, prefix: str = "") -> Iterator[str]:
@@ -61,7 +52,6 @@ def test_the_table_is_read():
 def test_flags_are_those_of_the_table(recipe):
     """No flag has a name that the table replaces, or one of its words in another form."""
     flags = set(flags_of(importlib.import_module(f"recipes.{recipe}").Args))
-    flags -= {flag for flag, there in PENDING.items() if recipe in there}
     assert not {flag for flag in flags if last(flag) in FORBIDDEN}
     players = re.compile(r"(generator|discriminator|classifier)-optimizer(\.|$)")
     unknown = {flag for flag in flags if STEMS.search(last(flag)) and last(flag) not in NAMES}

@@ -115,9 +115,9 @@ def spectrum(
     size = size_of(players, which)
     if method == "auto":
         method = "dense" if size <= DENSE else "krylov"
+    start = random_start(size, seed, jnp.result_type(float))  # which checks the seed
     if method == "dense":
         return _dense_spectrum(game, players, key, which, k, vectors)
-    start = random_start(size, seed, jnp.result_type(float))
     search = _Search(num_matvecs, restarts, tol, failure_probability)
     return _krylov_spectrum(game, players, key, start, which, k, search, vectors)
 

@@ -28,7 +28,7 @@ STEPS_ON_LINES = 9
 
 
 class CriticTraining(NamedTuple):
-    """Training of the critics, and their constraints."""
+    """Training of the critics, and their constraints; `penalty_weights` of gp and lp."""
 
     rounds: int
     batch_size: int
@@ -36,7 +36,7 @@ class CriticTraining(NamedTuple):
     depth: int
     learning_rate: float
     clip: float
-    penalty_weight: float
+    penalty_weights: tuple[float, float]
 
 
 class Exact(NamedTuple):
@@ -107,7 +107,8 @@ def wasserstein_game(
     """The critic's game between two clouds, held back in one of `WAYS`."""
     penalty = None
     if way in ("gp", "lp"):
-        penalty = go.GradientPenalty(training.penalty_weight, one_sided=way == "lp")
+        weight = training.penalty_weights[("gp", "lp").index(way)]
+        penalty = go.GradientPenalty(weight, one_sided=way == "lp")
     draws = go.Samples(clouds.real), go.Samples(clouds.fake)
     game = go.WassersteinGAN(*draws, training.batch_size, penalty)
     if way != "clip":
@@ -175,7 +176,7 @@ def measure_depths(
     clipped = jax.jit(jax.vmap(functools.partial(norms, "clip")))(jnp.asarray(clips))
     penalised = jax.jit(functools.partial(norms, "gp"))()
     labels = [f"clipped to {clip:g}" for clip in clips]
-    labels.append(f"two-sided penalty, weight {training.penalty_weight:g}")
+    labels.append(f"two-sided penalty, weight {training.penalty_weights[0]:g}")
     return Depths(labels, np.concatenate([np.asarray(clipped), np.asarray(penalised)[None]]))
 
 

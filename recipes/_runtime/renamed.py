@@ -14,7 +14,7 @@ RENAMED = {
     "critic_optimizer": "discriminator_optimizer",
     "rounds": "steps",
     "deep_rounds": "deep_steps",
-    "ways": "lipschitz",
+    "ways": "constraints",
 }
 REPLACED = {
     "lipschitz": "--penalties (gp, lp) or --clip",

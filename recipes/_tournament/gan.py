@@ -5,7 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import equinox as eqx
 import jax
@@ -16,8 +16,8 @@ import gameopt as go
 import theory
 from models import MLP
 from recipes._report.tables import means_with_errors
-from recipes._runtime.errors import check_increasing, check_least
-from recipes._runtime.fields import Typed
+from recipes._runtime.errors import check_increasing
+from recipes._runtime.fields import AtLeast1, Typed, at_least
 from recipes._runtime.files import load_array
 from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
@@ -38,27 +38,24 @@ SCORES = ("overlap", "modes", "high_quality", "reverse_kl")
 class GanArgs(metaclass=Typed):
     """The tournament on a GAN."""
 
-    budget: int = 6000
+    budget: Annotated[int, at_least(MOMENTS)] = 6000
     """Gradients of a minibatch that each solver may take."""
-    seeds: int = 4
+    seeds: Annotated[int, at_least(3)] = 4
     """Networks and minibatches that each solver is tried on; at least 3."""
-    step_sizes: int = 6
+    step_sizes: AtLeast1 = 6
     """Step sizes tried for each solver, at equal ratios."""
     smallest_step: float = 1e-3
     """The first of them."""
     largest_step: float = 1.0
     """The last of them."""
-    batch_size: int = 64
+    batch_size: AtLeast1 = 64
     """Points a gradient sees."""
-    width: int = 32
+    width: AtLeast1 = 32
     """Units in each of two hidden layers of either network."""
 
 
 def check_gan(args: GanArgs) -> None:
     """Raise a `UserError` for a flag that cannot work."""
-    check_least(args, MOMENTS, "budget", group="gan.")
-    check_least(args, 3, "seeds", group="gan.")
-    check_least(args, 1, "step_sizes", "batch_size", "width", group="gan.")
     check_increasing(args, "smallest_step", "largest_step", group="gan.")
 
 

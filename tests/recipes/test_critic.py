@@ -31,7 +31,7 @@ def test_one_way_alone(tmp_path, float32):
 
     1-Lipschitz by its weights, and so never above W1; 300 rounds bring it three quarters there.
     """
-    few = {"lipschitz": ("sn",), "deep_clips": (), "depth": 1}
+    few = {"constraints": ("sn",), "deep_clips": (), "depth": 1}
     result = studied(tmp_path, data="normal", shift=2.0, noise=0.0, **few)
     numbers = result.critics["sn"].numbers
     np.testing.assert_allclose(numbers["lipschitz_bound"], 1.0, rtol=1e-3)
@@ -144,8 +144,8 @@ def test_clouds_of_points_are_disjoint_halves(tmp_path):
         ({"clip": -1.0}, "--clip must be positive"),
         ({"deep_depth": 0}, "--deep-depth must be at least 1"),
         ({"deep_clips": (0.0,)}, "--deep-clips must be positive"),
-        ({"lipschitz": ()}, "--lipschitz must be different ones of clip, gp, lp, sn"),
-        ({"lipschitz": ("gp", "gp")}, "--lipschitz must be different"),
+        ({"constraints": ()}, "--constraints must be different ones of clip, gp, lp, sn"),
+        ({"constraints": ("gp", "gp")}, "--constraints must be different"),
         ({"seed": -1}, "--seed must be 0 or more"),
     ],
 )

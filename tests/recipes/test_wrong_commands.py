@@ -45,7 +45,7 @@ COMMANDS = {
     "switch": ("phase_portrait", "--modified yes", "yes"),
     "choice": ("adversarial", "--solver newton", "newton"),
     "choice_of_many": ("compare", "--families vae", "vae"),
-    "choice_of_tuple": ("critic", "--lipschitz clip vae", "vae"),
+    "choice_of_tuple": ("critic", "--constraints clip vae", "vae"),
     "empty_text": ("gan", "--data ''", "--data"),
     "long_text": ("wgan", f"--data {LONG}", "5000 characters"),
     "long_name": ("cgan", f"--data a/{LONG[:300]}", "no file system"),

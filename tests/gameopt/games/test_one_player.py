@@ -167,7 +167,7 @@ def test_a_stochastic_loss_sees_the_rounds_key():
         go.field(game, at(0.0, 0.0))
 
 
-PAIRS_ONLY = ("alex", "unrolled", "cgd", "acgd", "lookahead_opponent", "lola", "sos", "stackelberg")
+PAIRS_ONLY = ("alex_gda", "unrolled", "cgd", "acgd", "look_ahead", "lola", "sos", "stackelberg")
 
 
 @pytest.mark.parametrize("name", list(ALL_SOLVERS))

@@ -102,8 +102,12 @@ def test_studies_of_critics_end_with_a_line(tmp_path, float32):
         "depth": 1,
         "deep_clips": (),
     }
-    with pytest.raises(UserError, match="--lipschitz gp: its critic became inf or nan"):
-        critic.run(critic.Args(out=tmp_path / "a", lipschitz=("gp",), penalty_weight=1e25, **small))
+    with pytest.raises(UserError, match="--constraints gp: its critic became inf or nan"):
+        critic.run(
+            critic.Args(
+                out=tmp_path / "a", constraints=("gp",), penalty_weights=(1e25, 1.0), **small
+            )
+        )
     small = {"thetas": 2, "steps": 3, "batch_size": 4, "width": 4}
     with pytest.raises(UserError, match="became inf or nan; lower --learning-rate"):
         divergences.run(divergences.Args(out=tmp_path / "b", learning_rate=1e38, **small))

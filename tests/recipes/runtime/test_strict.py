@@ -16,7 +16,7 @@ RUNS = {
     "critic": (
         critic,
         {"points": 6, "steps": 20, "batch_size": 4, "width": 4, "depth": 1,
-         "lipschitz": ("gp", "sn"), "deep_clips": (0.1,), "deep_depth": 2,
+         "constraints": ("gp", "sn"), "deep_clips": (0.1,), "deep_depth": 2,
          "deep_width": 4, "deep_steps": 20},
     ),
     "cgan": (
@@ -39,7 +39,7 @@ def test_a_recipe_under_strict_ranks(name, tmp_path, monkeypatch, float32):
 @pytest.mark.parametrize("solver", ["extragradient", "alternating", "lookahead_simultaneous"])
 def test_a_phase_diagram_leaks_no_tracers(solver, tmp_path, float32):
     """Step sizes are mapped over, and no cache of JAX's keeps one after its trace."""
-    small: dict[str, Any] = {"step_sizes": 3, "second_values": 2, "plays": 2, "rounds": 40}
+    small: dict[str, Any] = {"step_sizes": 3, "second_values": 2, "plays": 2, "steps": 40}
     with jax.checking_leaks():
         result = phase_diagram.run(phase_diagram.Args(out=tmp_path / "run", solver=solver, **small))
     assert result.summary["solver"] == solver
