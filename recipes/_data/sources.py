@@ -6,39 +6,23 @@ from pathlib import Path
 import numpy as np
 
 from recipes._data.arrays import has_test_arrays, load_array_file
-from recipes._data.builtin import TABLES as TABLES, digits, grid, ring, swiss_roll
+from recipes._data.builtin import TABLES, digits, grid, ring, swiss_roll
 from recipes._data.cifar import load_cifar10
-from recipes._data.csv_files import (
-    Roles as Roles,
-    load_csv as load_csv,
-    load_point_csv as load_point_csv,
-    write_csv as write_csv,
-)
 from recipes._data.dataset import (
-    Dataset as Dataset,
-    Scaling as Scaling,
-    Split as Split,
-    check_labelled_images as check_labelled_images,
+    Dataset,
+    Split,
+    check_labelled_images,
     check_labels,
     check_points,
-    hold_out as hold_out,
+    hold_out,
     image_points,
     kind_of,
-    standardized as standardized,
 )
 from recipes._data.idx import read_idx
 from recipes._data.pictures import load_picture_folder, split_folders
 from recipes._data.table import (
-    Column as Column,
-    Table as Table,
+    Table,
     check_table,
-    hold_out_rows as hold_out_rows,
-    rows_like as rows_like,
-)
-from recipes._data.table_encoding import (
-    Encoding as Encoding,
-    Scale as Scale,
-    fit_encoding as fit_encoding,
 )
 from recipes._runtime.errors import UserError
 
