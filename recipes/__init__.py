@@ -13,7 +13,7 @@ from recipes._runtime.start import check_start
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from recipes._runtime.trained import Trained
+    from recipes._runtime.trained import TrainedRun
 
 quiet_while_importing()
 check_start()
@@ -24,7 +24,7 @@ def load_run(
     round: int | None = None,
     module: "ModuleType | None" = None,
     **changes: Any,
-) -> "Trained":
+) -> "TrainedRun":
     """A run of any recipe that trains, from its folder: its flags, data, game, players, samples.
 
     **Arguments:**

@@ -29,8 +29,8 @@ import numpy as np
 
 import gameopt as go
 from models import MLP
-from recipes._adversarial.attacks import Ball, Norm
-from recipes._adversarial.game import PLANS, AdversarialGame, Plan, Windows, steepest_steps
+from recipes._adversarial.attacks import Norm, PerturbationBall
+from recipes._adversarial.game import PLANS, AdversarialGame, WindowPlan, Windows, steepest_steps
 from recipes._adversarial.pictures import draw_examples, draw_robustness, draw_training
 from recipes._adversarial.robustness import Judge, numbers_of
 from recipes._data import Dataset, load_labelled
@@ -112,7 +112,7 @@ def check(args: Args) -> None:
         raise UserError(f"--restart is for --solver inner_steps, and not for {args.solver}.")
 
 
-def make_plan(args: Args, name: str) -> Plan:
+def make_plan(args: Args, name: str) -> WindowPlan:
     """The plan by which the solver `name` plays a window."""
     step = args.adversary_step * radii_of(args)[args.norm]
     x = make_optimizer(args.classifier_optimizer)
@@ -172,7 +172,7 @@ def part_of(args: Args, solver: str) -> Args:
 
 def make_game(args: Args, data: Dataset) -> AdversarialGame:
     """The game on all training images."""
-    ball = Ball(jnp.float32(radii_of(args)[args.norm]), args.norm)
+    ball = PerturbationBall(jnp.float32(radii_of(args)[args.norm]), args.norm)
     return AdversarialGame(jnp.asarray(pixels(data)), jnp.asarray(data.labels), ball)
 
 

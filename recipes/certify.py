@@ -35,7 +35,7 @@ from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.solvers import check_names
-from recipes._runtime.trained import Trained, load_run
+from recipes._runtime.trained import TrainedRun, load_run
 
 CERTIFIED = ("wgan", "gan", "dcgan", "cgan", "tabular")
 """Recipes that train a GAN by minibatches."""
@@ -134,7 +134,7 @@ def _certify_run(args: Args, path: Path) -> Result:
     return _finish(folder, report, line, summary, certificate.report)
 
 
-def _load_gan(path: Path, args: Args) -> Trained:
+def _load_gan(path: Path, args: Args) -> TrainedRun:
     """The run with minibatches of the certificate's size."""
     recipe = read_run_config(path)["recipe"]
     if recipe not in CERTIFIED:
@@ -160,7 +160,7 @@ def _densities(
     }
 
 
-def _heading(args: Args, trained: Trained, game: go.AbstractGame) -> str:
+def _heading(args: Args, trained: TrainedRun, game: go.AbstractGame) -> str:
     batches = -(-args.samples // args.batch_size)
     return (
         f"{args.run}: recipes.{trained.recipe} on {trained.args.data}, round {trained.round}.\n"

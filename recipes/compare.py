@@ -27,7 +27,7 @@ from recipes._compare.families import (
     FAMILIES,
     SHARED,
     FamilyName,
-    Plan,
+    FamilyPlan,
     Setting,
     is_done,
     planned,
@@ -96,7 +96,7 @@ def resolve(args: Args) -> tuple[Dataset, Setting]:
     return data, Setting(shared, args.steps, count, max(data.points.shape[1:3]))
 
 
-def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[str, Plan]:
+def plans_of(args: Args, data: Dataset, setting: Setting) -> dict[str, FamilyPlan]:
     """The plan of each family: those of the resumed run that are done, and those named.
 
     **Raises:** `UserError` for a family that the data do not fit.
@@ -150,7 +150,7 @@ def run(args: Args) -> Result:
     return Result(comparison, folder.path, summary)
 
 
-def judged(data: Dataset, plans: dict[str, Plan], folder: RunFolder, seed: int) -> Comparison:
+def judged(data: Dataset, plans: dict[str, FamilyPlan], folder: RunFolder, seed: int) -> Comparison:
     """The families' samples judged alike, and what their training took."""
     paths = {name: folder.path / name for name in plans}
     comparison = compare(data, {name: samples_of(path) for name, path in paths.items()}, seed)
@@ -159,7 +159,7 @@ def judged(data: Dataset, plans: dict[str, Plan], folder: RunFolder, seed: int) 
     return comparison
 
 
-def write_panel(comparison: Comparison, plans: dict[str, Plan], folder: RunFolder) -> None:
+def write_panel(comparison: Comparison, plans: dict[str, FamilyPlan], folder: RunFolder) -> None:
     """compare.md, which is printed too, compare.csv and compare.png."""
     says = {name: FAMILIES[name].says for name in plans}
     write_markdown(comparison, says, folder.path / "compare.md")

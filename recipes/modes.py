@@ -31,9 +31,9 @@ from recipes._modes.pictures import draw_images, draw_occupancy, draw_samples, d
 from recipes._modes.play import (
     SHOWN,
     SIMULTANEOUS,
+    ModePlay,
     ModeSetting,
     NetworkArgs,
-    Play,
     history_of,
     kept_samples,
     make_solver as solver_of,
@@ -145,7 +145,7 @@ class Args(FolderArgs):
         return own | ({"grid_factor": 1} if "steps" in given else {})
 
 
-PLAYED = tuple(name for name in Play._fields if name != "steps")
+PLAYED = tuple(name for name in ModePlay._fields if name != "steps")
 
 
 def check(args: Args) -> None:
@@ -162,10 +162,10 @@ def check(args: Args) -> None:
         raise UserError("--digits mnist needs --data-dir, the folder of its four IDX files.")
 
 
-def play_of(args: Args, data: str) -> Play:
+def play_of(args: Args, data: str) -> ModePlay:
     """Play of the settings on some data."""
     steps = args.steps * (args.grid_factor if data == "grid" else 1)
-    return Play(steps, **{name: getattr(args, name) for name in PLAYED})
+    return ModePlay(steps, **{name: getattr(args, name) for name in PLAYED})
 
 
 def settings_of(args: Args) -> tuple[list[ModeSetting], list[ModeSetting]]:

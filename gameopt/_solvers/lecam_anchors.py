@@ -16,7 +16,7 @@ from gameopt._trees import float_array
 from gameopt._types import Key, Players
 
 
-class AnchoredState(eqx.Module):
+class LeCamState(eqx.Module):
     """The solver's own state, the averages of the scores of data and of generated points before
     the correction of their bias, shape `(2,)`, and how many rounds are in them."""
 
@@ -25,7 +25,7 @@ class AnchoredState(eqx.Module):
     count: Int[Array, ""]
 
 
-class Anchored(AbstractSolver[AnchoredState]):
+class Anchored(AbstractSolver[LeCamState]):
     r"""Play as `solver` does, with the anchors of the game's `LeCamPenalty` kept up to date.
 
     - `solver`: any solver of the joint strategy.
@@ -48,14 +48,14 @@ class Anchored(AbstractSolver[AnchoredState]):
     def no_single_rate(self) -> str:
         return "the newest scores weigh less in the anchors with every round that is in them"
 
-    def init(self, game: AbstractGame, players: Players, key: Key = None) -> AnchoredState:
+    def init(self, game: AbstractGame, players: Players, key: Key = None) -> LeCamState:
         gan = _anchored_gan(game)
         state = self.solver.init(game, players, key)
-        return AnchoredState(state, jnp.zeros_like(anchors_of(gan)[0]), jnp.zeros((), jnp.int32))
+        return LeCamState(state, jnp.zeros_like(anchors_of(gan)[0]), jnp.zeros((), jnp.int32))
 
     def step(
-        self, game: AbstractGame, players: Players, state: AnchoredState, key: Key = None
-    ) -> tuple[Players, AnchoredState, RoundInfo]:
+        self, game: AbstractGame, players: Players, state: LeCamState, key: Key = None
+    ) -> tuple[Players, LeCamState, RoundInfo]:
         now = self.anchored(game, state)
         players, inner, info = self.solver.step(now, players, state.solver_state, key)
         gan, old = _anchored_gan(game), state.average
@@ -63,9 +63,9 @@ class Anchored(AbstractSolver[AnchoredState]):
         means = jnp.stack([jnp.mean(kind.astype(old.dtype)) for kind in scores])
         decay = self.decay.astype(old.dtype)
         average = decay * old + (1 - decay) * means
-        return players, AnchoredState(inner, average, state.count + 1), info
+        return players, LeCamState(inner, average, state.count + 1), info
 
-    def anchored(self, game: AbstractGame, state: AnchoredState) -> AbstractGame:
+    def anchored(self, game: AbstractGame, state: LeCamState) -> AbstractGame:
         """The game with the anchors of this state."""
         own = anchors_of(game)[0]
         begun = state.count > 0
@@ -73,7 +73,7 @@ class Anchored(AbstractSolver[AnchoredState]):
         mean = state.average / jnp.where(begun, 1 - kept, 1)
         return with_anchors(game, jnp.where(begun, mean, own))
 
-    def evaluate(self, players: Players, state: AnchoredState) -> Players:
+    def evaluate(self, players: Players, state: LeCamState) -> Players:
         return self.solver.evaluate(players, state.solver_state)
 
 

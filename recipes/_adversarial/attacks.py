@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 Norm = Literal["linf", "l2"]
 
 
-class Ball(eqx.Module):
+class PerturbationBall(eqx.Module):
     r"""The perturbations $\delta$ of an image p with $\|\delta\| \le$ `radius`, p + δ in [0, 1].
 
     - `radius`: shape `()`; an array, so that another radius is no other program.
@@ -160,7 +160,7 @@ def fgsm(
     classifier: Classifier,
     points: Float[Array, "n *shape"],
     labels: Int[Array, " n"],
-    ball: Ball,
+    ball: PerturbationBall,
 ) -> Attack:
     r"""One step from the image itself to the ball's edge: $\epsilon\,\mathrm{sign}(\nabla L)$.
 
@@ -182,7 +182,7 @@ def pgd(
     classifier: Classifier,
     points: Float[Array, "n *shape"],
     labels: Int[Array, " n"],
-    ball: Ball,
+    ball: PerturbationBall,
     key: PRNGKeyArray,
     *,
     steps: int = 40,
@@ -217,7 +217,7 @@ def pgd(
 
 
 def accuracy_over_radii(
-    attack: Callable[[Ball], Attack], norm: Norm, radii: Sequence[float]
+    attack: Callable[[PerturbationBall], Attack], norm: Norm, radii: Sequence[float]
 ) -> list[float]:
     """The share of images that no attack within each radius fools; `radii` ascend.
 
@@ -227,6 +227,6 @@ def accuracy_over_radii(
     fooled = np.zeros((), bool)
     accuracies = []
     for radius in radii:
-        fooled = fooled | np.asarray(attack(Ball(jnp.float32(radius), norm)).fooled)
+        fooled = fooled | np.asarray(attack(PerturbationBall(jnp.float32(radius), norm)).fooled)
         accuracies.append(float(np.mean(~fooled)))
     return accuracies

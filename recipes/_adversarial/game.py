@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 import gameopt as go
-from recipes._adversarial.attacks import Ball, Norm, cross_entropy, steepest
+from recipes._adversarial.attacks import Norm, PerturbationBall, cross_entropy, steepest
 
 
 class AdversarialGame(go.ZeroSumGame):
@@ -25,7 +25,7 @@ class AdversarialGame(go.ZeroSumGame):
 
     points: Float[Array, "n *shape"]
     labels: Int[Array, " n"]
-    ball: Ball
+    ball: PerturbationBall
 
     def value(self, players: go.Players, key: go.Key = None) -> Float[Array, ""]:
         del key
@@ -107,7 +107,7 @@ def steepest_steps(norm: Norm, length: float) -> optax.GradientTransformation:
     )
 
 
-class Plan(NamedTuple):
+class WindowPlan(NamedTuple):
     """The solver of a window, its gradients a round, and whether y begins it anew."""
 
     solver: go.AbstractSolver
@@ -115,15 +115,17 @@ class Plan(NamedTuple):
     restart: bool = False
 
 
-def _inner_steps(optimizers: go.Players, k: int, restart: bool) -> Plan:
+def _inner_steps(optimizers: go.Players, k: int, restart: bool) -> WindowPlan:
     solver = go.Alternating(optimizers, order=("y", "x"), inner_steps=go.Players(1, k))
-    return Plan(solver, k + 1, restart)
+    return WindowPlan(solver, k + 1, restart)
 
 
-PLANS: dict[str, Callable[[go.Players, int, bool], Plan]] = {
-    "none": lambda optimizers, k, restart: Plan(go.Alternating(go.Players(optimizers.x, None)), 1),
-    "simultaneous": lambda optimizers, k, restart: Plan(go.Simultaneous(optimizers), 2),
-    "alternating": lambda optimizers, k, restart: Plan(
+PLANS: dict[str, Callable[[go.Players, int, bool], WindowPlan]] = {
+    "none": lambda optimizers, k, restart: WindowPlan(
+        go.Alternating(go.Players(optimizers.x, None)), 1
+    ),
+    "simultaneous": lambda optimizers, k, restart: WindowPlan(go.Simultaneous(optimizers), 2),
+    "alternating": lambda optimizers, k, restart: WindowPlan(
         go.Alternating(optimizers, order=("y", "x")), 2
     ),
     "inner_steps": _inner_steps,

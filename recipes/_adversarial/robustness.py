@@ -8,9 +8,9 @@ import numpy as np
 
 from recipes._adversarial.attacks import (
     Attack,
-    Ball,
     Classifier,
     Norm,
+    PerturbationBall,
     accuracy_over_radii,
     fgsm,
     pgd,
@@ -44,14 +44,14 @@ class Judge:
         self.points, self.labels = jnp.asarray(points), jnp.asarray(labels)
         self.radii, self.key, self.steps, self.restarts = radii, key, steps, restarts
 
-    def ball(self, norm: Norm) -> Ball:
+    def ball(self, norm: Norm) -> PerturbationBall:
         """The ball of the norm's own radius."""
-        return Ball(jnp.float32(self.radii[norm]), norm)
+        return PerturbationBall(jnp.float32(self.radii[norm]), norm)
 
-    def fgsm(self, classifier: Classifier, ball: Ball) -> Attack:
+    def fgsm(self, classifier: Classifier, ball: PerturbationBall) -> Attack:
         return fgsm(classifier, self.points, self.labels, ball)
 
-    def pgd(self, classifier: Classifier, ball: Ball) -> Attack:
+    def pgd(self, classifier: Classifier, ball: PerturbationBall) -> Attack:
         return pgd(
             classifier,
             self.points,

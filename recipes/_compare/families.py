@@ -108,14 +108,14 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-class Plan(NamedTuple):
+class FamilyPlan(NamedTuple):
     """Flags of a family's recipe that have been found good; parameters of its sampler."""
 
     args: Any
     parameters: int
 
 
-def planned(name: str, setting: Setting) -> Plan:
+def planned(name: str, setting: Setting) -> FamilyPlan:
     """The plan of a family's training; nothing is compiled or written.
 
     **Raises:** `UserError` if the recipe does, for flags and data that it cannot work with.
@@ -129,7 +129,7 @@ def planned(name: str, setting: Setting) -> Plan:
     resolved, data = family.recipe.resolve(args)
     make = lambda: go.playable(family.sampler(family.recipe, resolved, data))
     shapes = jax.tree.leaves(eqx.filter_eval_shape(make))
-    return Plan(args, sum(leaf.size for leaf in shapes))
+    return FamilyPlan(args, sum(leaf.size for leaf in shapes))
 
 
 def is_done(path: Path) -> bool:

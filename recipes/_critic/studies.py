@@ -15,7 +15,7 @@ from models import MLP, Linear, SpectralLinear, mlp_critic
 from recipes._critic.laws import FixedLaws, LawSamples, pooled
 from recipes._gans.critics import share_at_limit, train_critic
 from recipes._gans.density import against_optimum
-from recipes._gans.density_grid import Cells, cells_around, data_log_masses
+from recipes._gans.density_grid import GridCells, cells_around, data_log_masses
 
 WAYS = {
     "clip": "weight clipping",
@@ -73,7 +73,7 @@ class Depths(NamedTuple):
 class Discriminator(NamedTuple):
     """D beside D*, on cells: see `recipes._gans.density.against_optimum`."""
 
-    cells: Cells
+    cells: GridCells
     log_p_data: jax.Array
     log_p_gen: jax.Array
     logits: jax.Array

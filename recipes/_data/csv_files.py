@@ -53,7 +53,7 @@ class Roles:
     label_bins: int = 3
 
 
-class Cells(NamedTuple):
+class TextCells(NamedTuple):
     """A file's text: `columns` by name, and the `lines` of its rows."""
 
     path: Path
@@ -111,7 +111,7 @@ def _written(table: Table) -> tuple[list[str], list[list[str]]]:
     return names, texts
 
 
-def _read(path: Path) -> Cells:
+def _read(path: Path) -> TextCells:
     name = f"--csv {path}"
     rows, delimiter = read_delimited(path, name)
     if len(rows) < 2:
@@ -122,10 +122,10 @@ def _read(path: Path) -> Cells:
     check_widths(rows, name)
     columns = zip(*(row for _, row in rows[1:]), strict=True)
     named = dict(zip(header, map(list, columns), strict=True))
-    return Cells(path, named, [line for line, _ in rows[1:]], delimiter)
+    return TextCells(path, named, [line for line, _ in rows[1:]], delimiter)
 
 
-def _check_roles(cells: Cells, roles: Roles) -> None:
+def _check_roles(cells: TextCells, roles: Roles) -> None:
     named = {"label": (roles.label,)}
     named |= {flag: getattr(roles, flag) for flag in ("categorical", "continuous", "drop")}
     for flag, names in named.items():
@@ -154,7 +154,7 @@ def _is_categorical(texts: list[str], name: str, roles: Roles) -> bool:
     return not all(map(NUMBER.fullmatch, texts))
 
 
-def _columns(cells: Cells, name: str, roles: Roles) -> list[tuple[Column, np.ndarray]]:
+def _columns(cells: TextCells, name: str, roles: Roles) -> list[tuple[Column, np.ndarray]]:
     """A column and its values, float64 of shape `(n,)`; and its indicator if values are missing."""
     texts, missing = _texts(cells, name)
     present = [text for text, gone in zip(texts, missing, strict=True) if not gone]
@@ -175,7 +175,7 @@ def _columns(cells: Cells, name: str, roles: Roles) -> list[tuple[Column, np.nda
     return [(Column(name, fill=float(np.median(numbers))), values), (indicator, missing * 1.0)]
 
 
-def _texts(cells: Cells, name: str) -> tuple[list[str], np.ndarray]:
+def _texts(cells: TextCells, name: str) -> tuple[list[str], np.ndarray]:
     """The column's cells, decimal points for commas, and which of them have no value.
 
     **Raises:** `UserError` if none has one.
@@ -203,7 +203,7 @@ def _without(texts: list[str], missing: set[str]) -> list[str]:
     return ["" if text.lower() in missing else text for text in texts]
 
 
-def _check_no_odd_number(cells: Cells, name: str, texts: list[str], roles: Roles) -> None:
+def _check_no_odd_number(cells: TextCells, name: str, texts: list[str], roles: Roles) -> None:
     """Raise a `UserError` for a column of numbers, but for a few cells, that nobody calls text."""
     numbers = [bool(NUMBER.fullmatch(text)) for text in texts if text]
     many = len({text for text in texts if NUMBER.fullmatch(text)}) > FEW
@@ -217,7 +217,7 @@ def _check_no_odd_number(cells: Cells, name: str, texts: list[str], roles: Roles
     )
 
 
-def _categories(cells: Cells, name: str, texts: list[str]) -> tuple[Column, np.ndarray]:
+def _categories(cells: TextCells, name: str, texts: list[str]) -> tuple[Column, np.ndarray]:
     found = sorted(set(texts), key=lambda t: (float(t) if INTEGER.fullmatch(t) else np.inf, t))
     if len(found) > MOST_CATEGORIES:
         odd = next((text for text in texts if text and not NUMBER.fullmatch(text)), None)
@@ -230,7 +230,7 @@ def _categories(cells: Cells, name: str, texts: list[str]) -> tuple[Column, np.n
     return Column(name, tuple(found)), np.asarray([place[text] for text in texts])
 
 
-def _numbers(cells: Cells, name: str, texts: list[str], lines: list[int]) -> np.ndarray:
+def _numbers(cells: TextCells, name: str, texts: list[str], lines: list[int]) -> np.ndarray:
     odd = [not NUMBER.fullmatch(text) for text in texts]
     if any(odd):
         place = odd.index(True)
@@ -249,7 +249,7 @@ def _numbers(cells: Cells, name: str, texts: list[str], lines: list[int]) -> np.
     return values
 
 
-def _label(cells: Cells, roles: Roles) -> tuple[Column, np.ndarray]:
+def _label(cells: TextCells, roles: Roles) -> tuple[Column, np.ndarray]:
     _, missing = _texts(cells, roles.label)
     if missing.any():
         first = cells.lines[int(missing.argmax())]

@@ -14,7 +14,7 @@ from models import MLP
 from recipes._gans.critics import generated
 from recipes._gans.density_grid import (
     DENSITIES,
-    Cells,
+    GridCells,
     cells_around,
     data_log_masses,
     generated_log_masses,
@@ -90,7 +90,7 @@ class DensityJudge:
 
     def __init__(self, folder: RunFolder, density: TrainingDensity):
         law = density.law
-        self.cells: Cells = cells_around(law)
+        self.cells: GridCells = cells_around(law)
         self.d = density.d
         self.log_p_data = data_log_masses(law, self.cells)
         self.latents, self.folder = latent_grid(self.d), folder

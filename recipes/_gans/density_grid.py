@@ -21,7 +21,7 @@ DENSITIES: dict[str, Callable[[], theory.GaussianMixture]] = {
 """Laws on the line and in the plane, wide enough for a grid of cells to resolve them."""
 
 
-class Cells(NamedTuple):
+class GridCells(NamedTuple):
     """A window cut into equal cells.
 
     - `centres`: shape `(k, d)`, d of 1 or 2. `low`, `high`: corners, shape `(d,)`.
@@ -35,7 +35,7 @@ class Cells(NamedTuple):
     volume: float
 
 
-def cells_around(law: theory.GaussianMixture) -> Cells:
+def cells_around(law: theory.GaussianMixture) -> GridCells:
     """400 cells on the line or 100 x 100 in the plane, five deviations beyond every mode."""
     means = np.asarray(law.means)
     d = means.shape[1]
@@ -47,10 +47,10 @@ def cells_around(law: theory.GaussianMixture) -> Cells:
     ]
     centres = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, d)
     volume = float(np.prod((high - low) / side))
-    return Cells(centres.astype(np.float32), low, high, side, volume)
+    return GridCells(centres.astype(np.float32), low, high, side, volume)
 
 
-def data_log_masses(law: theory.GaussianMixture, cells: Cells) -> jax.Array:
+def data_log_masses(law: theory.GaussianMixture, cells: GridCells) -> jax.Array:
     """The log mass of the data in every cell and, last, outside of them: shape `(k + 1,)`."""
     inside = jax.vmap(law.log_prob)(jnp.asarray(cells.centres)) + jnp.log(cells.volume)
     # What five deviations leave out, 6e-7 of a mode, is put to the other cells.
@@ -65,7 +65,7 @@ def latent_grid(d: int) -> jax.Array:
     return jnp.stack(jnp.meshgrid(*[ticks] * d, indexing="ij"), axis=-1).reshape(-1, d)
 
 
-def generated_log_masses(points: np.ndarray, cells: Cells) -> jax.Array:
+def generated_log_masses(points: np.ndarray, cells: GridCells) -> jax.Array:
     """The log mass of pushed points in every cell and, last, outside of them: shape `(k + 1,)`."""
     place = np.floor((points - cells.low) / (cells.high - cells.low) * cells.side).astype(int)
     inside = ((place >= 0) & (place < cells.side)).all(axis=1)

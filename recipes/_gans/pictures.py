@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes._gans.density_grid import Cells
+from recipes._gans.density_grid import GridCells
 from recipes._report import plots
 from recipes._report.plots import FAKE, PERFECT, REAL, ROUNDS, THEORY, Curve, Panel, constant
 from recipes._report.views import Area, Line, Points, Shade, View
@@ -16,7 +16,7 @@ OPTIMUM = "$D^* = p_d / (p_d + p_g)$"
 
 
 def line_views(
-    cells: Cells,
+    cells: GridCells,
     p_data: np.ndarray,
     p_gen: np.ndarray,
     d: np.ndarray,
@@ -41,7 +41,7 @@ def line_views(
 
 
 def plane_views(
-    cells: Cells, p_data: np.ndarray, points: np.ndarray, d: np.ndarray, best: np.ndarray,
+    cells: GridCells, p_data: np.ndarray, points: np.ndarray, d: np.ndarray, best: np.ndarray,
     populated: np.ndarray,
 ) -> list[View]:  # fmt: skip
     """In the plane: samples on the density, D, and D* on the same scale where there is mass."""

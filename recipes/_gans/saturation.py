@@ -22,7 +22,7 @@ FLAT = (
 )
 
 
-class Saturation(NamedTuple):
+class SaturationCurve(NamedTuple):
     """Gradients in the generator's shift, data N(0, 1) against N(shift, 1): each of shape `(k,)`.
 
     `exact_*` at D* by quadrature; `learned_*` at a discriminator trained against that generator.
@@ -35,13 +35,13 @@ class Saturation(NamedTuple):
     learned_non_saturating: np.ndarray
 
 
-def measure_saturation(key: PRNGKeyArray, rounds: int = 600) -> Saturation:
+def measure_saturation(key: PRNGKeyArray, rounds: int = 600) -> SaturationCurve:
     """Trains one discriminator for each shift, all of them in one compiled call."""
     normal, exact_shifts = theory.Normal(0.0, 1.0), jnp.linspace(0.0, 8.0, 33)
     rule = theory.quadrature(-9.0, 9.0, 200)
     exact = theory.saturation_curve(normal.log_prob, normal.log_prob, exact_shifts, rule)
     learned = jax.jit(jax.vmap(lambda shift: _learned(shift, key, rounds)))(exact_shifts)
-    return Saturation(
+    return SaturationCurve(
         *(
             np.asarray(values)
             for values in (
@@ -69,7 +69,7 @@ def _learned(shift: jax.Array, key: PRNGKeyArray, rounds: int) -> jax.Array:
     return jnp.stack([jnp.mean(jax.tree.leaves(field)[0]) for field in fields])
 
 
-def draw_saturation(measured: Saturation, path: Path) -> None:
+def draw_saturation(measured: SaturationCurve, path: Path) -> None:
     """Two panels: the gradients, and the same on a logarithmic axis."""
     shifts = measured.shifts
     label = "shift of the generator N(shift, 1) from N(0, 1)"

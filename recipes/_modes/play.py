@@ -52,7 +52,7 @@ class NetworkArgs(metaclass=Typed):
     """Pieces of a maxout unit."""
 
 
-class Play(NamedTuple):
+class ModePlay(NamedTuple):
     """Length, step sizes and networks of every setting's play.
 
     - `steps`: rounds of simultaneous play; every other solver may take as many gradients.
@@ -90,14 +90,14 @@ class ModeSetting(NamedTuple):
         return "-".join(self)
 
 
-def rounds_of(setting: ModeSetting, args: Play) -> tuple[int, int]:
+def rounds_of(setting: ModeSetting, args: ModePlay) -> tuple[int, int]:
     """Rounds, and those between two moments: as many gradients as `steps` simultaneous rounds."""
     gradients = MODE_SOLVERS[setting.solver].gradients
     between = max(1, args.steps * SIMULTANEOUS // (gradients * args.moments))
     return between * args.moments, between
 
 
-def make_solver(setting: ModeSetting, args: Play) -> go.AbstractSolver:
+def make_solver(setting: ModeSetting, args: ModePlay) -> go.AbstractSolver:
     """The setting's solver of all seeds, with the method's optimizers."""
     method, entry = METHODS[setting.method], MODE_SOLVERS[setting.solver]
     rounds, _ = rounds_of(setting, args)
@@ -112,7 +112,7 @@ def make_solver(setting: ModeSetting, args: Play) -> go.AbstractSolver:
     return AcrossSeeds(entry.make(optimizers, args.unroll_rate), args.seeds)
 
 
-def make_players(method: Method, data: ModeData, args: Play, key: PRNGKeyArray) -> go.Players:
+def make_players(method: Method, data: ModeData, args: ModePlay, key: PRNGKeyArray) -> go.Players:
     """Fresh networks, with a first axis of seeds; the same seed the same generator."""
     sizes = args.network
     pack = (method.packing,) if method.packing > 1 else ()
@@ -161,7 +161,7 @@ def record_losses(now: go.Moment) -> dict[str, jax.Array]:
 
 
 def set_up(
-    setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray
+    setting: ModeSetting, data: ModeData, args: ModePlay, key: PRNGKeyArray
 ) -> tuple[go.AbstractGame, go.Players]:
     """The game of a setting, and its fresh players; `key`: of the play."""
     method = METHODS[setting.method]
@@ -170,7 +170,7 @@ def set_up(
 
 
 def play_setting(
-    setting: ModeSetting, data: ModeData, args: Play, key: PRNGKeyArray, folder: RunFolder
+    setting: ModeSetting, data: ModeData, args: ModePlay, key: PRNGKeyArray, folder: RunFolder
 ) -> list[dict[str, Any]]:
     """Play a setting in its part of the folder, or go on with it, or read what came of it.
 

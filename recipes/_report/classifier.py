@@ -122,7 +122,7 @@ class Classifier(eqx.Module):
         return hidden[-1](x)
 
 
-class Trained(NamedTuple):
+class TrainedClassifier(NamedTuple):
     """A classifier, and the share of held-out images that it is right about."""
 
     classifier: Classifier
@@ -131,7 +131,7 @@ class Trained(NamedTuple):
 
 def trained_classifier(
     train: Dataset, held_out: Dataset, classes: int, cache: Path = CACHE, seed: int = 0
-) -> Trained:
+) -> TrainedClassifier:
     """Trains a classifier, or takes the one that was trained on the same images before.
 
     **Arguments:**
@@ -153,7 +153,7 @@ def trained_classifier(
         found = _train(classifier, points, labels, key_train, rounds)
         _keep(folder, rounds, found)
     predicted = jax.jit(lambda c, x: jnp.argmax(jax.vmap(c)(x), axis=1))(found, held_out.points)
-    return Trained(found, float(np.mean(np.asarray(predicted) == held_out.labels)))
+    return TrainedClassifier(found, float(np.mean(np.asarray(predicted) == held_out.labels)))
 
 
 def _rounds(n: int) -> int:

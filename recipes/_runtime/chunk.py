@@ -36,7 +36,7 @@ class Chunk(NamedTuple):
     first_bad: tuple[int, int, int]
 
 
-class Play:
+class ChunkedPlay:
     """A play in chunks: rounds are those of `go.rollout`, and the number of a chunk's is dynamic.
 
     One program plays every length from every round. So a play that is stopped anywhere goes on with

@@ -19,7 +19,7 @@ from recipes._runtime.seeds import key_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class TrainedRun:
     """A run as its checkpoint has it.
 
     - `folder`, `recipe`, `module`: where it is, and the recipe that wrote it.
@@ -59,7 +59,7 @@ class Trained:
 
 def load_run(
     folder: str | Path, round: int | None = None, module: ModuleType | None = None, **changes: Any
-) -> Trained:
+) -> TrainedRun:
     """See `recipes.load_run`."""
     folder = Path(folder)
     run, part = _run_of(folder)
@@ -82,7 +82,7 @@ def load_run(
     solver = module.make_solver(args)
     state = solver.init(game, first, key_of(args.seed))
     (players, state), at, skipped = checkpoint.load(folder / "checkpoints", (first, state), round)
-    return Trained(
+    return TrainedRun(
         folder,
         config["recipe"],
         module,

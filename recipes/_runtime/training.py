@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray
 from tqdm import tqdm
 
 import gameopt as go
-from recipes._runtime.chunk import Chunk, Play, Record
+from recipes._runtime.chunk import Chunk, ChunkedPlay, Record
 from recipes._runtime.errors import UserError
 from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
@@ -82,7 +82,7 @@ def train(
     they may; the checkpoints before that are kept. `Stopped` after a signal.
     """
     state, round = solver.init(game, players, key), 0
-    play = Play(
+    play = ChunkedPlay(
         game, solver, state, key, record,
         every=min(log_every, eval_every, steps), longest=eval_every, may_diverge=may_diverge,
     )  # fmt: skip

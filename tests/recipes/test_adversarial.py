@@ -16,7 +16,7 @@ from PIL import Image
 import gameopt as go
 from models import MLP
 from recipes import _data, adversarial
-from recipes._adversarial.attacks import Ball, Norm, cross_entropy
+from recipes._adversarial.attacks import Norm, PerturbationBall, cross_entropy
 from recipes._adversarial.game import PLANS, AdversarialGame, Windows, distinct_rows, steepest_steps
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
@@ -31,7 +31,7 @@ SMALL = adversarial.Args(
 def small_game(norm: Norm = "linf", n: int = 12):
     points = jax.random.uniform(jax.random.key(0), (n, 2, 3))
     labels = jnp.arange(n) % 3
-    game = AdversarialGame(points, labels, Ball(jnp.asarray(0.3), norm))
+    game = AdversarialGame(points, labels, PerturbationBall(jnp.asarray(0.3), norm))
     x = MLP((2, 3), (3,), width=8, depth=1, key=jax.random.key(1))
     return game, go.Players(x, game.ball.sample(jax.random.key(2), points))
 

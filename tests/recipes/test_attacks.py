@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from models import MLP
 from recipes._adversarial.attacks import (
-    Ball,
+    PerturbationBall,
     accuracy_over_radii,
     cross_entropy,
     fgsm,
@@ -65,7 +65,7 @@ def test_the_worst_case_of_a_linear_classifier_is_reached(norm, attack):
     The worst perturbation is -eps c sign(w) in linf and -eps c w / |w| in l2, c = ±1 the class.
     """
     classifier, points = linear(), images(low=0.4, high=0.6)
-    ball = Ball(jnp.asarray(0.1), norm)
+    ball = PerturbationBall(jnp.asarray(0.1), norm)
     if attack == "fgsm":
         found = fgsm(classifier, points, LABELS, ball)
     else:
@@ -85,7 +85,7 @@ def test_the_worst_case_of_a_linear_classifier_is_reached(norm, attack):
 def test_the_worst_case_at_the_end_of_the_range(norm):
     """A linear function's largest value on the set is at the projection of a far point along w."""
     classifier, points = linear(), images()
-    ball = Ball(jnp.asarray(0.6), norm)
+    ball = PerturbationBall(jnp.asarray(0.6), norm)
     found = pgd(classifier, points, LABELS, ball, jax.random.key(2), steps=200, restarts=2)
     signs = jnp.where(LABELS == 1, 1.0, -1.0)[:, None, None]
     worst = ball.project(-1e8 * signs * classifier.weight[None], points)
@@ -99,7 +99,7 @@ def test_the_worst_case_at_the_end_of_the_range(norm):
 @pytest.mark.parametrize("norm", NORMS)
 def test_pgd_is_never_below_fgsm_and_stays_in_the_set(norm):
     """On a network, where neither is exact; more restarts and starts never find less."""
-    classifier, points, ball = network(), images(), Ball(jnp.asarray(0.3), norm)
+    classifier, points, ball = network(), images(), PerturbationBall(jnp.asarray(0.3), norm)
     quick = fgsm(classifier, points, LABELS, ball)
     few, many = (
         pgd(classifier, points, LABELS, ball, jax.random.key(2), steps=10, restarts=restarts)
@@ -138,7 +138,7 @@ def test_accuracy_falls_with_the_radius_from_the_clean_one(norm, float32):
 )
 def test_the_projection_is_the_nearest_point(norm):
     """<y - P(y), z - P(y)> <= 0 for every z of the set: the condition that only P(y) meets."""
-    points, ball = images(), Ball(jnp.asarray(0.5), norm)
+    points, ball = images(), PerturbationBall(jnp.asarray(0.5), norm)
     points = points.at[0, 0].set(0.0).at[1, 0].set(1.0)
     for scale in (0.01, 0.2, 1.0, 30.0):
         far = scale * jax.random.normal(jax.random.key(4), points.shape)
@@ -157,7 +157,7 @@ def test_the_projection_is_the_nearest_point(norm):
 def test_samples_are_uniform_in_the_ball(norm):
     """Where the range does not cut: the share within 0.9 radii is 0.9^12, the mean is 0."""
     points = jnp.full((20_000, 3, 4), 0.5)
-    drawn = np.asarray(Ball(jnp.asarray(0.4), norm).sample(jax.random.key(0), points))
+    drawn = np.asarray(PerturbationBall(jnp.asarray(0.4), norm).sample(jax.random.key(0), points))
     flat = drawn.reshape(len(drawn), -1) / 0.4
     sizes = np.linalg.norm(flat, np.inf if norm == "linf" else 2, axis=1)
     share = 0.9**12

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from recipes import certify, gan, wgan
+from recipes import certify, cgan, dcgan, gan, tabular, wgan
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 
@@ -220,6 +220,33 @@ def test_a_wrong_start_is_one_line(name, tmp_path, trained, monkeypatch, capsys,
     for word in words:
         assert word in captured.err
     assert contents(tmp_path) == before
+
+
+IMAGES: dict[str, Any] = {
+    "steps": 2, "eval_every": 2, "batch_size": 4, "width": 2, "latent_size": 3, "eval_size": 4,
+    "metrics": False,
+}  # fmt: skip
+OTHERS = {
+    "dcgan": lambda out: dcgan.run(dcgan.Args(out=out, **IMAGES)),
+    "cgan": lambda out: cgan.run(cgan.Args(out=out, **IMAGES)),
+    "tabular": lambda out: tabular.run(
+        tabular.Args(out=out, steps=2, eval_every=2, generator_width=4, discriminator_width=4)
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "recipe", ["tabular", *(pytest.param(r, marks=pytest.mark.slow) for r in ("dcgan", "cgan"))]
+)
+def test_every_gan_by_minibatches_is_certified(recipe, tmp_path, monkeypatch, float32):
+    """A verdict on each question; the players are the iterate's, not their average."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("recipes._report.classifier.MOST_ROUNDS", 2)
+    OTHERS[recipe](tmp_path / "run")
+    result = certify.run(certify.Args(run=tmp_path / "run", samples=8, batch_size=4, matvecs=2))
+    assert result.summary["round"] == 2
+    assert result.summary["verdicts"]["stationary"] == "no"
+    assert (tmp_path / "run" / "certificate" / "spectrum.png").stat().st_size > 1000
 
 
 def test_a_run_of_another_kind_or_other_data_is_refused(tmp_path, trained, float32):

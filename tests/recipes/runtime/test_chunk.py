@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import gameopt as go
-from recipes._runtime.chunk import Play
+from recipes._runtime.chunk import ChunkedPlay
 
 ROUNDS, EVERY = 23, 5
 OPTIMIZERS = go.Players(optax.adam(0.1), optax.adam(0.1))
@@ -46,7 +46,7 @@ def test_chunks_of_every_length_are_the_rounds_of_a_rollout(name, lengths, float
     whole = go.rollout(
         game, solver, players, ROUNDS, key=key, state=state, record=record, every=EVERY
     )
-    play = Play(game, solver, state, key, record, every=EVERY, longest=ROUNDS)
+    play = ChunkedPlay(game, solver, state, key, record, every=EVERY, longest=ROUNDS)
     at, lines = 0, []
     for length in lengths:
         chunk = play(players, state, at, length)
@@ -89,7 +89,7 @@ def test_who_is_not_finite_and_since_which_round(who, may_diverge, float32):
     solver = go.Simultaneous(go.Players(breaks(who, 7, "x"), breaks(who, 7, "y")))
     game, players = go.Bilinear(jnp.float32(1.0)), start_of("deterministic")
     state = solver.init(game, players, jax.random.key(0))
-    play = Play(
+    play = ChunkedPlay(
         game, solver, state, jax.random.key(0), record,
         every=2, longest=20, may_diverge=may_diverge,
     )  # fmt: skip
@@ -107,7 +107,7 @@ def test_one_program_for_every_length(float32, compilations):
     solver, key = go.Simultaneous(OPTIMIZERS), jax.random.key(0)
     game, players = go.Bilinear(jnp.float32(1.25)), go.Players(jnp.asarray(1.0), jnp.asarray(0.5))
     state = solver.init(game, players, key)
-    play = Play(game, solver, state, key, record, every=3, longest=30)
+    play = ChunkedPlay(game, solver, state, key, record, every=3, longest=30)
     for start, length in ((0, 0), (0, 1), (1, 30), (31, 8)):
         chunk = play(players, state, start, length)
         players, state = chunk.players, chunk.state
