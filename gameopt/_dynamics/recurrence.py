@@ -104,9 +104,11 @@ def _follow(spline: BSpline, rounds: int, lag: float, size: float) -> Recurrence
 
 
 def _refined(spline: BSpline, rounds: int, lag: float, reach: float) -> float:
-    bounds = (lag - reach, min(lag + reach, rounds - 8.0))
+    low, high = lag - reach, min(lag + reach, rounds - 8.0)
+    if high <= low:  # a record so short leaves no room
+        return lag
     off = lambda value: _difference(spline, rounds, value)
-    found = minimize_scalar(off, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    found = minimize_scalar(off, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
     # Bounded search never lands on a whole number of rounds, where there is no spline error.
     return min(float(found.x), lag, float(round(lag)), key=off)
 

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from scipy.interpolate import make_interp_spline
 
 import gameopt as go
+from gameopt._dynamics.recurrence import _refined
 from tests.solvers import point
 
 ROUNDS = np.arange(3000)
@@ -256,3 +258,14 @@ def test_recorded_rollouts_of_a_batch():
         )
         found = go.limit_cycle(jax.vmap(play)(starts).records, batched=True)
         assert np.all(found.motion == getattr(go.MOTIONS, name))
+
+
+@pytest.mark.parametrize("lag", [31.6, 32.5, 39.0])
+def test_a_lag_as_long_as_the_record_is_not_refined(lag):
+    """Within 8 rounds of the record's end there is no room to search: the lag stays as it is.
+
+    A path that returns after about 2.8 rounds is followed over turns whose rounding adds up to it.
+    """
+    path = np.random.default_rng(0).normal(size=(40, 2))
+    spline = make_interp_spline(np.arange(40), path, k=5)
+    assert _refined(spline, 40, lag, 0.4) == lag
