@@ -260,7 +260,7 @@ def test_recorded_rollouts_of_a_batch():
         assert np.all(found.motion == getattr(go.MOTIONS, name))
 
 
-@pytest.mark.parametrize("lag", [31.6, 32.5, 39.0])
+@pytest.mark.parametrize("lag", [32.5, 36.0, 39.0])
 def test_a_lag_as_long_as_the_record_is_not_refined(lag):
     """Within 8 rounds of the record's end there is no room to search: the lag stays as it is.
 
