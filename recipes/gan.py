@@ -22,7 +22,7 @@ from jaxtyping import PRNGKeyArray
 import gameopt as go
 from recipes._certify.certificates import Probe
 from recipes._data.training import TrainingData
-from recipes._gans.args import check_gan, make_solver as make_solver
+from recipes._gans.args import check_gan, check_penalties_fit, make_solver as make_solver
 from recipes._gans.critics import discriminator_numbers, generated
 from recipes._gans.density import DensityJudge, TrainingDensity
 from recipes._gans.density_grid import DENSITIES
@@ -98,6 +98,7 @@ def resolve(args: Args) -> tuple[Args, Training]:
             f"--latent-size: {args.data} is an exact density, and its generator's latents have "
             "the density's own dimension; leave it out."
         )
+    check_penalties_fit(args, "plane")
     weights = weights_of(args.penalties, args.penalty_weights)
     return dataclasses.replace(args, penalty_weights=weights), TrainingDensity(args.data)
 

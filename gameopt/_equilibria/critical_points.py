@@ -64,8 +64,8 @@ def find_critical_points(
     points, norms = (np.asarray(jax.device_get(a), np.float64) for a in (ends, residuals))
     near = np.abs(points).max(axis=1) <= reach
     kept, counts = _distinct(points, (norms <= limit) & near, norms, float(apart))
-    played = playable(starts)
-    players, residuals = _chosen(played, ends, residuals, jax.device_put(kept))
+    arrays = eqx.filter(starts, eqx.is_array)
+    players, residuals = _chosen(arrays, ends, residuals, jax.device_put(kept))
     return FoundPoints(players, residuals, jax.device_put(counts.astype(np.int32)))
 
 
@@ -76,7 +76,8 @@ def _one(starts: Players) -> Players:
 @eqx.filter_jit
 def _chosen(starts: Players, ends: Array, residuals: Array, kept: Int[Array, " k"]):
     unravel = ravel(_one(starts))[1]
-    players = jax.vmap(lambda v: playable(unravel(v)))(ends[kept])
+    # With the arrays that the first start carries, so that a point can be played.
+    players = jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_array))(ends[kept])
     return players, residuals[kept]
 
 

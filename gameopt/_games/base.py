@@ -171,6 +171,8 @@ def replace(players: Players, player: Player, entry: Any) -> Players:
 
 
 def _checked(loss: Any, name: str) -> Scalar:
+    if loss is None:
+        raise ValueError(f"{name} must be one real number, and is None: return the loss.")
     out = jnp.asarray(loss)
     if out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
         raise ValueError(

@@ -29,6 +29,11 @@ class MultilayerGANArgs(GANArgs):
     depth: AtLeast1 = 2
     """Hidden layers of each network."""
 
+    @classmethod
+    def filled_in(cls) -> dict[str, tuple[str, ...]]:
+        """Sizes and weights that depend on the data."""
+        return {"data": ("latent_size", "penalty_weights")}
+
 
 def resolve_sizes(args: A, data: TrainingData) -> A:
     """The flags with what depends on the data filled in.

@@ -214,12 +214,32 @@ def _from_config(args_type: type[A], path: Path, resumed: bool, given: Mapping[s
             f"python -m recipes.{recipe}."
         )
     try:
-        defaults = _defaults(args_type, {**saved, **given})
-        return args_from_json(args_type, saved, str(path), defaults)
+        kept = saved if resumed else _still_meant(args_type, saved, given)
+        defaults = _defaults(args_type, {**kept, **given})
+        return args_from_json(args_type, kept, str(path), defaults)
     except UserError as error:
         text = str(error) if str(path) in str(error) else f"{path}: {error}"
         hint = f" It is a configuration of recipes.{recipe}." if of_another else ""
         raise UserError(text + hint) from error
+
+
+def _still_meant(
+    args_type: type, saved: Mapping[str, Any], given: Mapping[str, str]
+) -> dict[str, Any]:
+    """The values of a config.json but for those that depend on flags given otherwise beside it.
+
+    A run saves every flag, also those that it filled in. With `--penalties gp` the weight that is
+    saved is another penalty's, and with other data so is the size of the latent.
+    """
+    if not isinstance(args_type, Flags):
+        return dict(saved)
+    texts = {name: value for name, value in saved.items() if isinstance(value, str)}
+    before, now = args_type.defaults(texts), args_type.defaults({**texts, **given})
+    dropped = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    for flag, names in args_type.filled_in().items():
+        if flag in given and given[flag] != saved.get(flag):
+            dropped |= set(names)
+    return {name: value for name, value in saved.items() if name not in dropped or name in given}
 
 
 def args_from_json(

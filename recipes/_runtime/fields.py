@@ -122,7 +122,9 @@ def type_name(hint: Any) -> str:
         return type_name(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " | ".join(map(type_name, typing.get_args(hint))).replace("NoneType", "None")
-    name = hint.__name__ if type(hint) is type else str(hint)
+    if typing.get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    name = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
     return re.sub(r"\b(typing|pathlib(\._local)?|recipes\.\w+)\.", "", name)
 
 
@@ -157,7 +159,9 @@ class Typed(type):
 class Flags(Typed):
     """The type of a recipe's arguments, whose fields are flags.
 
-    A class may have a `defaults`: defaults that depend on other flags, such as those of a preset.
+    A class may have a `defaults`: defaults that depend on other flags, such as those of a preset;
+    they hold where arguments are made, and `dataclasses.replace` keeps every value that is not
+    named.
 
     **Raises:** `UserError` also for numbers out of their range, whole numbers of a size that no
     machine can have, and texts and paths that no file system takes; of nested flags, too.
@@ -173,6 +177,13 @@ class Flags(Typed):
     def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults by name, from the flags that are `given` (as text on the command line)."""
         del given
+        return {}
+
+    def filled_in(cls) -> dict[str, tuple[str, ...]]:
+        """The flags that a run fills in from what another flag names, by that flag.
+
+        Another value of it beside a config.json drops them.
+        """
         return {}
 
     def brought(cls, name: str, hint: Any, value: Any, what: str | None = None) -> Any:

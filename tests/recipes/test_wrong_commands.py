@@ -124,6 +124,7 @@ COMMANDS = {
     "both_at_once": ("wgan", "--solver simultaneous --inner-steps 2", "add --inner-steps 1"),
     "edges_of_labels": ("cgan", "--condition edges --label-by auxiliary", "--label-by is for"),
     "restart": ("adversarial", "--solver none --restart", "--restart is for"),
+    "images_only": ("gan", "--data ring --penalties bcr", "flips and shifts images"),
     "penalty_twice": ("dcgan", "--penalties r1 r1", "give each of them once"),
     "latents_of_a_density": ("gan", "--latent-size 3", "leave it out"),
     "no_methods": ("modes", "--methods --solvers", "both empty"),

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import gameopt as go
+from gameopt._games.base import _checked
 from tests.solvers import ALL_SOLVERS, RANDOM, EqualTerms
 
 HESSIANS = {
@@ -238,3 +239,19 @@ def test_a_hessian_asks_its_own_player_alone():
         np.sort(np.real(values)), np.linalg.eigvalsh(go.hessian_x(game, players)), rtol=1e-12
     )
     assert go.spectral_density(game, players, num_matvecs=2).density.shape == (512,)
+
+
+def test_critical_points_keep_what_is_carried():
+    """Each point can be played and classified, with the arrays of `Fixed` of its start."""
+    game = go.one_player_game(lambda x: jnp.sum(x["a"] ** 2) * x["c"].value)
+    starts = {"a": jnp.ones((2, 2)), "c": go.Fixed(jnp.array([3.0, 3.0]))}
+    found = go.find_critical_points(game, go.Players(starts, None))
+    point = jax.tree.map(lambda leaf: leaf[0], found.players)
+    np.testing.assert_array_equal(point.x["c"].value, 3.0)
+    assert bool(go.is_yes(go.classify(game, point).dne))
+
+
+def test_a_loss_that_is_not_returned_is_named():
+    """A function without a return; the check alone, as tests check types before it."""
+    with pytest.raises(ValueError, match=r"losses\.x must be one real number, and is None"):
+        _checked(None, "losses.x")

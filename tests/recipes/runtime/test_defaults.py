@@ -92,3 +92,32 @@ def test_former_names_are_taken(tmp_path):
     file.write_text(json.dumps({"lipschitz": "clip"}), encoding="utf-8")
     with pytest.raises(UserError, match=r"there is no --lipschitz; give --penalties"):
         cli.parse(wgan.Args, ["--config", str(file)])
+
+
+DENSITY = {"penalties": [], "penalty_weights": [], "inner_steps": 4, "width": 64}
+PLANE = {"data": "swiss_roll", "latent_size": 2, "penalties": ["lecam"], "penalty_weights": [0.3]}
+
+
+@pytest.mark.parametrize(
+    ("saved", "argv", "expected"),
+    [
+        (PLANE, ["--penalties", "gp"], {"penalties": ("gp",), "penalty_weights": ()}),
+        (PLANE, ["--penalties"], {"penalties": (), "penalty_weights": ()}),
+        (PLANE, ["--steps", "7"], {"penalty_weights": (0.3,), "latent_size": 2, "steps": 7}),
+        (PLANE, ["--data", "digits"], {"latent_size": None, "penalties": ("lecam",)}),
+        (PLANE, ["--data", "ring"], {"latent_size": None}),
+        ({**DENSITY, "data": "normal"}, ["--solver", "extragradient"], {"inner_steps": 1}),
+        ({**DENSITY, "data": "normal"}, ["--data", "ring"], {"width": 64, "inner_steps": 4}),
+        (
+            {**DENSITY, "data": "normal"},
+            ["--data", "digits"],
+            {"penalties": ("r1",), "inner_steps": 1, "width": 256},
+        ),
+    ],
+)
+def test_flags_beside_a_file_drop_what_depended_on_the_others(saved, argv, expected, tmp_path):
+    """A run saves what it filled in: with other flags these values are no longer meant."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"recipe": "gan", "args": saved}), encoding="utf-8")
+    found = cli.parse(gan.Args, ["--config", str(file), *argv])
+    assert {name: getattr(found, name) for name in expected} == expected
