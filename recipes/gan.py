@@ -22,14 +22,13 @@ from jaxtyping import PRNGKeyArray
 import gameopt as go
 from recipes._certify.certificates import Probe
 from recipes._data.training import TrainingData
-from recipes._gans.args import check_gan, check_penalties_fit, make_solver as make_solver
-from recipes._gans.critics import discriminator_numbers, generated
+from recipes._gans.args import check_gan, check_penalties_fit, clipped, make_solver as make_solver
+from recipes._gans.critics import discriminator_numbers, from_latents, generated
 from recipes._gans.density import DensityJudge, TrainingDensity
 from recipes._gans.density_grid import DENSITIES
 from recipes._gans.multilayer import (
     MultilayerGANArgs,
     draw_samples,
-    from_latents,
     latent_size_of,
     networks,
     resolve_sizes,
@@ -116,9 +115,7 @@ def set_up(args: Args, data: Training) -> tuple[go.AbstractGame, go.Players]:
     penalty = make_penalty(args.penalties, args.penalty_weights)
     make = go.MinimaxGAN if args.loss == "minimax" else go.NonSaturatingGAN
     game = make(sampler, go.NormalLatent((latent_size,)), args.batch_size, penalty)
-    if args.clip is not None:
-        return go.constrained(game, y=go.clip_weights(args.clip)), players
-    return game, players
+    return clipped(game, args), players
 
 
 def _keys(args: Args) -> Any:

@@ -31,7 +31,13 @@ import gameopt as go
 from models import ConditionalLatent
 from recipes._data import Roles, Table, load_csv, load_table, write_csv
 from recipes._data.training import check_varies
-from recipes._gans.args import GameArgs, check_game, check_penalties_fit, make_solver as make_solver
+from recipes._gans.args import (
+    GameArgs,
+    check_game,
+    check_penalties_fit,
+    clipped,
+    make_solver as make_solver,
+)
 from recipes._gans.critics import critic_numbers, estimate_numbers
 from recipes._gans.penalties import PenaltyName, make_penalty, weights_of
 from recipes._report.plots import over_time
@@ -145,9 +151,7 @@ def set_up(args: Args, data: TrainingTable) -> tuple[go.AbstractGame, go.Players
     game = go.WassersteinGAN(data.sampler(), latent, args.batch_size, penalty)
     widths = go.Players(args.generator_width, args.discriminator_width)
     players = data.networks(args.latent_size, widths, args.depth, _keys(args).players)
-    if args.clip is not None:
-        return go.constrained(game, y=go.clip_weights(args.clip)), players
-    return game, players
+    return clipped(game, args), players
 
 
 def _keys(args: Args) -> Any:

@@ -19,12 +19,11 @@ from jaxtyping import Array, PRNGKeyArray
 import gameopt as go
 from recipes._certify.certificates import Probe
 from recipes._data.training import TrainingData
-from recipes._gans.args import check_gan, make_solver as make_solver
-from recipes._gans.critics import critic_numbers, estimate_numbers, share_at_limit
+from recipes._gans.args import check_gan, clipped, make_solver as make_solver
+from recipes._gans.critics import critic_numbers, estimate_numbers, from_latents, share_at_limit
 from recipes._gans.multilayer import (
     MultilayerGANArgs,
     draw_samples,
-    from_latents,
     latent_size_of,
     networks,
     resolve_sizes,
@@ -80,9 +79,7 @@ def set_up(args: Args, data: TrainingData) -> tuple[go.AbstractGame, go.Players]
     game = go.WassersteinGAN(data.sampler(), go.NormalLatent((size,)), args.batch_size, penalty)
     widths = go.Players(args.generator_width, args.discriminator_width)
     players = networks(data, size, widths, args.depth, _keys(args).players)
-    if args.clip is not None:
-        return go.constrained(game, y=go.clip_weights(args.clip)), players
-    return game, players
+    return clipped(game, args), players
 
 
 def _keys(args: Args) -> Any:

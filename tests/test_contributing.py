@@ -23,7 +23,7 @@ print(run.round, float(go.tree_norm(run.players)))
 
 
 def python(*words: str, folder: Path) -> str:
-    """What a process in the folder prints."""
+    """The output of a process in the folder."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,

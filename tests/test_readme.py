@@ -47,7 +47,7 @@ def test_links_lead_somewhere(page):
 
 
 def rooms_listed() -> dict[str, set[str]]:
-    """What ARCHITECTURE.md lists of each package, a name or several at the start of a line."""
+    """The names that ARCHITECTURE.md lists of each package, at the start of a line."""
     listed = {}
     for section in re.split(r"^## ", text_of("ARCHITECTURE.md"), flags=re.M)[1:]:
         starts = re.findall(r"^    (\S+(?:, \S+)*)  ", section, re.M)

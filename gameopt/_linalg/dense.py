@@ -63,7 +63,7 @@ def conditioned_eigenvalues(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 Matrix = Float[np.ndarray, "n n"]
 
 _FRACTIONS = (0.5, 0.37, 0.71, 0.13, 0.93)
-"""Where between 0 and an eigenvalue a line is tried; the theorem has no proof for a few of them."""
+"""Fractions of an eigenvalue at which lines are tried; a few of them have no proof."""
 
 
 def count_left(matrix: Matrix, line: float, noise: float) -> int | None:

@@ -64,7 +64,7 @@ STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
     ("builtins", "bytes"): lambda: b"",
     ("__builtin__", "bytes"): lambda: b"",
 }
-"""What is called in place of what a pickle names, and all that it may name."""
+"""The only names that a pickle may have, each with the function that is called in its place."""
 for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
     STAND_INS |= {
         (f"{_core}.multiarray", "_reconstruct"): lambda *_: StoredArray(),

@@ -83,6 +83,11 @@ def check_penalties_fit(args: GameArgs, kind: str) -> None:
         )
 
 
+def clipped(game: go.AbstractGame, args: GameArgs) -> go.AbstractGame:
+    """The game with the discriminator's weights kept within `--clip`, if that is given."""
+    return game if args.clip is None else go.constrained(game, y=go.clip_weights(args.clip))
+
+
 def make_solver(args: GameArgs) -> go.AbstractSolver:
     """The solver of the flags: the discriminator first, each inner step on a fresh batch; with the
     anchors and averages that the flags ask for.

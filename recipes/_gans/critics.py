@@ -16,6 +16,16 @@ generated = eqx.filter_jit(go.generated)
 """The generator at every latent, shape `(n, *shape)`, compiled."""
 
 
+def from_latents(latents: Array) -> Any:
+    """The `sample` of a `SampleJudge`: the generator at fixed latents, and at conditions."""
+
+    def sample(players: go.Players, conditions: Array | None) -> Any:
+        given = latents if conditions is None else go.Conditioned(latents, conditions)
+        return generated(players.x, given)
+
+    return sample
+
+
 @eqx.filter_jit
 def _on_batch(players: go.Players, real: Array, fake: Array, key: PRNGKeyArray) -> Any:
     estimate = go.wasserstein_value(

@@ -10,10 +10,9 @@ import gameopt as go
 from recipes._certify.certificates import Probe
 from recipes._data.training import TrainingData
 from recipes._gans.args import make_solver
-from recipes._gans.critics import score_numbers
+from recipes._gans.critics import from_latents, score_numbers
 from recipes._gans.image_pictures import draw_image_curves
 from recipes._gans.images import ImageGANArgs
-from recipes._gans.multilayer import from_latents
 from recipes._report.judge import SampleJudge
 from recipes._report.plots import over_time
 from recipes._runtime.experiment import Experiment

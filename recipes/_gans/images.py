@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import gameopt as go
 from models import DiffAugment, refreshed
 from recipes._data.training import TrainingData
-from recipes._gans.args import GANArgs, check_gan
+from recipes._gans.args import GANArgs, check_gan, clipped
 from recipes._gans.penalties import PENALTIES, PenaltyName, make_penalty, weights_of
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, Decay, NotNegative
@@ -174,11 +174,5 @@ def make_game(args: ImageGANArgs, sampler: go.Samples, **terms: Any) -> go.Abstr
     game = LOSSES[args.loss](
         sampler, latent, args.batch_size, penalty, args.packing, augment=augment, **terms
     )
-    kept = []
-    if args.clip is not None:
-        kept.append(go.clip_weights(args.clip))
-    if args.discriminator_weights == "spectral":
-        kept.append(refreshed)
-    for project in kept:
-        game = go.constrained(game, y=project)
-    return game
+    game = clipped(game, args)
+    return go.constrained(game, y=refreshed) if args.discriminator_weights == "spectral" else game

@@ -1,11 +1,11 @@
 """GANs of multilayer perceptrons on data sets: networks, sizes that depend on the data, samples."""
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from models import mlp_critic, mlp_generator
@@ -79,13 +79,3 @@ def draw_samples(
     """`n` samples of the generator, shape `(n, *shape)`, in the units of the data as they came."""
     latents = jax.random.normal(key, (n, latent_size_of(args)))
     return data.unscaled(generated(players.x, latents))
-
-
-def from_latents(latents: Array) -> Any:
-    """The `sample` of a `SampleJudge`: the generator at fixed latents, and at conditions."""
-
-    def sample(players: go.Players, conditions: Array | None) -> Any:
-        given = latents if conditions is None else go.Conditioned(latents, conditions)
-        return generated(players.x, given)
-
-    return sample

@@ -18,7 +18,7 @@ _NOT_A_ROUND = 2**32 - 1
 SLOTS = 1024
 """At most so many records in a chunk."""
 WATCHED = ("x", "y", "the solver's state")
-"""What must stay finite, in the order of `Chunk.first_bad`."""
+"""The parts that must stay finite, in the order of `Chunk.first_bad`."""
 
 
 class Chunk(NamedTuple):

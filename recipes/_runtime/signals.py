@@ -20,7 +20,7 @@ WORDS = {
     signal.SIGTERM: "terminated",
     **({signal.SIGHUP: "hung up"} if hasattr(signal, "SIGHUP") else {}),
 }
-"""What the last line says."""
+"""The word of the last line, by signal."""
 _asked: list[int] = []
 _waits: list[bool] = []
 

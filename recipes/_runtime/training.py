@@ -21,7 +21,7 @@ from recipes._runtime.signals import asked, raise_if_asked, signals_ask
 Evaluate = Callable[[go.Players, int], dict[str, Any]]
 Probe = Callable[[go.Players, int], dict[str, Any] | None]
 SECONDS = 1.0
-"""What a chunk is to take: so long a signal waits, and the bar stands still."""
+"""Length of a chunk: the time that a signal waits at most, and that the bar stands still."""
 FASTER = 8
 """A chunk has at most so many times the rounds of the one before, until the rate is known."""
 

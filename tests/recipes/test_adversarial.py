@@ -117,8 +117,12 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     """All four solvers: metrics, checkpoints, pictures, and a table that obeys the attacks."""
     result = adversarial.run(dataclasses.replace(SMALL, out=tmp_path / "run"))
     folder = tmp_path / "run"
-    assert json.loads((folder / "summary.json").read_text()) == cli.finite(result.summary)
-    assert json.loads((folder / "config.json").read_text())["data"]["held_out"] == 359
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == cli.finite(
+        result.summary
+    )
+    assert (
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]["held_out"] == 359
+    )
     assert set(result.summary["solvers"]) == set(PLANS) == set(result.players)
     gradients_of_a_round = {"none": 1, "simultaneous": 2, "alternating": 2, "inner_steps": 3}
     for name, numbers in result.summary["solvers"].items():
@@ -126,7 +130,7 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
         assert numbers["rounds"] == 24 // gradients_of_a_round[name]
         for norm in ("linf", "l2"):
             assert numbers["clean"] >= numbers[f"fgsm_{norm}"] >= numbers[f"pgd_{norm}"] >= 0
-        lines = (folder / name / "metrics.jsonl").read_text().splitlines()
+        lines = (folder / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         held = [line for line in map(json.loads, lines) if line["kind"] == "eval"]
         assert [line["gradients"] for line in held] == [0, 12, 24]
         assert (folder / name / "checkpoints").is_dir()
@@ -151,8 +155,8 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
             cli.parse(adversarial.Args, ["--resume", str(tmp_path / "parts"), "--steps", "24"])
         )
         chex.assert_trees_all_equal(go.playable(resumed.players), go.playable(whole.players))
-        text = (tmp_path / "whole" / "inner_steps" / "metrics.jsonl").read_text()
-        assert (part / "metrics.jsonl").read_text() == text
+        text = (tmp_path / "whole" / "inner_steps" / "metrics.jsonl").read_text(encoding="utf-8")
+        assert (part / "metrics.jsonl").read_text(encoding="utf-8") == text
         shutil.rmtree(part / "checkpoints")
 
 

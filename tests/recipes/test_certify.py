@@ -31,7 +31,10 @@ QUICK: dict[str, Any] = {"samples": 32, "batch_size": 16, "matvecs": 4}
 
 
 def certificates(folder):
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     return [line for line in lines if line["kind"] == "certificate"]
 
 
@@ -89,7 +92,10 @@ def test_a_probed_run_goes_on_to_the_same_bits(tmp_path, float32, recipe, args):
     recipe.run(dataclasses.replace(args, out=tmp_path / "parts", steps=4))
     resumed = cli.parse(recipe.Args, ["--resume", str(tmp_path / "parts")])
     recipe.run(dataclasses.replace(resumed, steps=8))
-    texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
+    texts = [
+        (tmp_path / name / "metrics.jsonl").read_text(encoding="utf-8")
+        for name in ("whole", "parts")
+    ]
     assert texts[0] == texts[1]
 
 
@@ -112,10 +118,10 @@ def test_a_run_is_certified_and_otherwise_left_alone(trained, float32):
     assert result.folder == folder
     assert {k: v for k, v in contents(trained).items() if "certificate" not in k} == before
     assert not (folder / "samples").exists()
-    line = json.loads((folder / "certificate.json").read_text())
+    line = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
     assert line["round"] == 8
     assert list(line["paths"]) == ["from the first players"]
-    report = (folder / "report.txt").read_text()
+    report = (folder / "report.txt").read_text(encoding="utf-8")
     assert "mean over 2 minibatches of 16 points" in report
     assert str(result.players) in report
     for picture in ("spectrum", "path_angle", "density"):
@@ -174,11 +180,11 @@ def test_toys_are_what_was_published(tmp_path, float32, name):
         assert summary["known_points_that_no_start_found"] == 0
         assert summary["points_found"] == len(known)
     assert (tmp_path / "run/points.png").stat().st_size > 10_000
-    assert "published / found" in (tmp_path / "run/report.txt").read_text()
+    assert "published / found" in (tmp_path / "run/report.txt").read_text(encoding="utf-8")
 
 
 def break_config(run, **changes):
-    config = json.loads((run / "config.json").read_text())
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     config.update(changes)
     (run / "config.json").write_text(json.dumps(config))
 

@@ -91,7 +91,7 @@ def test_a_run_has_a_column_for_each_family_and_each_is_a_run_itself(whole):
     """The table says in three formats the same; real data have no training."""
     for name in FILES:
         assert (whole.path / name).stat().st_size > 100
-    summary = json.loads((whole.path / "summary.json").read_text())
+    summary = json.loads((whole.path / "summary.json").read_text(encoding="utf-8"))
     table = summary["table"]
     assert list(table) == [REAL_DATA, "gan", "wgan"]
     assert summary["size"] == SIZE
@@ -101,10 +101,10 @@ def test_a_run_has_a_column_for_each_family_and_each_is_a_run_itself(whole):
         for metric, value in table[name].items():
             assert float(rows[metric][name]) == value
     assert rows[ROUNDS][REAL_DATA] == ""
-    text = (whole.path / "compare.md").read_text()
+    text = (whole.path / "compare.md").read_text(encoding="utf-8")
     assert f"| {ROUNDS} |  | {STEPS} | {STEPS} |" in text
     for name, recipe in (("gan", "gan"), ("wgan", "wgan")):
-        config = json.loads((whole.path / name / "config.json").read_text())
+        config = json.loads((whole.path / name / "config.json").read_text(encoding="utf-8"))
         assert config["recipe"] == recipe
         assert config["args"]["steps"] == table[name][ROUNDS] == STEPS
         assert np.load(whole.path / name / "generated.npy").shape == (SIZE, 8, 8)
@@ -114,7 +114,7 @@ def test_a_run_has_a_column_for_each_family_and_each_is_a_run_itself(whole):
 def test_a_family_is_added_and_what_is_there_is_not_touched(whole):
     """Every file of the first keeps its bytes and its time; config.json names both."""
     assert contents(whole.path / "gan") == whole.before
-    config = json.loads((whole.path / "config.json").read_text())
+    config = json.loads((whole.path / "config.json").read_text(encoding="utf-8"))
     assert config["args"]["families"] == ["gan", "wgan"]
     assert is_done(whole.path / "wgan")
 

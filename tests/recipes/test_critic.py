@@ -68,7 +68,10 @@ def test_a_line_with_exact_densities(tmp_path, float32):
     d = result.discriminator
     assert d is not None
     assert -np.log(4) < d.numbers["value"] <= d.numbers["value_at_optimum"] + 1e-5
-    lines = [json.loads(s) for s in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(s)
+        for s in (result.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     kinds = [line["kind"] for line in lines]
     assert kinds == ["critic"] * 4 + ["deep_critic"] * 3 + ["discriminator"]
     for name in ("critics", "histograms", "gradients", "discriminator"):

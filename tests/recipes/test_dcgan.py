@@ -37,7 +37,10 @@ def test_a_run_draws_what_it_learned(pictures, tmp_path, float32):
     dcgan.run(dataclasses.replace(pictures, out=tmp_path / "run"))
     for name in ("samples", "over_time", "curves", "interpolations", "inversion", "neighbours"):
         assert (tmp_path / "run" / f"{name}.png").stat().st_size > 1000
-    lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(s)
+        for s in (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     for line in (line for line in lines if line["kind"] == "eval"):
         assert line["w1_exact"] > line["w1_floor"] > 0
         assert np.isfinite([line["score_real"], line["score_fake"]]).all()

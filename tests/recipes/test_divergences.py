@@ -57,7 +57,10 @@ def test_learned_points_lie_on_the_curves_and_below(tmp_path, float32):
         assert (gaussian.values[name] <= at.values[name] + 1e-3).all()
     assert result.summary["largest_errors"]["gaussian"]["js"] < 0.01
     assert (result.folder / "divergences.png").stat().st_size > 1000
-    lines = [json.loads(s) for s in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(s)
+        for s in (result.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len(lines) == 2 * (200 + 5)
     assert {line["kl"] for line in lines if line["family"] == "lines" and line["kind"] == "exact"}
 

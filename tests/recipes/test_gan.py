@@ -45,7 +45,10 @@ def quick_saturation(monkeypatch):
 def test_a_run_stays_within_its_bounds(tmp_path, float32, quick_saturation, data, loss):
     """-log 4 <= V(D*, G) <= 0, V(D, G) <= V(D*, G), 0 <= JS <= log 2; and it resumes."""
     result = gan.run(dataclasses.replace(SMALL, data=data, loss=loss, out=tmp_path / "run"))
-    lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(s)
+        for s in (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     evaluations = [line for line in lines if line["kind"] == "eval"]
     assert [line["round"] for line in evaluations] == [0, 10, 20]
     for line in evaluations:
@@ -70,7 +73,10 @@ def test_a_run_on_data_judges_its_samples(tmp_path, float32, penalty):
     penalties = () if penalty == "none" else (penalty,)
     args = dataclasses.replace(DATA, penalties=penalties, out=tmp_path / "run")
     result = gan.run(args)
-    lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(s)
+        for s in (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     for line in (line for line in lines if line["kind"] == "eval"):
         assert line["w1_exact"] > line["w1_floor"] > 0
         assert 0 < line["d_fake"] < 1

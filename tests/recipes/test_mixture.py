@@ -82,3 +82,14 @@ def test_its_help_is_of_its_own_family():
         assert word not in out.getvalue()
     with pytest.raises(Exception, match="--components must be at least 1, got 0"):
         cli.parse(mixture.Args, ["--components", "0"])
+
+
+def test_the_first_rounds_are_drawn_and_measured_at_evaluations_alone(tmp_path, float32):
+    """Pictures at a 50th, a 16th, a fifth and a half of --eval-every; no line of metrics there."""
+    args = dataclasses.replace(TINY, steps=100, eval_every=50, metrics=False, out=tmp_path / "run")
+    folder = mixture.run(args).folder
+    drawn = sorted(int(path.stem) for path in (folder / "samples").glob("[0-9]*.png"))
+    assert drawn == [0, 1, 3, 10, 25, 50, 100]
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["round"] for row in rows if row["kind"] == "eval"] == [0, 50, 100]

@@ -202,7 +202,7 @@ def test_a_run_writes_all_and_adds_settings_when_it_goes_on(tmp_path, capsys):
     )
     modes.run(more)
     assert (part / "metrics.jsonl").read_bytes() == before
-    table = (out / "table.md").read_text()
+    table = (out / "table.md").read_text(encoding="utf-8")
     assert "| lookahead_simultaneous |" in table
     assert "98.889 %" in table
     lines = [json.loads(line) for line in before.splitlines()]

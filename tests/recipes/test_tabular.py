@@ -206,21 +206,23 @@ def test_a_run_leaves_everything_and_goes_on_to_the_same_bits(tmp_path, float32)
     with pytest.raises(UserError, match=r"began with other data than .*t\.csv"):
         tabular.run(parsed)
     for name in ("metrics.jsonl", "generated.csv", "report.md"):
-        texts = [(tmp_path / run / name).read_text() for run in ("whole", "parts")]
+        texts = [(tmp_path / run / name).read_text(encoding="utf-8") for run in ("whole", "parts")]
         assert texts[0] == texts[1], name
 
 
 def check_folder(result, table):
     """Pictures that are not blank, a summary with the report's numbers, rows to be read again."""
     folder = result.folder
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["data"]["sha256"] == table.checksum()
     for name in ("marginals", "correlations", "curves", "over_time", "samples/00000020"):
         image = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
         assert image.std() > 5, f"{name} is not blank"
-    assert json.loads((folder / "summary.json").read_text()) == cli.finite(result.summary)
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == cli.finite(
+        result.summary
+    )
     assert {"random_forest", "random_forest_real", "w1_exact"} <= result.summary.keys()
-    report = (folder / "report.md").read_text()
+    report = (folder / "report.md").read_text(encoding="utf-8")
     assert "| a | W1 |" in report
     assert "| c | TV |" in report
     generated = _data.load_csv(folder / "generated.csv", _data.Roles("y"))

@@ -66,7 +66,7 @@ def test_a_run_and_its_numbers(tmp_path, float32):
     assert len(rows) == 6
     for name in ("tournament", "curves_gradients", "curves_seconds"):
         assert (tmp_path / "run" / f"{name}.png").stat().st_size > 10_000
-    assert "| extragradient |" in (tmp_path / "run/table.md").read_text()
+    assert "| extragradient |" in (tmp_path / "run/table.md").read_text(encoding="utf-8")
     with jax.enable_x64(True):
         for game in SMALL.games:
             key = jax.random.fold_in(jax.random.key(0), list(GAMES).index(game))
@@ -91,10 +91,10 @@ def test_a_run_and_its_numbers(tmp_path, float32):
     assert rows["bilinear", "extragradient"]["rounds"] == "50"
     assert result.summary["best"]["bilinear"] == "hamiltonian"
     # A resumed run plays what is missing alone.
-    before = (tmp_path / "run/metrics.jsonl").read_text()
+    before = (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8")
     words = ["--resume", str(tmp_path / "run"), "--solvers", "simultaneous", "extragradient"]
     again = tournament.run(cli.parse(tournament.Args, words))
-    assert (tmp_path / "run/metrics.jsonl").read_text() == before
+    assert (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8") == before
     assert len(again.players) == 6
 
 
@@ -205,8 +205,8 @@ def test_a_gan_run(tmp_path, float32):
     assert table["simultaneous"]["rounds"] == 20
     for name in ("gan_samples", "gan_curves"):
         assert (tmp_path / "run" / f"{name}.png").stat().st_size > 10_000
-    assert "| real data |" in (tmp_path / "run/gan_table.md").read_text()
-    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    assert "| real data |" in (tmp_path / "run/gan_table.md").read_text(encoding="utf-8")
+    lines = (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["solver"] for line in lines] == ["simultaneous", "extra_adam"]
     again = tournament.run(cli.parse(tournament.Args, ["--resume", str(tmp_path / "run")]))
     assert again.summary["gan"] == table

@@ -43,7 +43,7 @@ def test_the_lecture_notes_piles(tmp_path, float32, capsys):
     assert float(clouds.sliced.value) < clouds.plan.distance
     for name in ("piles.png", "clouds.png", "entropic.png", "config.json"):
         assert (result.folder / name).stat().st_size > 100
-    lines = (result.folder / "metrics.jsonl").read_text().splitlines()
+    lines = (result.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["kind"] for line in lines] == ["move"] * 6 + ["entropic"] * 2
 
 

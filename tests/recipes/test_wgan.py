@@ -34,13 +34,16 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     """Configuration, metrics, pictures, checkpoints, summary; all of them readable."""
     result = wgan.run(small(tmp_path, metrics=True))
     folder = tmp_path / "run"
-    assert "| Fréchet distance, classifier |" in (folder / "metrics.md").read_text()
+    assert "| Fréchet distance, classifier |" in (folder / "metrics.md").read_text(encoding="utf-8")
     assert result.folder == folder
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["args"]["penalty_weights"] == [10.0], "resolved, not left out"
     assert config["data"]["sha256"] == _data.load("digits").checksum()
     assert config["versions"]["jax"] == jax.__version__
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     train = [line["round"] for line in lines if line["kind"] == "train"]
     evaluations = [line for line in lines if line["kind"] == "eval"]
     assert train == [5, 10, 15, 20, 25, 30, 35, 40]
@@ -50,7 +53,9 @@ def test_a_run_leaves_everything_it_should(tmp_path, float32):
     for picture in ("curves.png", "over_time.png", "data.png", "samples/00000040.png"):
         image = np.asarray(Image.open(folder / picture).convert("L"))
         assert image.std() > 5, f"{picture} is not blank"
-    assert json.loads((folder / "summary.json").read_text()) == cli.finite(result.summary)
+    assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == cli.finite(
+        result.summary
+    )
     assert (folder / "checkpoints" / "00000040").is_dir()
 
 
@@ -62,7 +67,10 @@ def test_the_estimate_is_bounded_by_the_exact_distance(tmp_path, float32):
     bound holds for that very coupling; here the rigorous product of norms stands for Lip(f).
     """
     result = wgan.run(small(tmp_path, data="swiss_roll"))
-    lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(s)
+        for s in (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     upper = float(go.lipschitz_upper_bound(result.players.y))
     last = [line for line in lines if line["kind"] == "eval"][-1]
     assert last["wasserstein_estimate"] <= upper * last["w1_exact"] * (1 + 1e-5)
@@ -120,10 +128,15 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, float32):
         dataclasses.replace(cli.parse(wgan.Args, ["--resume", str(tmp_path / "parts")]), steps=40)
     )
     chex.assert_trees_all_equal(arrays(resumed.players), arrays(whole.players))
-    texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
+    texts = [
+        (tmp_path / name / "metrics.jsonl").read_text(encoding="utf-8")
+        for name in ("whole", "parts")
+    ]
     assert texts[0] == texts[1]
     manifests = [
-        json.loads((tmp_path / name / "checkpoints/00000040/manifest.json").read_text())["leaves"]
+        json.loads(
+            (tmp_path / name / "checkpoints/00000040/manifest.json").read_text(encoding="utf-8")
+        )["leaves"]
         for name in ("whole", "parts")
     ]
     assert manifests[0] == manifests[1]
@@ -187,11 +200,13 @@ def test_a_resumed_run_is_the_same_run(tmp_path, float32, monkeypatch):
     with pytest.raises(UserError, match="leave --out out"):
         wgan.run(parsed("--out", str(tmp_path / "other")))
     config = tmp_path / "run" / "config.json"
-    older = json.loads(config.read_text())
+    older = json.loads(config.read_text(encoding="utf-8"))
     del older["args"]["standardize"]
     config.write_text(json.dumps(older))
     assert wgan.run(parsed()).summary["rounds"] == 20, "a run of an older version goes on"
-    config.write_text(config.read_text().replace('"recipe": "wgan"', '"recipe": "vae"'))
+    config.write_text(
+        config.read_text(encoding="utf-8").replace('"recipe": "wgan"', '"recipe": "vae"')
+    )
     with pytest.raises(UserError, match=r"is a run of recipes\.vae"):
         wgan.run(parsed())
 

@@ -173,7 +173,7 @@ PAIRS_ONLY = ("alex_gda", "unrolled", "cgd", "acgd", "look_ahead", "lola", "sos"
 
 @pytest.mark.parametrize("name", list(ALL_SOLVERS))
 def test_every_solver_plays_it_or_says_that_it_needs_two(name):
-    """Those with an optimizer for each player say so of y's; those about answers refuse."""
+    """Solvers with an optimizer for each player say so of y's; those about answers refuse."""
     solver, start = ALL_SOLVERS[name](0.05), at(1.0, 2.0)
     game = EqualTerms(quadratic()) if name in RANDOM else quadratic()
     own = getattr(solver, "optimizers", None)

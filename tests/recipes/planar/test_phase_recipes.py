@@ -24,7 +24,7 @@ def test_a_portrait_judges_the_points_and_where_plays_end(tmp_path, float32):
     assert set(result.summary["endings"]) <= {"Nash equilibrium", "spurious attractor"}
     for name in ("portrait.png", "distances.png", "config.json", "summary.json"):
         assert (result.folder / name).stat().st_size > 100
-    saved = json.loads((result.folder / "summary.json").read_text())
+    saved = json.loads((result.folder / "summary.json").read_text(encoding="utf-8"))
     assert saved["critical_points"] == result.summary["critical_points"]
 
 

@@ -45,7 +45,7 @@ def test_the_table_has_a_row_for_each_metric_and_space(tmp_path):
     spaces = {"raw": raw, "random network": random_network((3, 2))}
     report = sample_report(real, other, generated, rest, spaces)
     write_report(report, tmp_path / "metrics.md")
-    text = (tmp_path / "metrics.md").read_text()
+    text = (tmp_path / "metrics.md").read_text(encoding="utf-8")
     assert text.count("\n|") == 2 + 2 * 7 + 1
     assert "against 60 real ones" in text
     numbers = headline(report)

@@ -21,7 +21,7 @@ def test_a_table_rounds_floats_and_leaves_none_blank():
 
 
 def test_csv_keeps_every_digit(tmp_path):
-    """What is read back is the same number to the last bit."""
+    """Numbers that are read back are the same to the last bit."""
     value = 0.1 + 0.2
     write_csv(["name", "value"], [["a, b", value], ["c", None]], tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:

@@ -63,7 +63,7 @@ def takes(hint, value):
 
 
 def in_range(hint, value):
-    """Whether a value is in the range that a field's type names; by the bounds, not by a flag."""
+    """True for a value in the range that a field's type names; by the bounds, not by a flag."""
     if typing.get_origin(hint) is typing.Annotated:
         kept = next((part for part in typing.get_args(hint) if isinstance(part, Range)), None)
         if kept is None:

@@ -63,13 +63,15 @@ DAMAGE = {
     "cut_manifest": (lambda c: (c / "manifest.json").write_text("{"), "manifest.json cannot"),
     "other_round": (
         lambda c: (c / "manifest.json").write_text(
-            (c / "manifest.json").read_text().replace('"round": 300', '"round": 200')
+            (c / "manifest.json")
+            .read_text(encoding="utf-8")
+            .replace('"round": 300', '"round": 200')
         ),
         "of another round",
     ),
     "other_format": (
         lambda c: (c / "manifest.json").write_text(
-            (c / "manifest.json").read_text().replace('"format": 1', '"format": 9')
+            (c / "manifest.json").read_text(encoding="utf-8").replace('"format": 1', '"format": 9')
         ),
         "format 9 instead of 1",
     ),
@@ -132,7 +134,9 @@ def test_nothing_to_resume_from(tmp_path):
 
 def test_the_manifest_describes_every_leaf(tmp_path):
     """Names, shapes and dtypes that another program can read."""
-    manifest = json.loads((saved(tmp_path, [100]) / "00000100" / "manifest.json").read_text())
+    manifest = json.loads(
+        (saved(tmp_path, [100]) / "00000100" / "manifest.json").read_text(encoding="utf-8")
+    )
     leaf = manifest["leaves"]["['net'].layers[0].weight"]
     assert leaf == {"shape": [4, 3], "dtype": "float32"}
     assert manifest["round"] == 100
@@ -183,7 +187,7 @@ def test_a_manifest_that_was_changed_is_refused(name, own, tmp_path):
     """By its own checksum; and without it, as older ones are, by what it lists."""
     changes, word = LISTS[name]
     path = saved(tmp_path, [100]) / "00000100" / "manifest.json"
-    manifest = json.loads(path.read_text("utf-8")) | changes
+    manifest = json.loads(path.read_text(encoding="utf-8")) | changes
     if own == "without":
         del manifest["checksum"]
     path.write_text(json.dumps(manifest), encoding="utf-8")
@@ -198,7 +202,7 @@ def test_a_manifest_that_was_changed_is_refused(name, own, tmp_path):
 def test_a_manifest_without_a_checksum_of_its_own_is_still_read(tmp_path):
     """As runs of older versions have them."""
     path = saved(tmp_path, [100]) / "00000100" / "manifest.json"
-    manifest = json.loads(path.read_text("utf-8"))
+    manifest = json.loads(path.read_text(encoding="utf-8"))
     del manifest["checksum"]
     path.write_text(json.dumps(manifest), encoding="utf-8")
     assert _checkpoint.load(tmp_path, tree())[1:] == (100, [])

@@ -72,7 +72,7 @@ EVERYTHING = Args(
 def test_a_dumped_configuration_is_read_back(args, tmp_path):
     """Every kind of field; what belongs to the call alone is not taken over."""
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"recipe": "toy", "args": cli.args_to_json(args)}))
+    path.write_text(json.dumps({"recipe": "toy", "args": cli.args_to_json(args)}), encoding="utf-8")
     again = cli.parse(Args, ["--config", str(path)])
     assert again == dataclasses.replace(args, out=None, config=path)
 

@@ -54,11 +54,13 @@ def run(args):
 
 def numbers_of(folder):
     """Everything that a run has measured, and its last players with the solver's state."""
-    manifest = json.loads((folder / "checkpoints/00000004/manifest.json").read_text("utf-8"))
+    manifest = json.loads(
+        (folder / "checkpoints/00000004/manifest.json").read_text(encoding="utf-8")
+    )
     like = go.Players(jnp.float32(0), jnp.float32(0))
     tree = (like, SOLVER.init(GAME, like, jax.random.key(0)))
     leaves = jax.tree.leaves(_checkpoint.load(folder / "checkpoints", tree, 4)[0])
-    args = json.loads((folder / "config.json").read_text("utf-8"))["args"]
+    args = json.loads((folder / "config.json").read_text(encoding="utf-8"))["args"]
     flags = {name: value for name, value in args.items() if name not in cli.OF_THE_CALL}
     metrics = (folder / "metrics.jsonl").read_bytes()
     return [metrics, flags, manifest["leaves"], *map(np.asarray, leaves)]
@@ -149,7 +151,7 @@ def append(path, text):
 def relist(run, **changes):
     """Changes every manifest, as one that is without a checksum of its own."""
     for path in run.glob("checkpoints/*/manifest.json"):
-        manifest = json.loads(path.read_text("utf-8")) | changes
+        manifest = json.loads(path.read_text(encoding="utf-8")) | changes
         del manifest["checksum"]
         path.write_text(json.dumps(manifest), encoding="utf-8")
 
@@ -191,7 +193,7 @@ def test_a_run_of_an_older_version_goes_on(whole, tmp_path, float32):
     relist(folder)
     (folder / "metrics.sha256").unlink()
     append(folder / "metrics.jsonl", b'12\n{"kind": 3}\n{"kind": "tr')
-    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     del config["crc32"]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     run(cli.parse(Args, ["--resume", str(folder)]))

@@ -27,13 +27,13 @@ ROUNDS: dict[str, Any] = {"steps": 7, "eval_every": 3, "log_every": 2}
 
 
 def contents(folder, rounds=7):
-    """What a run has measured, and the bits of its last checkpoint."""
+    """The measurements of a run, and the bits of its last checkpoint."""
     checkpoint = folder / "checkpoints" / f"{rounds:08d}"
-    leaves = json.loads((checkpoint / "manifest.json").read_text("utf-8"))["leaves"]
+    leaves = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))["leaves"]
     found = _checkpoint._restored(checkpoint, like())
     assert isinstance(found, dict)
     bits = {name: np.asarray(leaf).tobytes() for name, leaf in found.items()}
-    return (folder / "metrics.jsonl").read_text("utf-8"), leaves, bits
+    return (folder / "metrics.jsonl").read_text(encoding="utf-8"), leaves, bits
 
 
 def like():
@@ -136,7 +136,7 @@ def stop_after(round):
 
 
 def test_log_lines_are_at_multiples(tmp_path, float32):
-    """Of --log-every, whatever --eval-every is; and a run of fewer rounds has one at its end."""
+    """Multiples of --log-every, whatever --eval-every is; a shorter run has one at its end."""
     run(Args(out=tmp_path / "run", steps=20, eval_every=7, log_every=3))
     lines = MetricsFile(tmp_path / "run").read()
     assert [line["round"] for line in lines if line["kind"] == "train"] == [3, 6, 9, 12, 15, 18]

@@ -1,4 +1,4 @@
-"""What a command says while it is silent."""
+"""Signs of life of a command between its lines."""
 
 import io
 import time

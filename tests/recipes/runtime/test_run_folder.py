@@ -206,7 +206,7 @@ def test_another_machine_is_said_and_kept_beside_the_first(tmp_path, capsys, mon
     """config.json keeps what the run began with, and lists every process that wrote to it."""
     run = tmp_path / "run"
     _run.open_run("toy", _run.FolderArgs(out=run)).write_config("toy", _run.FolderArgs(), {})
-    begun = json.loads((run / "config.json").read_text("utf-8"))
+    begun = json.loads((run / "config.json").read_text(encoding="utf-8"))
     resumed = lambda: _run.open_run("toy", _run.FolderArgs(resume=run))
     resumed().write_config("toy", _run.FolderArgs(), {})
     assert capsys.readouterr().err == ""
@@ -220,7 +220,7 @@ def test_another_machine_is_said_and_kept_beside_the_first(tmp_path, capsys, mon
     assert err.count("\n") == 1
     assert f"jax {now['versions']['jax']} and goes on with 9.9" in err
     assert "goes on with abacus" in err
-    found = json.loads((run / "config.json").read_text("utf-8"))
+    found = json.loads((run / "config.json").read_text(encoding="utf-8"))
     assert {key: found[key] for key in now} == {key: begun[key] for key in now}
     assert [session["from_round"] for session in found["sessions"]] == [0, None, 30]
     assert found["sessions"][-1]["device"] == "abacus"
@@ -231,7 +231,7 @@ def test_a_run_from_another_system_keeps_its_files(tmp_path):
     tree = {"a": jnp.arange(3.0), "b": jnp.arange(4)}
     checkpoint = _checkpoint.save(tmp_path, 7, tree)
     path = checkpoint / "manifest.json"
-    manifest = json.loads(path.read_text("utf-8"))
+    manifest = json.loads(path.read_text(encoding="utf-8"))
     assert not any("\\" in name for name in manifest["sha256"])
     files = {name.replace("/", "\\"): value for name, value in manifest["sha256"].items()}
     manifest = {**manifest, "sha256": files}

@@ -110,7 +110,7 @@ def test_a_copy_of_the_recipes_alone_is_ours(tmp_path):
 
 
 def test_the_module_that_was_started():
-    """Of all ways to write it; other uses of Python have none."""
+    """The recipe's name in every way to write it; other uses of Python have none."""
     assert started_module(["python", "-X", "dev", "-m", "recipes.gan", "--k", "2"]) == "recipes.gan"
     assert started_module(["python", "-mrecipes.gan"]) == "recipes.gan"
     assert started_module(["python", "file.py"]) == ""
