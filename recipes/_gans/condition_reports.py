@@ -84,9 +84,9 @@ def report_images(
         "l1_spread": error(draws[0], draws[1]),
     }
     title = (
-        "Held-out images from their conditions. Mean difference of a pixel: between two draws "
-        f"{numbers['l1_spread']:.3f},\nfrom a draw to the data {numbers['l1_generated']:.3f}, from "
-        f"the nearest training image to the data {numbers['l1_nearest']:.3f}; of pixels in [-1, 1]"
+        "Held-out images from their conditions. Mean difference of a pixel, in [-1, 1]:\n"
+        f"two draws {numbers['l1_spread']:.3f}, draw and data {numbers['l1_generated']:.3f}, "
+        f"nearest training image and data {numbers['l1_nearest']:.3f}"
     )
     draw_rows(rows, folder.path / "samples.png", title)
     return numbers
