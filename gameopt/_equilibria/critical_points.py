@@ -1,5 +1,7 @@
 """Critical points of small games, by Newton's method from many starts at once."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -64,9 +66,15 @@ def find_critical_points(
     points, norms = (np.asarray(jax.device_get(a), np.float64) for a in (ends, residuals))
     near = np.abs(points).max(axis=1) <= reach
     kept, counts = _distinct(points, (norms <= limit) & near, norms, float(apart))
-    arrays = eqx.filter(starts, eqx.is_array)
-    players, residuals = _chosen(arrays, ends, residuals, jax.device_put(kept))
+    players, residuals = _chosen(
+        eqx.filter(starts, _is_number), ends, residuals, jax.device_put(kept)
+    )
     return FoundPoints(players, residuals, jax.device_put(counts.astype(np.int32)))
+
+
+def _is_number(leaf: Any) -> bool:
+    """True for arrays but those of random keys, which a copy for every point would use again."""
+    return eqx.is_array(leaf) and not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _one(starts: Players) -> Players:
@@ -76,8 +84,8 @@ def _one(starts: Players) -> Players:
 @eqx.filter_jit
 def _chosen(starts: Players, ends: Array, residuals: Array, kept: Int[Array, " k"]):
     unravel = ravel(_one(starts))[1]
-    # With the arrays that the first start carries, so that a point can be played.
-    players = jax.vmap(lambda v: eqx.filter(unravel(v), eqx.is_array))(ends[kept])
+    # With the numbers that the first start carries, so that a point can be played.
+    players = jax.vmap(lambda v: eqx.filter(unravel(v), _is_number))(ends[kept])
     return players, residuals[kept]
 
 
