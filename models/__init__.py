@@ -57,6 +57,7 @@ from models.networks.dcgan import (
     dcgan_features as dcgan_features,
     dcgan_generator as dcgan_generator,
 )
+from models.networks.encoders import dcgan_encoder as dcgan_encoder, mlp_encoder as mlp_encoder
 from models.networks.mlp import MLP as MLP, mlp_critic as mlp_critic, mlp_generator as mlp_generator
 from models.networks.pacgan import (
     MaxoutCritic as MaxoutCritic,

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 import gameopt as go
-from recipes._data.dataset import Dataset, standardized
-from recipes._data.sources import NAMES, load
+from recipes._data.dataset import Dataset, hold_out, standardized
+from recipes._data.sources import NAMES, has_test_split, load
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1
 from recipes._runtime.run import FolderArgs
@@ -82,6 +82,45 @@ class TrainingData:
     def sampler(self, conditions: np.ndarray | None = None) -> go.Samples:
         """The sampler of its batches, of `Conditioned` points where there are `conditions`."""
         return go.Samples(with_conditions(self.scaled.points, conditions))
+
+
+class HeldOutData(TrainingData):
+    """A data set of which a part is held out: its own test files, or else a fifth.
+
+    - `held_out`: what is never trained on, scaled as the training points are.
+
+    **Raises:** `UserError` as `TrainingData`, and where the test points have another shape.
+    """
+
+    def __init__(self, args: DataArgs):
+        super().__init__(args)
+        if has_test_split(args.data):
+            size = args.image_size
+            test = load(args.data, args.data_dir, args.seed, "test", image_size=size)
+        else:
+            self.loaded, test = hold_out(self.loaded)
+        points = self.loaded.points
+        if test.points.shape[1:] != points.shape[1:]:
+            raise UserError(
+                f"--data {args.data} has training points of shape {points.shape[1:]} and held-out "
+                f"ones of {test.points.shape[1:]}."
+            )
+        if args.batch_size > len(points):
+            raise UserError(
+                f"--batch-size {args.batch_size} is larger than the {len(points)} points of "
+                f"{args.data} that are left to train on; choose a smaller batch."
+            )
+        self.scaled, self.held_out = self.loaded, test
+        if self.scaling is not None:
+            self.scaled, self.scaling = standardized(self.loaded)
+            scaled = (test.points - self.scaling.mean) / self.scaling.scale
+            self.held_out = dataclasses.replace(test, points=scaled)
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "held_out": len(self.held_out.points)}
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; {len(self.held_out.points)} held out"
 
 
 def with_conditions(points: np.ndarray, conditions: np.ndarray | None) -> go.Points:

@@ -10,10 +10,9 @@ from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
 from recipes._gans.conditions import CONDITIONS, ConditionedData
-from recipes._gans.image_pictures import Row, draw_rows
-from recipes._gans.image_report import draw_neighbours
 from recipes._report.classifier import class_numbers, judging, nearest
 from recipes._report.latents import between
+from recipes._report.rows import Row, draw_neighbours, draw_rows
 from recipes._runtime.run import RunFolder
 
 COLUMNS, EACH, MOST_CLASSES, DRAWS, MOST = 10, 200, 20, 3, 1000

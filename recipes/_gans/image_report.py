@@ -10,9 +10,9 @@ from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from recipes._data import Dataset, hold_out
-from recipes._gans.image_pictures import Row, draw_rows
-from recipes._report.classifier import class_numbers, judging, nearest
+from recipes._report.classifier import class_numbers, judging
 from recipes._report.latents import between, nearest_latents
+from recipes._report.rows import Row, draw_neighbours, draw_rows
 from recipes._runtime.run import RunFolder
 
 COLUMNS, PATHS, MOST = 10, 6, 2000
@@ -57,13 +57,3 @@ def _inverted(
         "the generator's nearest images to data, found by gradient descent on the latent",
     )
     return {"inversion_error": float(jnp.mean(found.errors))}
-
-
-def draw_neighbours(folder: RunFolder, data: Dataset, samples: np.ndarray) -> None:
-    """neighbours.png: samples above the points of the data that are nearest to them."""
-    rows = np.asarray(nearest(jnp.asarray(samples), jnp.asarray(data.points)))
-    draw_rows(
-        [Row("generated", samples), Row("nearest data", data.points[rows])],
-        folder.path / "neighbours.png",
-        "what was generated, and what of the data is nearest to it in pixels",
-    )

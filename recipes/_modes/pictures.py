@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from recipes._gans.image_pictures import Row, draw_rows
 from recipes._modes.data import ModeData
 from recipes._modes.play import ModeSetting
 from recipes._report import plots
 from recipes._report.plots import FAKE, REAL, THEORY, subplots
+from recipes._report.rows import Row, draw_rows
 
 Kept = Sequence[tuple[int, np.ndarray]]
 History = Sequence[dict[str, Any]]

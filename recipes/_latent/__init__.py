@@ -1,0 +1,1 @@
+"""Autoencoders and latent-variable models as recipes train and judge them."""
