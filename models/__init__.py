@@ -16,6 +16,26 @@ from models.convolution.trilinear import (
     convolve as convolve,
     transposed_convolve as transposed_convolve,
 )
+from models.latent.gaussian import (
+    DiagonalGaussian as DiagonalGaussian,
+    MixturePrior as MixturePrior,
+    StandardNormalPrior as StandardNormalPrior,
+    VampPrior as VampPrior,
+)
+from models.latent.likelihoods import (
+    AbstractLikelihood as AbstractLikelihood,
+    BernoulliLikelihood as BernoulliLikelihood,
+    CategoricalLikelihood as CategoricalLikelihood,
+    DiscretizedLogisticLikelihood as DiscretizedLogisticLikelihood,
+    GaussianLikelihood as GaussianLikelihood,
+    LearnedGaussianLikelihood as LearnedGaussianLikelihood,
+)
+from models.latent.vae import (
+    GaussianEncoder as GaussianEncoder,
+    LabelledEncoder as LabelledEncoder,
+    LatentModel as LatentModel,
+    labelled_shape as labelled_shape,
+)
 from models.layers.combinators import (
     Chain as Chain,
     Elementwise as Elementwise,

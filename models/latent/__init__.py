@@ -1,0 +1,1 @@
+"""Latent-variable models: laws of observations and of latents, variational autoencoders."""
