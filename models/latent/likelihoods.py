@@ -1,7 +1,7 @@
 """Likelihoods: laws of an observation, given the numbers that a decoder returns.
 
-The log-likelihood is summed over the dimensions of the observation, in nats. That of bits and levels
-is the logarithm of a probability, that of a Gaussian of a density in the units of the data.
+The log-likelihood is summed over the dimensions of the observation, in nats. That of bits and
+levels is the logarithm of a probability, that of a Gaussian of a density in the units of the data.
 """
 
 import abc

@@ -1,8 +1,7 @@
 """Encoders and decoders by flags, and the solver that plays them."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from jaxtyping import PRNGKeyArray
 
@@ -45,7 +44,7 @@ def check_kind(args: AutoencoderArgs, shape: tuple[int, ...]) -> None:
 
 def make_encoder(
     args: AutoencoderArgs, shape: tuple[int, ...], size: int, key: PRNGKeyArray
-) -> Callable:
+) -> Any:
     """A network from a point of `shape` to a vector `(size,)`."""
     if args.kind == "conv":
         return dcgan_encoder(shape, size, width=args.width, key=key)
@@ -54,7 +53,7 @@ def make_encoder(
 
 def make_decoder(
     args: AutoencoderArgs, size: int, shape: tuple[int, ...], key: PRNGKeyArray
-) -> Callable:
+) -> Any:
     """A network from a vector `(size,)` to numbers of `shape`, unbounded."""
     if args.kind == "conv":
         return dcgan_generator(size, shape, width=args.width, key=key, norm="none", bounded=False)
