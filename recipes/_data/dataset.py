@@ -12,6 +12,13 @@ Kind = Literal["image", "plane", "vector"]
 Split = Literal["train", "test"]
 
 
+class Factors(NamedTuple):
+    """What generated points were made of: names, and integers of shape `(n, factors)`."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Points on the host.
@@ -21,6 +28,7 @@ class Dataset:
     - `kind`: an image is `(height, width)` or `(height, width, channels)`, a plane `(2,)`, a vector
       `(d,)`.
     - `source`: where it came from, for a person to read.
+    - `factors`: of points that were made of known ones.
     """
 
     name: str
@@ -28,6 +36,7 @@ class Dataset:
     labels: np.ndarray | None
     kind: Kind
     source: str
+    factors: Factors | None = None
 
     def checksum(self) -> str:
         """SHA-256 of points and labels as they stand."""
@@ -158,7 +167,9 @@ def hold_out(data: Dataset) -> tuple[Dataset, Dataset]:
 
     def rows(chosen: np.ndarray) -> Dataset:
         labels = None if data.labels is None else data.labels[chosen]
-        return dataclasses.replace(data, points=data.points[chosen], labels=labels)
+        factors = data.factors and Factors(data.factors.names, data.factors.values[chosen])
+        points = data.points[chosen]
+        return dataclasses.replace(data, points=points, labels=labels, factors=factors)
 
     return rows(order[held_out:]), rows(order[:held_out])
 

@@ -20,6 +20,7 @@ from recipes._data.dataset import (
 )
 from recipes._data.idx import read_idx
 from recipes._data.pictures import load_picture_folder, split_folders
+from recipes._data.sprites import sprites
 from recipes._data.table import (
     Table,
     check_table,
@@ -29,7 +30,7 @@ from recipes._runtime.errors import UserError
 TOYS: dict[str, Callable[[int], Dataset]] = {"ring": ring, "grid": grid, "swiss_roll": swiss_roll}
 IDX = ("mnist", "fashion_mnist")
 CIFAR = "cifar10"
-NAMES = ("digits", *IDX, CIFAR, *TOYS)
+NAMES = ("digits", "sprites", *IDX, CIFAR, *TOYS)
 
 
 def load(
@@ -87,6 +88,8 @@ def has_test_split(data: str) -> bool:
 def _load_as_it_is(data: str, data_dir: Path | None, seed: int, split: Split, flag: str) -> Dataset:
     if data == "digits":
         return digits()
+    if data == "sprites":
+        return sprites()
     if data in TOYS:
         return TOYS[data](seed)
     if data in IDX:

@@ -256,6 +256,8 @@ def _check_resume(
     for name, value in finite(args_to_json(args)).items():
         # A flag that the run's version did not have yet is at its default, if it is not given.
         saved_value = saved["args"].get(name, value)
+        if isinstance(value, dict) and isinstance(saved_value, dict):
+            saved_value = {**value, **saved_value}
         if name not in ignored and value != saved_value:
             flag = flag_of(name)
             raise UserError(

@@ -1,0 +1,161 @@
+"""End-of-run report of a variational autoencoder: likelihoods, pictures, disentanglement."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+import gameopt as go
+import theory
+from recipes._data.training import with_conditions
+from recipes._report import tables
+from recipes._runtime.progress import says
+from recipes._runtime.run import RunFolder
+from recipes._vae import pictures
+from recipes._vae.args import VAEArgs
+from recipes._vae.held_out import HeldOut, held_out_numbers, log_weights
+from recipes._vae.model import VAEData, vae_keys
+
+MOST = 10_000
+"""The most held-out points that bounds are of."""
+SHUFFLES = 20
+"""Permutations of the factors for the null value of the mutual information gap."""
+
+
+def held_out_points(data: VAEData, most: int = MOST) -> Any:
+    """The first held-out points on the device, labelled for a conditional model."""
+    labels = data.held_out_labels
+    return with_conditions(data.held_out[:most], None if labels is None else labels[:most])
+
+
+def numbers_of(found: HeldOut) -> dict[str, float]:
+    """The mean bound of held-out points and its two parts, in nats, and the active units."""
+    rate, distortion = float(jnp.mean(jnp.sum(found.rates, 1))), float(jnp.mean(found.distortion))
+    active = int(theory.active_units_of(found.means))
+    return {
+        "elbo": -rate - distortion, "rate": rate, "distortion": distortion, "active_units": active,
+    }  # fmt: skip
+
+
+def report(folder: RunFolder, args: VAEArgs, data: VAEData, players: go.Players) -> dict[str, Any]:
+    """Writes likelihood.md and the pictures; returns the summary's numbers."""
+    key_codes, key_weights, key_null = jax.random.split(vae_keys(args).report, 3)
+    points = held_out_points(data)
+    found = held_out_numbers(players.x, players.y, points, key_codes)
+    numbers = _likelihood(folder, args, data, players, found, key_weights)
+    rates, means = np.asarray(jnp.mean(found.rates, axis=0)), np.asarray(found.means)
+    if len(rates) != means.shape[1]:  # one estimate for all units
+        standard = 0.5 * jnp.mean(
+            found.means**2 + jnp.expm1(2 * found.log_deviations) - 2 * found.log_deviations, axis=0
+        )
+        rates = np.asarray(standard)
+    with says("pictures"):
+        pictures.draw_units(folder, means, rates)
+        if data.data.scaled.kind == "image":
+            _image_pictures(folder, data, players, means, rates)
+    factors = data.data.held_out.factors
+    if factors is not None:
+        numbers |= _disentangled(folder, means, factors, key_null)
+    return numbers
+
+
+def _likelihood(
+    folder: RunFolder,
+    args: VAEArgs,
+    data: VAEData,
+    players: go.Players,
+    found: HeldOut,
+    key: PRNGKeyArray,
+) -> dict[str, Any]:
+    """Importance-sampled log-likelihood of held-out points beside their bounds, in nats."""
+    points = held_out_points(data, min(args.likelihood_points, MOST))
+    with says("importance sampling"):
+        weights = log_weights(players.x, players.y, points, args.likelihood_samples, key)
+    estimate = theory.importance_log_likelihood(weights)
+    count, samples = weights.shape
+    rows = [["ELBO", *_mean_and_error(weights.mean(axis=1))]]
+    for k in (5, 50, 500):
+        if k < samples:
+            bound = theory.iwae_bound(weights, k)
+            rows.append([f"IWAE bound of {k} samples", *_mean_and_error(bound)])
+    log_likelihoods = np.asarray(estimate.log_likelihood)
+    mean, error = _mean_and_error(log_likelihoods)
+    rows.append([f"log-likelihood, {samples} samples", mean, error])
+    exact = _ppca(args, data)
+    if exact is not None:
+        rows.append(
+            ["probabilistic PCA of as many latents, exact", *_mean_and_error(exact[:count])]
+        )
+    heads = [f"of {count} held-out points, nats", "mean", "standard error"]
+    text = tables.markdown(heads, rows)
+    size = float(np.mean(np.asarray(estimate.effective_samples)))
+    notes = f"\nEffective samples, of {samples}: {size:.1f} on average.\n"
+    (folder.path / "likelihood.md").write_text(text + notes, encoding="utf-8")
+    return {
+        "log_likelihood": mean, "log_likelihood_error": error, "likelihood_samples": samples,
+        "likelihood_points": count, "effective_samples": size,
+        "bits_per_dimension": -mean / np.log(2) / int(np.prod(data.shape)),
+        **({} if exact is None else {"ppca_log_likelihood": float(np.mean(exact[:count]))}),
+    }  # fmt: skip
+
+
+def _mean_and_error(values: Any) -> tuple[float, float | None]:
+    return tables.mean_and_error(np.asarray(values, np.float64))
+
+
+def _ppca(args: VAEArgs, data: VAEData) -> np.ndarray | None:
+    """The exact held-out log-likelihoods of probabilistic PCA, of Gaussian densities alone."""
+    size = min(args.latent_size, int(np.prod(data.shape)) - 1)
+    if not args.likelihood.startswith("gaussian") or data.classes or size < 1:
+        return None
+    flat = lambda points: np.asarray(points, np.float64).reshape(len(points), -1)
+    with jax.enable_x64(True):
+        model = theory.probabilistic_pca(flat(data.points), size)
+        return np.asarray(jax.vmap(model.log_prob)(jnp.asarray(flat(data.held_out))))
+
+
+def _image_pictures(
+    folder: RunFolder, data: VAEData, players: go.Players, means: np.ndarray, rates: np.ndarray
+) -> None:
+    count = 2 * pictures.COLUMNS
+    labels = data.held_out_labels
+    model = players.x.model
+    if labels is None:
+        decode = pictures.decoder_of(model, data.as_loaded)
+        again = decode(means[:count])
+    else:
+        each = jax.vmap(model.mean)(jnp.asarray(means[:count]), jnp.asarray(labels[:count]))
+        again = np.asarray(data.as_loaded(each))
+        decode = pictures.decoder_of(model, data.as_loaded, jnp.asarray(labels[0]))
+    seen = np.asarray(data.as_loaded(data.held_out[:count]))
+    pictures.draw_reconstructions(folder, seen, again)
+    pictures.draw_interpolations(folder, means, decode)
+    pictures.draw_traversals(folder, means[0], rates, decode)
+    if means.shape[1] > 1:
+        labels = data.data.held_out.labels
+        pictures.draw_map(folder, means, rates, None if labels is None else labels[:MOST], decode)
+
+
+def _disentangled(
+    folder: RunFolder, means: np.ndarray, factors: Any, key: PRNGKeyArray
+) -> dict[str, float]:
+    """Writes disentanglement.md: the mutual information gap of every factor, and its null value."""
+    values = factors.values[: len(means)]
+    gap = theory.mutual_information_gap(means, values)
+    keys = jax.random.split(key, SHUFFLES)
+    null = [
+        theory.mutual_information_gap(means, np.asarray(jax.random.permutation(k, values)))
+        for k in keys
+    ]
+    of_null = np.mean([np.asarray(g.gaps) for g in null], axis=0)
+    rows = [
+        [name, float(found), float(by_chance)]
+        for name, found, by_chance in zip(factors.names, np.asarray(gap.gaps), of_null, strict=True)
+    ]
+    score, chance = float(gap.score), float(np.mean(of_null))
+    rows.append(["mean (MIG)", score, chance])
+    text = tables.markdown(["factor", "mutual information gap", "by chance"], rows)
+    (folder.path / "disentanglement.md").write_text(text, encoding="utf-8")
+    return {"mig": score, "mig_by_chance": chance}
