@@ -28,7 +28,7 @@ API_PAGES = {
         "": "loops",
     },
     "theory": {
-        **{room: room for room in ("divergences", "transport", "gans", "dynamics", "samples")},
+        **{room: room for room in ("divergences", "transport", "gans", "dynamics", "samples", "latent")},
         "lipschitz": "lipschitz",
         "": "laws",
     },

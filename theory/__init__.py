@@ -94,6 +94,31 @@ from theory.gans.proof import (
     second_variation as second_variation,
     value_gap as value_gap,
 )
+from theory.latent.linear_gaussian import (
+    LinearGaussian as LinearGaussian,
+    Moments as Moments,
+    gaussian_conditional as gaussian_conditional,
+    moments as moments,
+)
+from theory.latent.linear_vae import (
+    LinearEncoder as LinearEncoder,
+    LinearVAE as LinearVAE,
+    RateDistortion as RateDistortion,
+    best_encoder as best_encoder,
+    linear_rate_distortion as linear_rate_distortion,
+    linear_vae_hessian as linear_vae_hessian,
+    linear_vae_objective as linear_vae_objective,
+    linear_vae_optimum as linear_vae_optimum,
+    rate_distortion_curve as rate_distortion_curve,
+)
+from theory.latent.probabilistic_pca import (
+    active_units as active_units,
+    best_variance as best_variance,
+    em_rate as em_rate,
+    em_round as em_round,
+    pca_log_likelihood as pca_log_likelihood,
+    probabilistic_pca as probabilistic_pca,
+)
 from theory.lipschitz import (
     PowerIteration as PowerIteration,
     circular_convolution_norm as circular_convolution_norm,

@@ -3,7 +3,6 @@
 A new function joins by one line: a call of named arrays, and whole numbers that it accepts.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,37 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import theory
-
-Arrays = dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """A function of named arrays.
-
-    - `call`: takes the arrays by name. `whole`: an example in whole numbers from 0 to 255.
-    - `degree`: of homogeneity in the arrays of `scaled` (all by default), `None` if there is none.
-    - `shifted`: arrays that may all be moved by one vector without an effect.
-    - `orderless`: arrays whose rows may be put in any order, each on its own.
-    - `quiet`: leaves of the result that a NaN does not reach, with the reason in a comment.
-    - `on_host`: refuses NaN with a ValueError, and is always in float64.
-    - `empty`: whether an array without rows must be refused.
-    """
-
-    call: Callable[..., Any]
-    whole: Arrays
-    degree: float | None = None
-    scaled: tuple[str, ...] | None = None
-    shifted: tuple[str, ...] = ()
-    orderless: tuple[str, ...] = ()
-    quiet: tuple[str, ...] = ()
-    on_host: bool = False
-    empty: bool = True
-
-
-def _array(*values: Any) -> np.ndarray:
-    return np.array(values, np.int64)
-
+from tests.theory.case import Case, whole as _array
+from tests.theory.latent_cases import LATENT_CASES, NOT_IN_THE_LATENT_TABLE
 
 _rng = np.random.default_rng(0)
 LINE = {"x": _array(0, 1, 2, 5, 9), "y": _array(1, 2, 3, 9, 4)}
@@ -464,7 +434,10 @@ def _latent() -> theory.Quadrature:
     return theory.quadrature(-6, 6, 20)
 
 
-NOT_IN_THE_TABLE = {
+CASES |= LATENT_CASES
+
+
+NOT_IN_THE_TABLE = NOT_IN_THE_LATENT_TABLE | {
     "check_duality": "takes the results of two others",
     "equal_laws_coverage": "takes whole numbers only",
     "gaussian_mixture": "refuses what is not finite: test_distributions",
