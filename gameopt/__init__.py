@@ -210,6 +210,7 @@ from gameopt._solvers.alex import AlexGDA as AlexGDA
 from gameopt._solvers.alternating import Alternating as Alternating
 from gameopt._solvers.anchored_extragradient import AnchoredExtragradient as AnchoredExtragradient
 from gameopt._solvers.averaged import Averaged as Averaged
+from gameopt._solvers.best_answers import Answer as Answer, BestAnswers as BestAnswers
 from gameopt._solvers.base import (
     AbstractSolver as AbstractSolver,
     Known as Known,

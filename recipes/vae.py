@@ -3,6 +3,7 @@
     python -m recipes.vae                                   # real 8x8 digits, about a minute
     python -m recipes.vae --latent-size 2 --beta 4 --anneal-steps 2000
     python -m recipes.vae --objective iwae --samples 20
+    python -m recipes.vae --likelihood gaussian_learned      # beside probabilistic PCA
     python -m recipes.vae --data sprites --latent-size 6 --beta 4   # known factors: disentanglement
     python -m recipes.vae --preset mnist --data-dir DIR      # the published 784-400-40
     python -m recipes.vae --preset conv --data PICTURES --image-size 32 --likelihood logistic

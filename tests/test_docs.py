@@ -28,7 +28,10 @@ API_PAGES = {
         "": "loops",
     },
     "theory": {
-        **{room: room for room in ("divergences", "transport", "gans", "dynamics", "samples", "latent")},
+        **{
+            room: room
+            for room in ("divergences", "transport", "gans", "dynamics", "samples", "latent")
+        },
         "lipschitz": "lipschitz",
         "": "laws",
     },

@@ -85,7 +85,7 @@ class VAEArgs(AutoencoderArgs):
     """Rounds in which that weight grows from 0."""
     free_bits: NotNegative = 0.0
     """Nats of each unit's KL that cost nothing (the batch's mean)."""
-    likelihood_samples: AtLeast1 = 500
+    likelihood_samples: AtLeast2 = 500
     """Codes of the importance-sampled log-likelihood at the end, for each point."""
     likelihood_points: AtLeast1 = 250
     """Held-out points that this is of."""

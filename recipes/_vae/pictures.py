@@ -153,7 +153,8 @@ def _diverging() -> ListedColormap:
 def draw_curves(folder: RunFolder, size: int, bound: str) -> None:
     """curves.png: the bound on training and held-out points, rate and distortion, exact W1."""
     lines = folder.read_metrics()
-    train, held = plots.columns_of(lines, "train"), plots.columns_of(lines, "eval")
+    # Without the start, which would hide all that follows.
+    train, held = (plots.columns_of(lines, kind, after=0) for kind in ("train", "eval"))
     rounds, at = train["round"], held["round"]
     minus = lambda values: [-value for value in values]
     bounds = [

@@ -33,7 +33,7 @@ def held_out_points(data: VAEData, most: int = MOST) -> Any:
 def numbers_of(found: HeldOut) -> dict[str, float]:
     """The mean bound of held-out points and its two parts, in nats, and the active units."""
     rate, distortion = float(jnp.mean(jnp.sum(found.rates, 1))), float(jnp.mean(found.distortion))
-    active = int(theory.active_units_of(found.means))
+    active = int(theory.count_active_units(found.means))
     return {
         "elbo": -rate - distortion, "rate": rate, "distortion": distortion, "active_units": active,
     }  # fmt: skip
@@ -78,9 +78,9 @@ def _likelihood(
     rows = [["ELBO", *_mean_and_error(weights.mean(axis=1))]]
     for k in (5, 50, 500):
         if k < samples:
-            bound = theory.iwae_bound(weights, k)
-            rows.append([f"IWAE bound of {k} samples", *_mean_and_error(bound)])
-    log_likelihoods = np.asarray(estimate.log_likelihood)
+            bound = theory.iwae_bound(weights[:, : samples // k * k], k)
+            rows.append([f"IWAE bound of {k} samples", float(bound.value), float(bound.standard_error)])
+    log_likelihoods = np.asarray(estimate.value)
     mean, error = _mean_and_error(log_likelihoods)
     rows.append([f"log-likelihood, {samples} samples", mean, error])
     exact = _ppca(args, data)
@@ -112,7 +112,7 @@ def _ppca(args: VAEArgs, data: VAEData) -> np.ndarray | None:
         return None
     flat = lambda points: np.asarray(points, np.float64).reshape(len(points), -1)
     with jax.enable_x64(True):
-        model = theory.probabilistic_pca(flat(data.points), size)
+        model = theory.probabilistic_pca(*theory.moments(flat(data.points)), size)
         return np.asarray(jax.vmap(model.log_prob)(jnp.asarray(flat(data.held_out))))
 
 
