@@ -94,6 +94,41 @@ from theory.gans.proof import (
     second_variation as second_variation,
     value_gap as value_gap,
 )
+from theory.latent.aggregated import (
+    Surgery as Surgery,
+    aggregated_log_prob as aggregated_log_prob,
+    count_active_units as count_active_units,
+    elbo_surgery as elbo_surgery,
+    unit_activity as unit_activity,
+)
+from theory.latent.bounds import (
+    LogLikelihood as LogLikelihood,
+    elbo as elbo,
+    importance_log_likelihood as importance_log_likelihood,
+    iwae_bound as iwae_bound,
+    jackknife_log_mean_exp as jackknife_log_mean_exp,
+    kl_categorical as kl_categorical,
+    kl_standard_normal as kl_standard_normal,
+    log_mean_exp as log_mean_exp,
+    posterior_gap as posterior_gap,
+)
+from theory.latent.disentanglement import (
+    MutualInformationGap as MutualInformationGap,
+    correlation_of_units as correlation_of_units,
+    gaussian_total_correlation as gaussian_total_correlation,
+    mutual_information_gap as mutual_information_gap,
+    mutual_information_gap_null as mutual_information_gap_null,
+)
+from theory.latent.estimators import (
+    GaussianGradients as GaussianGradients,
+    gaussian_log_weights as gaussian_log_weights,
+    iwae_objective as iwae_objective,
+    reparameterised_gradients as reparameterised_gradients,
+    reparameterised_variances as reparameterised_variances,
+    score_function_gradients as score_function_gradients,
+    score_function_variances as score_function_variances,
+    signal_to_noise as signal_to_noise,
+)
 from theory.latent.linear_gaussian import (
     LinearGaussian as LinearGaussian,
     Moments as Moments,
@@ -110,6 +145,13 @@ from theory.latent.linear_vae import (
     linear_vae_objective as linear_vae_objective,
     linear_vae_optimum as linear_vae_optimum,
     rate_distortion_curve as rate_distortion_curve,
+)
+from theory.latent.prior_samples import (
+    constant_bernoulli_log_likelihood as constant_bernoulli_log_likelihood,
+    constant_gaussian_log_likelihood as constant_gaussian_log_likelihood,
+    log_mean_exp_bias as log_mean_exp_bias,
+    log_second_moment as log_second_moment,
+    prior_sample_bound as prior_sample_bound,
 )
 from theory.latent.probabilistic_pca import (
     active_units as active_units,

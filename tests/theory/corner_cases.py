@@ -11,7 +11,7 @@ import numpy as np
 
 import theory
 from tests.theory.case import Case, whole as _array
-from tests.theory.latent_cases import LATENT_CASES, NOT_IN_THE_LATENT_TABLE
+from tests.theory.latent_cases import LATENT_CASES
 
 _rng = np.random.default_rng(0)
 LINE = {"x": _array(0, 1, 2, 5, 9), "y": _array(1, 2, 3, 9, 4)}
@@ -437,7 +437,7 @@ def _latent() -> theory.Quadrature:
 CASES |= LATENT_CASES
 
 
-NOT_IN_THE_TABLE = NOT_IN_THE_LATENT_TABLE | {
+NOT_IN_THE_TABLE = {
     "check_duality": "takes the results of two others",
     "equal_laws_coverage": "takes whole numbers only",
     "gaussian_mixture": "refuses what is not finite: test_distributions",
