@@ -210,7 +210,6 @@ from gameopt._solvers.alex import AlexGDA as AlexGDA
 from gameopt._solvers.alternating import Alternating as Alternating
 from gameopt._solvers.anchored_extragradient import AnchoredExtragradient as AnchoredExtragradient
 from gameopt._solvers.averaged import Averaged as Averaged
-from gameopt._solvers.best_answers import Answer as Answer, BestAnswers as BestAnswers
 from gameopt._solvers.base import (
     AbstractSolver as AbstractSolver,
     Known as Known,
@@ -220,6 +219,7 @@ from gameopt._solvers.base import (
     init_optimizers as init_optimizers,
     round_info as round_info,
 )
+from gameopt._solvers.best_answers import Answer as Answer, BestAnswers as BestAnswers
 from gameopt._solvers.carrying import Carrying as Carrying
 from gameopt._solvers.competitive import ACGD as ACGD, CGD as CGD
 from gameopt._solvers.extragradient import (

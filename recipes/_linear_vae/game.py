@@ -128,6 +128,34 @@ class LinearVAEGame(go.IdenticalInterestGame):
         return Decoder(best, mean, jnp.log(error / len(mean)))
 
 
+class SampledLinearVAE(go.IdenticalInterestGame):
+    """The same loss from a minibatch and one reparameterised code for each of its points.
+
+    - `sampler`: of points `(d,)`. `beta`: shape `()`.
+    """
+
+    sampler: go.Samples
+    batch_size: int = eqx.field(static=True)
+    beta: Float[Array, ""]
+
+    def loss(self, players: go.Players, key: go.Key = None) -> Float[Array, ""]:
+        assert key is not None
+        key_rows, key_noise = jax.random.split(key)
+        points = self.sampler(key_rows, self.batch_size)
+        decoder, encoder = players.x, players.y
+        means = points @ encoder.weights.T + encoder.offset[None]
+        variances = jnp.diagonal(encoder.covariance())
+        noise = jax.random.normal(key_noise, means.shape, means.dtype)
+        codes = means + jnp.sqrt(variances)[None] * noise
+        errors = points - codes @ decoder.weights.T - decoder.mean[None]
+        variance = decoder.variance()
+        d, k = decoder.weights.shape
+        error = jnp.mean(jnp.sum(errors**2, axis=1))
+        distortion = 0.5 * (d * jnp.log(2 * jnp.pi * variance) + error / variance)
+        squares = jnp.mean(jnp.sum(means**2, axis=1)) + jnp.sum(variances)
+        return distortion + self.beta * 0.5 * (squares - k - encoder.log_det())
+
+
 def expectation_maximisation() -> go.BestAnswers:
     """EM: the encoder's best answer, then the decoder's."""
     return go.BestAnswers(

@@ -1,5 +1,6 @@
 """Studies of the linear VAE against its exact optimum: sizes, collapse, rate-distortion, rates."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,6 @@ import theory
 from recipes._linear_vae.game import (
     DiagonalEncoder,
     LinearVAEGame,
-    expectation_maximisation,
     fresh_players,
 )
 
@@ -48,14 +48,16 @@ def trained(
 ) -> go.Players:
     """Players after `ROUNDS` rounds of Adam; `variance`: a fixed one, learned by default."""
     game = exact_game(data, beta)
-    if variance is None:
-        log_variance = jnp.zeros(())
-    else:
-        log_variance = go.Fixed(jnp.log(jnp.float32(variance)))
-    players = fresh_players(size, game.mean, key, log_variance)
+    log = jnp.log(jnp.float32(1.0 if variance is None else variance))
+    players = fresh_players(size, game.mean, key, log if variance is None else go.Fixed(log))
+    return go.rollout(game, _solver(), players, ROUNDS, every=ROUNDS).players
+
+
+@functools.cache
+def _solver() -> go.AbstractSolver:
+    """One object for all trainings, so that those of one shape are one compiled program."""
     adam = optax.adam(optax.cosine_decay_schedule(RATE, ROUNDS))
-    solver = go.Simultaneous(go.Players(adam, adam))
-    return go.rollout(game, solver, players, ROUNDS, every=ROUNDS).players
+    return go.Simultaneous(go.Players(adam, adam))
 
 
 def active_units(encoder: DiagonalEncoder, data: Spectrum) -> int:
@@ -87,33 +89,47 @@ def collapse_table(data: Spectrum, size: int, key: PRNGKeyArray) -> list[list[An
         if values[count] <= 0.98 * upper:
             players = trained(data, size, jax.random.fold_in(key, count), variance)
             with jax.enable_x64(True):
-                predicted = int(theory.active_units(data.eigenvalues, size, variance))
+                predicted = int(theory.active_units(data.eigenvalues, variance, k=size))
             rows.append([variance, predicted, active_units(players.y, data)])
     return rows
 
 
-class Curve(NamedTuple):
-    """A rate-distortion curve for one fixed variance, in nats; arrays of shape `(betas,)`."""
+class RateDistortionCurve(NamedTuple):
+    """The exact curve for one fixed variance, and trained points of it, in nats.
 
+    - `betas`, `exact_rate`, `exact_distortion`: shape `(n,)`.
+    - `trained`: where on it the trained ones are; their `rate` and `distortion`.
+    """
+
+    variance: float
     betas: np.ndarray
     exact_rate: np.ndarray
     exact_distortion: np.ndarray
+    trained: np.ndarray
     rate: np.ndarray
     distortion: np.ndarray
 
+    def rows(self) -> list[list[float]]:
+        """A row for each trained point: beta, and rate and distortion beside the exact ones."""
+        exact = self.exact_rate[self.trained], self.exact_distortion[self.trained]
+        columns = (self.betas[self.trained], self.rate, exact[0], self.distortion, exact[1])
+        return [[float(cell) for cell in row] for row in zip(*columns, strict=True)]
+
 
 def rate_distortion(
-    data: Spectrum, size: int, variance: float, betas: tuple[float, ...], key: PRNGKeyArray
-) -> Curve:
-    """The exact curve of beta-VAEs with `size` latents, and trained ones."""
+    data: Spectrum, size: int, betas: tuple[float, ...], key: PRNGKeyArray
+) -> RateDistortionCurve:
+    """Beta-VAEs with `size` latents and the variance that is best for beta = 1."""
+    with jax.enable_x64(True):
+        variance = float(theory.best_variance(data.eigenvalues, size))
+        fine = np.geomspace(min(betas) / 2, max(betas) * 2, 200)
+        both = np.unique(np.concatenate([fine, np.asarray(betas)]))
+        exact = theory.rate_distortion_curve(data.eigenvalues, both, variance, k=size)
+        parts = np.asarray(exact.rate), np.asarray(exact.distortion)
     found = []
     for index, beta in enumerate(betas):
         players = trained(data, size, jax.random.fold_in(key, index), variance, beta)
         found.append([float(n) for n in exact_game(data, beta).rate_and_distortion(players)])
     rate, distortion = np.asarray(found).T
-    with jax.enable_x64(True):
-        exact = theory.rate_distortion_curve(
-            data.eigenvalues, np.asarray(betas), variance, k=size
-        )
-        parts = np.asarray(exact.rate), np.asarray(exact.distortion)
-    return Curve(np.asarray(betas), *parts, rate, distortion)
+    places = np.searchsorted(both, np.asarray(betas))
+    return RateDistortionCurve(variance, both, *parts, places, rate, distortion)
