@@ -81,10 +81,11 @@ def draw_rates(folder: RunFolder, found: Sequence[Measured]) -> None:
     """rates.png: distances from the optimum, and lines of the exact rates."""
     parts = []
     for index, measured in enumerate(found):
-        middle = len(measured.distances) // 2
-        start = measured.distances[middle]
-        line = start * measured.exact ** (measured.rounds - measured.rounds[middle])
+        # Distances below are rounding.
         shown = measured.distances > 1e-13 * measured.distances[0]
+        middle = np.flatnonzero(shown)[shown.sum() // 2]
+        start = measured.distances[middle]
+        line = start * measured.exact ** (measured.rounds - measured.rounds[middle]).astype(float)
         parts.append(
             Panel(
                 f"{measured.name}: {measured.exact:.5f} a round", "round", "distance",
