@@ -13,11 +13,12 @@ LOG_2PI = 1.8378770664093453
 class DiagonalGaussian(eqx.Module):
     r"""$N(\mu, \operatorname{diag} \sigma^2)$.
 
-    - `mean`: $\mu$, shape `(k,)`. `log_deviation`: $\log \sigma$, shape `(k,)`.
+    - `mean`: $\mu$, shape `(k,)`. `log_deviation`: $\log \sigma$, shape `(k,)`. Of a batch of laws
+      both have its axes in front; methods are of one law.
     """
 
-    mean: Float[Array, " k"]
-    log_deviation: Float[Array, " k"]
+    mean: Float[Array, "... k"]
+    log_deviation: Float[Array, "... k"]
 
     def at(self, noise: Float[Array, " k"]) -> Float[Array, " k"]:
         r"""$\mu + \sigma \epsilon$, the reparameterised sample for standard normal `noise`."""

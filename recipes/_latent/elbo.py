@@ -43,18 +43,20 @@ def label_of(point: Any) -> tuple[Any, ...]:
 class Draw(NamedTuple):
     """Codes drawn for one point, and their log-densities, in nats.
 
+    Of a batch all have its axis in front.
+
     - `law`: $q(z|x)$. `codes`: shape `(l, k)`.
     - `log_likelihood`: $\\log p(x|z)$, `log_prior`, `log_posterior`: shape `(l,)`.
     """
 
     law: DiagonalGaussian
-    codes: Float[Array, "l k"]
-    log_likelihood: Float[Array, " l"]
-    log_prior: Float[Array, " l"]
-    log_posterior: Float[Array, " l"]
+    codes: Float[Array, "... l k"]
+    log_likelihood: Float[Array, "... l"]
+    log_prior: Float[Array, "... l"]
+    log_posterior: Float[Array, "... l"]
 
     @property
-    def log_weights(self) -> Float[Array, " l"]:
+    def log_weights(self) -> Float[Array, "... l"]:
         r"""$\log p(x, z) - \log q(z|x)$."""
         return self.log_likelihood + self.log_prior - self.log_posterior
 
@@ -159,7 +161,8 @@ class VariationalGame(go.IdenticalInterestGame):
 
     def weight(self, round: Int[Array, ""]) -> Float[Array, ""]:
         """The weight of the KL term in a round."""
-        share = (round + 1) / jnp.maximum(self.anneal_steps, 1).astype(self.beta.dtype)
+        dtype = self.beta.dtype
+        share = (round + 1).astype(dtype) / jnp.maximum(self.anneal_steps, 1).astype(dtype)
         return self.beta * jnp.where(self.anneal_steps > 0, jnp.minimum(share, 1), 1)
 
     def _batch(self, players: go.Players, key: PRNGKeyArray) -> tuple[Any, Float[Array, "n l k"]]:

@@ -54,7 +54,7 @@ def code_size(encoder: GaussianEncoder, point: Any) -> int:
 
 @eqx.filter_jit
 def _block_weights(
-    x: TimedModel, encoder: GaussianEncoder, points: Any, keys: PRNGKeyArray, chunks: int
+    x: TimedModel, encoder: GaussianEncoder, points: Any, keys: Array, chunks: int
 ) -> Float[Array, "n l"]:
     prior = x.model.prior.law(encoder)
 

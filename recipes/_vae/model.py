@@ -49,11 +49,10 @@ class VAEData:
         self.data = HeldOutData(args)
         self.classes = check_vae(args, self.data)
         self.bits = args.likelihood == "bernoulli"
-        rng = np.random.default_rng(STATIC_SEED)
-        dynamic = args.binarize == "dynamic"
-        cut = args.binarize == "threshold"
-        self.points = self._of(self.data.scaled.points, None if dynamic else rng, cut)
-        self.held_out = self._of(self.data.held_out.points, rng, cut)
+        rngs = np.random.default_rng(STATIC_SEED).spawn(2)
+        cut, static = args.binarize == "threshold", args.binarize != "dynamic"
+        self.points = self._of(self.data.scaled.points, rngs[0] if static else None, cut)
+        self.held_out = self._of(self.data.held_out.points, rngs[1], cut)
         labelled = self.classes > 0
         self.labels = self.data.loaded.labels if labelled else None
         self.held_out_labels = self.data.held_out.labels if labelled else None

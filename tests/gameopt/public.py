@@ -205,6 +205,7 @@ _REASONS: dict[str, str] = {
     "its NaN and its gradients are in test_corner_numbers.py": "solve_linear tree_norm",
     "parts of a solver: solvers/test_outside_solver.py": "descend init_optimizers round_info",
     "a solver around a solver and an update: test_fixed.py": "Carrying",
+    "its answers are those of one game: solvers/test_best_answers.py": "BestAnswers Answer",
 }
 
 EXEMPT = {name: reason for reason, names in _REASONS.items() for name in names.split()}

@@ -30,6 +30,8 @@ LAYERS = {
     "Resize": (models.Resize((8, 8)), IMAGE),
     "average_pool": (models.average_pool, IMAGE),
     "Residual": (models.Residual(models.Conv2d(2, 2, 3, INIT, KEY), models.Chain()), IMAGE),
+    "mlp_encoder": (models.mlp_encoder((4, 4, 2), 3, width=5, depth=1, key=KEY), IMAGE),
+    "dcgan_encoder": (models.dcgan_encoder((4, 4, 2), 3, width=2, key=KEY), IMAGE),
 }
 """Layers and critics of one point, each with a point: a new one joins by one line."""
 
