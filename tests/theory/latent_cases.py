@@ -139,14 +139,6 @@ BOUNDS_CASES: dict[str, Case] = {
         0,
         shifted=("codes",),
     ),
-    "mutual_information_gap_null": Case(
-        lambda codes: theory.mutual_information_gap_null(
-            jax.random.key(0), codes, LABELS, bins=3, draws=2
-        ),
-        {"codes": whole((0, 1), (1, 5), (0, 2), (4, 1), (0, 1), (7, 3))},
-        0,
-        shifted=("codes",),
-    ),
     "correlation_of_units": Case(
         theory.correlation_of_units,
         {"codes": SPREAD["means"]},
@@ -247,7 +239,6 @@ LINEAR_CASES: dict[str, Case] = {
         orderless=("eigenvalues",),
     ),
     "linear_vae_objective": _vae(theory.linear_vae_objective),
-    "linear_vae_hessian": _vae(theory.linear_vae_hessian),
     "linear_vae_optimum": Case(
         lambda covariance: theory.linear_vae_optimum([0, 0, 0], covariance, 2).decoder().covariance,
         DATA,

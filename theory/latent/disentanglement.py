@@ -147,7 +147,7 @@ def _labels(factors: ArrayInput, count: int, values: Count | None) -> tuple[Arra
     if labels.ndim != 2 or labels.size == 0 or not whole or len(labels) != count:
         got = f"{labels.dtype} of shape {labels.shape}"
         raise ValueError(f"factors must be whole numbers of shape ({count}, f), got {got}.")
-    found = concrete(labels)
+    found = concrete(factors)  # not of labels: those are traced under jit, constants or not
     if values is None:
         if found is None:
             raise ValueError("values must be given where factors are traced.")

@@ -1,6 +1,7 @@
 """The aggregated posterior: a mixture of codes, whose information and gap add up to the rate."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ def test_the_density_is_that_of_the_mixture():
     mixture = theory.gaussian_mixture(MEANS, covariances=covariances)
     z = _rng.normal(size=(30, 2))
     found = jax.jit(theory.aggregated_log_prob)(z, MEANS, LOGS)
-    np.testing.assert_allclose(found, jax.vmap(mixture.log_prob)(z), rtol=1e-11)
+    np.testing.assert_allclose(found, jax.vmap(mixture.log_prob)(jnp.asarray(z)), rtol=1e-11)
 
 
 def test_information_and_gap_add_up_to_the_rate():

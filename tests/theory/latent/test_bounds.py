@@ -30,6 +30,7 @@ def log_weights(key, samples, widening=1.0):
     return jax.vmap(log_joint)(posterior.mean[None] + noise @ root.T) - log_q
 
 
+@hyp.settings(max_examples=15)
 @hyp.given(seed=seeds, scale=st.sampled_from([0.1, 3.0, 300.0]))
 def test_bounds_rise_with_k_whatever_the_weights_are(seed, scale):
     """L_k of nested groups: by concavity for every sample, not in expectation only."""
@@ -44,7 +45,8 @@ def test_bounds_rise_with_k_whatever_the_weights_are(seed, scale):
 
 def test_the_exact_posterior_gives_the_likelihood_with_every_sample():
     """log w = log p(x) for every z: ELBO, IWAE and log p are one number, without any error."""
-    weights, exact = log_weights(jax.random.key(0), 12), MODEL.log_prob(X)
+    weights = jax.jit(lambda key: log_weights(key, 12))(jax.random.key(0))
+    exact = MODEL.log_prob(X)
     np.testing.assert_allclose(weights, exact, rtol=1e-12)
     for k in (1, 3, 12):
         np.testing.assert_allclose(theory.iwae_bound(weights, k).value, exact, rtol=1e-12)
@@ -69,8 +71,7 @@ def test_importance_samples_find_the_likelihood():
     assert abs(values.mean() - exact - found.bias.mean()) < 5 * spread / np.sqrt(500)
     np.testing.assert_allclose(found.standard_error.mean(), spread, rtol=0.25)
     bounds = [theory.iwae_bound(weights, k) for k in (1, 5, 50, 200)]
-    for lower, upper in zip(bounds, [*bounds[1:], theory.Estimate(exact, 0.0)], strict=True):
-        assert lower.value < upper.value
+    assert (np.diff([*(float(bound.value) for bound in bounds), exact]) > 0).all()
     posterior = MODEL.posterior(X)
     gap = theory.kl_gaussian(posterior.mean, 2 * posterior.covariance, *posterior)
     assert abs(bounds[0].value - (exact - gap)) < 5 * bounds[0].standard_error

@@ -63,6 +63,8 @@ def test_information_is_that_of_the_histogram():
             np.testing.assert_allclose(found.information[unit, factor], exact, rtol=1e-9)
     again = jax.jit(lambda c, f: theory.mutual_information_gap(c, f, bins=7, values=4))
     np.testing.assert_allclose(again(NOISE + FACTORS, FACTORS).value, found.value, rtol=1e-12)
+    known = jax.jit(lambda c: theory.mutual_information_gap(c, FACTORS, bins=7))
+    np.testing.assert_allclose(known(NOISE + FACTORS).value, found.value, rtol=1e-12)
 
 
 def test_units_do_not_change_the_gap():

@@ -1,6 +1,7 @@
 """Gradient estimators by quadrature over their noise: means and variances without any chance."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +82,7 @@ X = jnp.array([1.0, 0.3])
 AT = {"loading": jnp.array(0.9), "mean": jnp.array([0.2]), "log_deviation": jnp.array([-0.4])}
 
 
-def objective(parameters, noise, gradient="plain"):
+def objective(parameters, noise, gradient: Any = "plain"):
     """One log-mean-exp, of a decoder whose first loading is a parameter."""
 
     def log_joint(z):

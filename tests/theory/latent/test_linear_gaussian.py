@@ -25,7 +25,7 @@ def dense_log_prob(x, mean, covariance):
 POINT = jnp.asarray(np.random.default_rng(9).normal(size=5))
 
 
-@pytest.mark.parametrize("k", [0, 1, 2, 5, 7])
+@pytest.mark.parametrize("k", [0, 2, 7])
 def test_the_density_is_that_of_the_dense_gaussian(k):
     """scipy's, whose covariance has d x d entries, to rounding; under jit, vmap and grad too."""
     model = model_of(k=k)
@@ -35,7 +35,7 @@ def test_the_density_is_that_of_the_dense_gaussian(k):
         ours, dense_log_prob(points, model.mean, model.covariance), rtol=1e-11
     )
     score = -jnp.linalg.solve(model.covariance, POINT - model.mean)
-    np.testing.assert_allclose(model.score(POINT), score, rtol=1e-10)
+    np.testing.assert_allclose(jax.jit(lambda x: model.score(x))(POINT), score, rtol=1e-10)
 
 
 def test_the_density_keeps_its_digits_at_small_noise():
