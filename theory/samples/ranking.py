@@ -89,11 +89,12 @@ def _share_of_ideal(
     known = ~jnp.any(jnp.isnan(scores) | jnp.isnan(held_out) | jnp.isnan(masked), axis=1)
     is_relevant = ((held_out != 0) & (masked == 0)).astype(scores.dtype)
     # Masked items come last: below the lowest score, with which they may tie.
-    order = jax.lax.sort(
+    last, descending, is_relevant = jax.lax.sort(
         ((masked != 0).astype(scores.dtype), -scores, is_relevant), dimension=1, num_keys=2
     )
     total = jnp.concatenate([jnp.zeros(1, gains.dtype), jnp.cumsum(gains)])
-    reached = jnp.sum(jax.vmap(_tied_gains, (0, 0, None))(*order[:2], total) * order[2], axis=1)
+    each = jax.vmap(_tied_gains, (0, 0, None))(last, descending, total)
+    reached = jnp.sum(each * is_relevant, axis=1)
     count = jnp.sum(is_relevant, axis=1)
     ideal = total[count.astype(jnp.int32)]
     some = count > 0

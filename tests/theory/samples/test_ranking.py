@@ -46,10 +46,12 @@ def test_it_is_the_mean_over_the_orders_of_ties(metric, k):
     scores = rng.integers(0, 3, (40, 6)).astype(float)
     scores[scores == 0] = rng.choice([0.0, -np.inf], (scores == 0).sum())
     held_out, masked = rng.random((40, 6)) < 0.4, rng.random((40, 6)) < 0.3
-    expected = [
-        by_enumeration(*row[:2], k, row[2], metric)
-        for row in zip(scores, held_out, masked, strict=True)
-    ]
+    expected = np.array(
+        [
+            by_enumeration(*row[:2], k, row[2], metric)
+            for row in zip(scores, held_out, masked, strict=True)
+        ]
+    )
     assert np.isnan(expected).any()
     assert np.isfinite(expected).sum() > 20
     found = jax.jit(metric, static_argnums=2)(scores, held_out, k, masked)
