@@ -27,6 +27,7 @@ from jaxtyping import PRNGKeyArray
 
 import gameopt as go
 from recipes._data.movielens import shape_of
+from recipes._latent.elbo import timed
 from recipes._recommender.baselines import baselines
 from recipes._recommender.best import BestRounds
 from recipes._recommender.data import RecommenderData, UsersArgs, load
@@ -34,7 +35,6 @@ from recipes._recommender.game import (
     ModelName,
     MultinomialGame,
     SparseRows,
-    counted,
     make_players,
 )
 from recipes._recommender.judge import TABLE, Judge
@@ -137,7 +137,7 @@ def set_up(args: Args, data: RecommenderData) -> tuple[go.AbstractGame, go.Playe
 def make_solver(args: Args) -> go.AbstractSolver:
     """Both players at once by Adam, and a count of the rounds, on which the KL's weight depends."""
     adam = optax.adam(args.learning_rate)
-    return go.Carrying(go.Simultaneous(go.Players(adam, adam)), counted)
+    return timed(go.Simultaneous(go.Players(adam, adam)))
 
 
 def _keys(args: Args) -> Any:
@@ -183,7 +183,7 @@ def experiment(args: Args, data: RecommenderData, folder: RunFolder) -> Experime
     def evaluate(players: go.Players, round: int) -> dict[str, Any]:
         found = {}
         for name, encoder in players.y.items():
-            measured = judge.of_model(players.x.networks[name], encoder, name)
+            measured = judge.of_model(players.x.networks[name], encoder)
             means = measured.means()
             if round % args.eval_every == 0 or round == args.steps:
                 best.see(name, players, round, float(measured.ndcg.mean()))

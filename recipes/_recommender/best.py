@@ -45,7 +45,7 @@ class BestRounds:
         """The players of the last round, but each model's networks of its best."""
         decoders = {name: networks[0] for name, networks in self._networks.items()}
         encoders = {name: networks[1] for name, networks in self._networks.items()}
-        return go.Players(Decoders(decoders, last.x.rounds), encoders)
+        return go.Players(Decoders(decoders, last.x.round), encoders)
 
 
 def _networks(players: go.Players, name: str) -> tuple[Any, Any]:

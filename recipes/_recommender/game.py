@@ -25,10 +25,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from scipy import sparse
 
 import gameopt as go
-from models import MLP
+from models import MLP, GaussianEncoder
 from recipes._data.movielens import shape_of
 
 ModelName = Literal["vae", "dae"]
+Encoder = MLP | GaussianEncoder
 
 
 class SparseRows(eqx.Module):
@@ -64,10 +65,10 @@ class SparseRows(eqx.Module):
 
 
 class Decoders(eqx.Module):
-    """The first player: a decoder for each model, and the number of rounds played, carried."""
+    """The first player: a decoder for each model, and the rounds played, which nobody plays."""
 
     networks: dict[str, MLP]
-    rounds: go.Fixed[Int[Array, ""]]
+    round: Int[Array, ""]
 
 
 class Terms(NamedTuple):
@@ -83,16 +84,10 @@ def normalised(rows: Float[Array, "n items"]) -> Float[Array, "n items"]:
     return rows / jnp.sqrt(jnp.where(squares == 0, 1, squares))
 
 
-def split_code(code: Float[Array, "n two_d"]) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
-    """Means and log-variances."""
-    mean, log_variance = jnp.split(code, 2, axis=1)
-    return mean, log_variance
-
-
-def encoded(encoder: MLP, rows: Float[Array, "n items"], name: str) -> Float[Array, "n d"]:
-    """The latents that users are judged by: means, without dropout."""
-    code = jax.vmap(encoder)(normalised(rows))
-    return split_code(code)[0] if name == "vae" else code
+def encoded(encoder: Encoder, rows: Float[Array, "n items"]) -> Float[Array, "n d"]:
+    """The latents that users are judged by: without dropout and, of Mult-VAE, the means."""
+    codes = jax.vmap(encoder)(normalised(rows))
+    return codes.mean if isinstance(encoder, GaussianEncoder) else codes
 
 
 class MultinomialGame(go.IdenticalInterestGame):
@@ -123,7 +118,7 @@ class MultinomialGame(go.IdenticalInterestGame):
         """The weight of the KL in this round."""
         if self.anneal_steps == 0:
             return jnp.asarray(self.beta)
-        share = players.x.rounds.value.astype(jnp.float32) / self.anneal_steps
+        share = players.x.round.astype(jnp.float32) / self.anneal_steps
         return self.beta * jnp.minimum(share, 1.0)
 
     def terms(self, players: go.Players, key: go.Key = None) -> dict[str, Terms]:
@@ -141,14 +136,13 @@ class MultinomialGame(go.IdenticalInterestGame):
         key_drop, key_noise = jax.random.split(key)
         kept = jax.random.bernoulli(key_drop, 1 - self.dropout, rows.shape)
         seen = jnp.where(kept, normalised(rows) / (1 - self.dropout), 0)
-        code, kl = jax.vmap(players.y[name])(seen), jnp.zeros(())
+        codes, kl = jax.vmap(players.y[name])(seen), jnp.zeros(())
         if name == "vae":
-            mean, log_variance = split_code(code)
-            noise = jax.random.normal(key_noise, mean.shape)
-            code = mean + jnp.exp(0.5 * log_variance) * noise
-            terms = jnp.exp(log_variance) + mean**2 - 1 - log_variance
-            kl = 0.5 * jnp.mean(jnp.sum(terms, axis=1))
-        logits = jax.vmap(players.x.networks[name])(code)
+            noise = jax.random.normal(key_noise, codes.mean.shape)
+            drawn = lambda law, noise: (law.at(noise), jnp.sum(law.kl_to_standard()))
+            codes, divergences = jax.vmap(drawn)(codes, noise)
+            kl = jnp.mean(divergences)
+        logits = jax.vmap(players.x.networks[name])(codes)
         log_likelihood = jnp.sum(rows * jax.nn.log_softmax(logits), axis=1)
         return Terms(-jnp.mean(log_likelihood), kl)
 
@@ -164,13 +158,6 @@ class MultinomialGame(go.IdenticalInterestGame):
             if name == "vae":
                 found["vae_kl"] = kl
         return found
-
-
-def counted(game: go.AbstractGame, players: go.Players, key: go.Key) -> go.Players:
-    """The players with one round more: the update of `go.Carrying`."""
-    del game, key
-    where = lambda players: players.x.rounds
-    return eqx.tree_at(where, players, go.Fixed(players.x.rounds.value + 1))
 
 
 def make_players(
@@ -190,7 +177,7 @@ def make_players(
     both = {
         "vae": (
             make((latent, items), keys[0], depth),
-            make((items, 2 * latent), keys[1], depth),
+            GaussianEncoder(make((items, 2 * latent), keys[1], depth)),
         ),
         "dae": (
             make((latent, items), keys[2], 0),
@@ -199,4 +186,4 @@ def make_players(
     }
     decoders = {name: both[name][0] for name in names}
     encoders = {name: both[name][1] for name in names}
-    return go.Players(Decoders(decoders, go.Fixed(jnp.zeros((), jnp.int32))), encoders)
+    return go.Players(Decoders(decoders, jnp.zeros((), jnp.int32)), encoders)

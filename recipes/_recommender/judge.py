@@ -14,7 +14,7 @@ import theory
 from models import MLP
 from recipes._data.movielens import shape_of
 from recipes._recommender.data import HeldOut
-from recipes._recommender.game import SparseRows, encoded
+from recipes._recommender.game import Encoder, SparseRows, encoded
 from recipes._report.tables import mean_and_error
 
 Scores = Callable[[np.ndarray], Any]
@@ -78,30 +78,26 @@ class Judge:
         count = math.ceil(self.users / self.piece)
         return np.split(np.arange(count * self.piece) % self.users, count)
 
-    def of_model(self, decoder: MLP, encoder: MLP, name: str) -> Measured:
+    def of_model(self, decoder: MLP, encoder: Encoder) -> Measured:
         """The metrics of a model's ranking."""
-        return self(lambda rows: _decoded(decoder, encoder, name, self.fold_in, jnp.asarray(rows)))
+        return self(lambda rows: _decoded(decoder, encoder, self.fold_in, jnp.asarray(rows)))
 
-    def latents(self, encoder: MLP, name: str) -> np.ndarray:
+    def latents(self, encoder: Encoder) -> np.ndarray:
         """The latents of all users, shape `(users, d)`."""
-        found = [
-            _latents(encoder, name, self.fold_in, jnp.asarray(rows)) for rows in self._pieces()
-        ]
+        found = [_latents(encoder, self.fold_in, jnp.asarray(rows)) for rows in self._pieces()]
         return np.concatenate(found)[: self.users]
 
 
 @eqx.filter_jit
 def _decoded(
-    decoder: MLP, encoder: MLP, name: str, fold_in: SparseRows, rows: Int[Array, " n"]
+    decoder: MLP, encoder: Encoder, fold_in: SparseRows, rows: Int[Array, " n"]
 ) -> Float[Array, "n items"]:
-    return jax.vmap(decoder)(encoded(encoder, fold_in(rows), name))
+    return jax.vmap(decoder)(encoded(encoder, fold_in(rows)))
 
 
 @eqx.filter_jit
-def _latents(
-    encoder: MLP, name: str, fold_in: SparseRows, rows: Int[Array, " n"]
-) -> Float[Array, "n d"]:
-    return encoded(encoder, fold_in(rows), name)
+def _latents(encoder: Encoder, fold_in: SparseRows, rows: Int[Array, " n"]) -> Float[Array, "n d"]:
+    return encoded(encoder, fold_in(rows))
 
 
 @eqx.filter_jit

@@ -79,8 +79,7 @@ def report(
             if other.name != "Bayes-optimal"
         }
         for name in sorted(players.y):  # the DAE first
-            model = players.x.networks[name], players.y[name], name
-            measured[NAMES[name]] = test.of_model(*model)
+            measured[NAMES[name]] = test.of_model(players.x.networks[name], players.y[name])
         measured |= {
             other.name: test(other.scores(data.test))
             for other in others
@@ -109,7 +108,7 @@ def _latents(
 ) -> list[Latents]:
     """The latents to draw: of generated users beside the true ones, in whose plane they are."""
     pairs = {
-        NAMES[name]: [judge.latents(encoder, name) for judge in (validation, test)]
+        NAMES[name]: [judge.latents(encoder) for judge in (validation, test)]
         for name, encoder in sorted(players.y.items(), reverse=True)
     }
     if data.test.latents is None:

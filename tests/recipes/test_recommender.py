@@ -62,7 +62,7 @@ def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     for name in ("metrics.jsonl", "recommendations.csv", "table.md"):
         assert (half.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     run = recipes.load_run(whole.folder)
-    assert run.round == int(run.players.x.rounds.value) == 40
+    assert run.round == int(run.players.x.round) == 40
     made_up = run.sample(jax.random.key(0), 50)
     assert len(made_up) == 50
     sizes = set(np.diff(run.data.train.indptr).tolist())
@@ -93,7 +93,7 @@ def test_the_best_rounds_are_judged_on_the_test_users(tmp_path, float32):
         scores = {row["round"]: row[f"{name}_validation_ndcg_100"] for row in evaluations}
         assert result.summary["best_rounds"][name] == max(scores, key=scores.__getitem__)
         networks = result.players.x.networks[name], result.players.y[name]
-        measured = judge.of_model(*networks, name)
+        measured = judge.of_model(*networks)
         assert result.summary["test"][label] == pytest.approx(measured.means())
         difference = measured.ndcg - best
         assert difference.mean() < 3 * stats.sem(difference)
@@ -160,7 +160,7 @@ def test_mult_vae_is_within_five_percent_of_the_optimum(tmp_path, float32):
     assert 0.95 < shares["Mult-VAE"] < 1.01
     _, data = recommender.resolve(recommender.Args())
     judge = Judge(data.test)
-    vae = judge.of_model(result.players.x.networks["vae"], result.players.y["vae"], "vae")
+    vae = judge.of_model(result.players.x.networks["vae"], result.players.y["vae"])
     others = baselines(recommender.Args(), data, Judge(data.validation))
     for other in others[:2]:
         difference = vae.ndcg - judge(other.scores(data.test)).ndcg

@@ -14,9 +14,10 @@ from scipy import sparse, special, stats
 import gameopt as go
 from recipes import recommender
 from recipes._data.movielens import of_pairs, shape_of
+from recipes._latent.elbo import timed
 from recipes._recommender import data as parts
 from recipes._recommender.baselines import MatrixFactorisation
-from recipes._recommender.game import MultinomialGame, SparseRows, counted, make_players
+from recipes._recommender.game import MultinomialGame, SparseRows, make_players
 from recipes._recommender.judge import Judge
 from recipes._recommender.low_rank import BayesRanking, LowRankLaw, draw_law
 from recipes._runtime.errors import UserError
@@ -87,7 +88,7 @@ def test_every_item_is_held_out_equally_often():
     np.testing.assert_allclose(shares, 0.2, atol=5 * np.sqrt(0.2 * 0.8 / 4000))
 
 
-def test_training_sees_nothing_ofheld_out_users(float32):
+def test_training_sees_nothing_of_held_out_users(float32):
     """The game is made without them."""
     args = recommender.Args(users=200, items=100)
     args, data = recommender.resolve(args)
@@ -131,8 +132,8 @@ def test_the_losses_are_their_formulas(float32):
     terms = game.terms(flat, jax.random.key(1))
     likelihood = -np.sum(row * special.log_softmax(np.asarray(bias)))
     np.testing.assert_allclose(terms["vae"].negative_log_likelihood, likelihood, rtol=1e-5)
-    code = np.asarray(flat.y["vae"](jnp.asarray(row / 2)))  # its length is 2
-    mean, log_variance = code[:2], code[2:]
+    law = flat.y["vae"](jnp.asarray(row / 2))  # its length is 2
+    mean, log_variance = np.asarray(law.mean), 2 * np.asarray(law.log_deviation)
     kl = 0.5 * np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance)
     np.testing.assert_allclose(terms["vae"].kl, kl, rtol=1e-5)
     latent = players.y["dae"](jnp.asarray(row / 2))
@@ -176,11 +177,11 @@ def test_the_weight_of_the_kl_grows_with_the_rounds(float32):
     """Linearly from 0, and no further than beta; the count is carried, and nobody plays it."""
     game = make_game(MATRIX)
     players = make_players(("vae",), 9, 2, 4, 1, jax.random.key(0))
-    solver = go.Carrying(go.Simultaneous(go.Players(optax.sgd(0.01), optax.sgd(0.01))), counted)
+    solver = timed(go.Simultaneous(go.Players(optax.sgd(0.01), optax.sgd(0.01))))
     record = lambda now: now.game.weight(now.players)
     found = go.rollout(game, solver, players, 6, key=jax.random.key(0), record=record)
     np.testing.assert_allclose(found.records, [0.1, 0.2, 0.3, 0.4, 0.4, 0.4], rtol=1e-6)
-    assert int(found.players.x.rounds.value) == 6
+    assert int(found.players.x.round) == 6
     assert float(make_game(MATRIX, anneal_steps=0).weight(players)) == pytest.approx(0.4)
 
 
@@ -188,7 +189,7 @@ def test_each_model_plays_as_it_would_alone(float32):
     """The loss is a sum over models without a common parameter, and Adam goes entry by entry."""
     game = make_game(MATRIX, dropout=0.5)
     adam = optax.adam(0.01)
-    solver = go.Carrying(go.Simultaneous(go.Players(adam, adam)), counted)
+    solver = timed(go.Simultaneous(go.Players(adam, adam)))
     play = lambda names: (
         go.rollout(
             game,
