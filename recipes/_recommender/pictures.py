@@ -144,7 +144,8 @@ def draw_latents(parts: Sequence[Latents], users: HeldOut, path: Path) -> None:
         sharey=known,
     )
     if users.latents is not None:
-        colour, bar, colours = np.arctan2(*users.latents.T[::-1]), "angle of the true latent", "hsv"
+        colour, colours = np.arctan2(*users.latents.T[::-1]), "hsv"
+        bar = "angle of the true latent, rad"
     else:
         sizes = np.diff(users.fold_in.indptr)
         colour, bar, colours = np.log10(np.maximum(sizes, 1)), "log₁₀ of the items", time_map()

@@ -32,10 +32,11 @@ class Report(NamedTuple):
 
     def numbers(self) -> dict[str, Any]:
         """The entries of the summary."""
-        found: dict[str, Any] = {"test": {n: measured.means() for n, measured in self.test.items()}}
+        rounded = lambda means: {n: None if v is None else round(v, 5) for n, v in means.items()}
+        found: dict[str, Any] = {"test": {n: rounded(m.means()) for n, m in self.test.items()}}
         if self.explained:
             found["share_of_optimum"] = {name: round(self.share(name), 4) for name in self.test}
-            found["latent_variance_explained"] = self.explained
+            found["latent_variance_explained"] = rounded(self.explained)
         return found
 
     def share(self, name: str) -> float:

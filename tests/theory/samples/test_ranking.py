@@ -39,13 +39,13 @@ def by_enumeration(scores, held_out, k, masked, metric):
 
 
 @BOTH
-@pytest.mark.parametrize("k", [1, 2, 3, 6, 50])
+@pytest.mark.parametrize("k", [1, 3, 50])
 def test_it_is_the_mean_over_the_orders_of_ties(metric, k):
     """Six items, few distinct scores, any masks: rounding is all that differs."""
     rng = np.random.default_rng(k)
-    scores = rng.integers(0, 3, (40, 6)).astype(float)
+    scores = rng.integers(0, 3, (30, 6)).astype(float)
     scores[scores == 0] = rng.choice([0.0, -np.inf], (scores == 0).sum())
-    held_out, masked = rng.random((40, 6)) < 0.4, rng.random((40, 6)) < 0.3
+    held_out, masked = rng.random((30, 6)) < 0.4, rng.random((30, 6)) < 0.3
     expected = np.array(
         [
             by_enumeration(*row[:2], k, row[2], metric)
@@ -53,7 +53,7 @@ def test_it_is_the_mean_over_the_orders_of_ties(metric, k):
         ]
     )
     assert np.isnan(expected).any()
-    assert np.isfinite(expected).sum() > 20
+    assert np.isfinite(expected).sum() > 15
     found = jax.jit(metric, static_argnums=2)(scores, held_out, k, masked)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
