@@ -169,12 +169,15 @@ def test_mult_vae_is_within_five_percent_of_the_optimum(tmp_path, float32):
 
 @pytest.mark.slow
 def test_a_hundred_thousand_ratings_take_less_than_a_minute(tmp_path, float32):
-    """As many users, items and ratings as MovieLens 100K has, in its format, from file to table."""
+    """As many users, items and ratings as MovieLens 100K has, in its format, from file to table.
+
+    A minute of all processors together: on an idle machine it takes no longer than that.
+    """
     folder = write_ratings(tmp_path / "ml", 943, 1682, 100_000)
-    begin = time.perf_counter()
+    begin = time.process_time()
     result = recommender.run(
         recommender.Args(data="movielens", data_dir=folder, out=tmp_path / "run")
     )
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
     test = result.summary["test"]
     assert test["Mult-VAE"]["ndcg_100"] > 1.5 * test["popularity"]["ndcg_100"]
