@@ -86,7 +86,7 @@ def normalised(rows: Float[Array, "n items"]) -> Float[Array, "n items"]:
 
 def encoded(encoder: Encoder, rows: Float[Array, "n items"]) -> Float[Array, "n d"]:
     """The latents that users are judged by: without dropout and, of Mult-VAE, the means."""
-    codes = jax.vmap(encoder)(normalised(rows))
+    codes: Any = jax.vmap(encoder)(normalised(rows))
     return codes.mean if isinstance(encoder, GaussianEncoder) else codes
 
 

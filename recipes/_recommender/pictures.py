@@ -148,7 +148,7 @@ def draw_latents(parts: Sequence[Latents], users: HeldOut, path: Path) -> None:
         bar = "angle of the true latent, rad"
     else:
         sizes = np.diff(users.fold_in.indptr)
-        colour, bar, colours = np.log10(np.maximum(sizes, 1)), "log₁₀ of the items", time_map()
+        colour, bar, colours = np.log10(np.maximum(sizes, 1)), "known items, log₁₀", time_map()
     dots = None
     for axis, part in zip(axes.flat, parts, strict=True):
         dots = axis.scatter(*part.places[:MOST_DRAWN].T, c=colour[:MOST_DRAWN], s=6, cmap=colours)
