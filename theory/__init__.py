@@ -214,6 +214,7 @@ from theory.samples.neighbours import (
     nearest_neighbour_ratios as nearest_neighbour_ratios,
     prdc as prdc,
 )
+from theory.samples.ranking import ndcg_at_k as ndcg_at_k, recall_at_k as recall_at_k
 from theory.transport.closed_form import (
     wasserstein1_normal as wasserstein1_normal,
     wasserstein2_gaussian as wasserstein2_gaussian,

@@ -60,6 +60,20 @@ COMMANDS = {
     "seed_100000000000000000000": ("transport", "--seed 100000000000000000000", "--seed"),
     "seed_of_tabular": ("tabular", "--seed -7", "--seed must be 0 or more"),
     "seed_of_modes": ("modes", "--seed -1", "--seed must be 0 or more"),
+    "recommender_no_folder": ("recommender", "--data movielens", "needs --data-dir"),
+    "recommender_no_file": (
+        "recommender",
+        "--data movielens --data-dir files",
+        "has none of u.data",
+    ),
+    "recommender_cut": ("recommender", "--data movielens --data-dir cut_ratings", "line 3 has 2"),
+    "recommender_folder_alone": ("recommender", "--data-dir files", "--data-dir is for"),
+    "recommender_large": ("recommender", "--users 1000000 --items 1000000", "generate fewer"),
+    "recommender_few_users": ("recommender", "--users 20", "fewer --held-out-users"),
+    "recommender_many_held_out": ("recommender", "--held-out-users 3000", "fewer --held-out"),
+    "recommender_twice": ("recommender", "--models vae vae", "each once"),
+    "recommender_none": ("recommender", "--models", "one or more values"),
+    "recommender_dropout": ("recommender", "--dropout 1", "--dropout must be in [0, 1)"),
     "steps_none": ("wgan", "--steps 0", "--steps must be at least 1"),
     "steps_below": ("adversarial", "--steps -5", "--steps must be at least 1"),
     "steps_above": ("cgan", "--steps 100000000000000000000", "--steps must be at most"),
@@ -226,8 +240,10 @@ def write_data_files(folder):
     np.save(folder / "nan.npy", np.where(np.arange(60).reshape(20, 3) == 7, np.nan, 1.0))
     np.save(folder / "objects.npy", np.array([{}, []], object), allow_pickle=True)
     np.savez(folder / "names.npz", one=np.ones(3), two=np.ones(3))
-    for name in ("idx", "cut", "large", "one"):
+    for name in ("idx", "cut", "large", "one", "cut_ratings"):
         (folder / name).mkdir()
+    ratings = "1\t2\t5\t881250949\n2\t2\t4\t881250949\n3\t7"
+    (folder / "cut_ratings" / "u.data").write_text(ratings, encoding="utf-8")
     for kind, axes in (("images-idx3", 3), ("labels-idx1", 1)):
         header = bytes([0, 0, 8, axes]) + b"\0\0\0\x08" * axes
         (folder / "idx" / f"train-{kind}-ubyte").write_bytes(header + bytes(7))
@@ -309,7 +325,8 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
         "adversarial", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
-        "modes", "phase_diagram", "phase_portrait", "tabular", "tournament", "transport", "wgan",
+        "modes", "phase_diagram", "phase_portrait", "recommender", "tabular",
+        "tournament", "transport", "wgan",
     }  # fmt: skip
 
 

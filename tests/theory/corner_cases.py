@@ -45,6 +45,11 @@ VARIATION = {
     "weights": NODES["weights"],
 }
 RATE = {"eta": _array(1)[0], "s": _array(2)[0], "mu": _array(1)[0]}
+RANKED = {
+    "scores": _array((3, 1, 1, 0), (2, 5, 5, 5)),
+    "held_out": _array((1, 0, 1, 0), (0, 1, 0, 0)),
+    "masked": _array((0, 1, 0, 0), (1, 0, 0, 0)),
+}
 MATRIX = {"jacobian": _array((2, 1), (0, 3)), "rates": _array(1, 2)}
 
 
@@ -249,6 +254,21 @@ CASES: dict[str, Case] = {
         {"covariance": GAUSSIANS["cov_x"]},
         1,
     ),
+    **{
+        name: Case(
+            lambda function=function, **arrays: function(
+                arrays["scores"], arrays["held_out"], 2, arrays["masked"]
+            ),
+            RANKED,
+            0,
+            ("scores",),
+            ("scores",),
+        )
+        for name, function in (
+            ("ndcg_at_k", theory.ndcg_at_k),
+            ("recall_at_k", theory.recall_at_k),
+        )
+    },
     "mode_coverage": Case(
         # A sample that is NaN is one of no quality: the share of high quality falls.
         lambda samples, means: theory.mode_coverage(samples, means, 2)[1:3],
