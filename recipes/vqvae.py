@@ -53,10 +53,8 @@ SHOWN = {
     "prior_nats": "nats",
     "independent_nats": "independent",
 }
-MOST_COUNTED = 10_000
-"""Training points of which the frequencies of independent codes are."""
-MANY, DRAWN = 2000, 100
-"""Samples that a classifier sees, and samples that are drawn."""
+DRAWN = 100
+"""Samples that are drawn."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,9 +85,9 @@ def set_up(args: Args, data: HeldOutData) -> tuple[go.AbstractGame, go.Players]:
 
 
 @eqx.filter_jit
-def generated(decoder: Any, keys: PRNGKeyArray) -> jax.Array:
-    """A point for each key: codes from the learned prior, decoded."""
-    return jax.vmap(decoder.sample)(keys)
+def generated(decoder: Any, key: PRNGKeyArray, n: int) -> jax.Array:
+    """`n` points: codes from the learned prior, decoded."""
+    return jax.vmap(decoder.sample)(jax.random.split(key, n))
 
 
 def sample(
@@ -97,7 +95,7 @@ def sample(
 ) -> np.ndarray:
     """`n` samples through the learned prior, in the units of the data."""
     del args
-    return data.unscaled(generated(players.x, jax.random.split(key, n)))
+    return data.unscaled(generated(players.x, key, n))
 
 
 def run(args: Args) -> Result:
@@ -113,11 +111,11 @@ def experiment(args: Args, data: HeldOutData, folder: RunFolder) -> Experiment:
     """The experiment of resolved flags in its folder."""
     game, players = set_up(args, data)
     held_out = jnp.asarray(data.held_out.points)
-    keys = jax.random.split(_keys(args).samples, args.eval_size)
+    key = _keys(args).samples
     judge = SampleJudge(
         folder, data, args.eval_size, args.seed,
-        lambda players, _: generated(players.x, keys),
-        numbers=lambda players, *_: code_numbers(players, held_out),
+        lambda players, _: generated(players.x, key, args.eval_size),
+        numbers=lambda players, *_: code_numbers(coded(players, held_out), args.codes),
     )  # fmt: skip
 
     def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
@@ -149,13 +147,14 @@ def report(args: Args, data: HeldOutData, players: go.Players, folder: RunFolder
         return {}
     draw_reconstructions(decoder, held_out.points, found, folder.path / "reconstructions.png")
     key_learned, key_independent = jax.random.split(_keys(args).report)
-    learned = generated(decoder, jax.random.split(key_learned, MANY))
-    some = coded(players, jnp.asarray(data.scaled.points[:MOST_COUNTED]))
+    learned = generated(decoder, key_learned, args.eval_size)
+    # As many training points as are held out: the same compiled program.
+    some = coded(players, jnp.asarray(data.scaled.points[: len(held_out.points)]))
     uses = jnp.asarray(place_counts(np.asarray(some.indices), args.codes), jnp.float32)
-    independent = independent_samples(decoder, uses / len(some.errors), key_independent, DRAWN)
-    numbers = code_numbers(players, jnp.asarray(held_out.points))
-    drawn = np.asarray(learned[:DRAWN])
-    draw_priors(drawn, np.asarray(independent), numbers, folder.path / "priors.png")
+    frequencies = uses / len(some.errors)
+    independent = independent_samples(decoder, frequencies, key_independent, args.eval_size)
+    drawn, numbers = np.asarray(learned[:DRAWN]), code_numbers(found, args.codes)
+    draw_priors(drawn, np.asarray(independent[:DRAWN]), numbers, folder.path / "priors.png")
     image_grid(drawn, folder.path / "samples.png")
     draw_neighbours(folder, data.scaled, drawn[:10])
     judge = judging(data.scaled, held_out)

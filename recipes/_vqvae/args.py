@@ -53,11 +53,8 @@ class PriorArgs(metaclass=Typed):
 
 PRESETS: dict[str, dict[str, Any]] = {
     # 28x28 to 7x7 codes, with networks of half of the published channels.
-    "mnist": {
-        "codes": 128, "halvings": 2, "depth": 2, "steps": 8000, "eval_every": 1000,
-        "prior": PriorArgs(width=96, depth=3, noise=0.05),
-    },
-}  # fmt: skip
+    "mnist": {"codes": 128, "halvings": 2, "steps": 4000, "prior": PriorArgs(noise=0.05)},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -29,14 +29,17 @@ class Coded(NamedTuple):
 
 @eqx.filter_jit
 def coded(players: go.Players, points: Float[Array, "n *shape"]) -> Coded:
-    """The codes of points, in blocks."""
+    """The codes of points, in blocks; the last one is filled up, so that one program is enough."""
 
     def of_one(point):
         indices = players.x.codebook.nearest(players.y(point))
         error = jnp.mean((players.x(indices) - point) ** 2)
         return Coded(indices, error, -players.x.prior.log_prob(indices))
 
-    return jax.lax.map(of_one, points, batch_size=min(BLOCK, len(points)))
+    size = min(BLOCK, len(points))
+    filled = jnp.concatenate([points, points[: -len(points) % size]])
+    found = jax.lax.map(jax.vmap(of_one), filled.reshape(-1, size, *points.shape[1:]))
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[: len(points)], found)
 
 
 def place_counts(indices: np.ndarray, size: int) -> np.ndarray:
@@ -66,16 +69,15 @@ def independent_samples(
     return jax.vmap(decoder)(codes.astype(jnp.int32).reshape(n, *decoder.prior.grid))
 
 
-def code_numbers(players: go.Players, points: Float[Array, "n *shape"]) -> dict[str, Any]:
-    """The numbers of an evaluation, over all of the points.
+def code_numbers(found: Coded, size: int) -> dict[str, Any]:
+    """The numbers of an evaluation, over all points that were coded, by `size` codes.
 
     - `reconstruction_error`: the mean square of an entry. `perplexity`, `codes_used`: of the
       codebook. `prior_nats`: a point's codes under the prior; `prior_bits`: a single code.
       `independent_nats`: under the best law of independent codes.
     """
-    size, found = len(players.x.codebook.codes), coded(players, points)
-    indices, nats = np.asarray(found.indices), float(jnp.mean(found.nats))
-    counts = place_counts(indices, size)
+    nats = float(jnp.mean(found.nats))
+    counts = place_counts(np.asarray(found.indices), size)
     of_all = counts.sum(axis=0)
     return {
         "reconstruction_error": float(jnp.mean(found.errors)),

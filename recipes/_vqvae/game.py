@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key
 
 import gameopt as go
 from models import AbstractCodebook, MovingCodebook, straight_through
@@ -90,7 +90,7 @@ def codebook_updated(game: Any, players: go.Players, key: go.Key) -> go.Players:
     return eqx.tree_at(lambda players: players.x.codebook, players, book)
 
 
-def _split(key: go.Key) -> PRNGKeyArray:
+def _split(key: go.Key) -> Key[Array, "3"]:
     """The keys of a round's batch, of the codes that are revived, and of the prior's noise."""
     assert key is not None
     return jax.random.split(key, 3)

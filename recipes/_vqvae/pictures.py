@@ -116,7 +116,7 @@ def draw_curves(lines: list[dict[str, Any]], codes: int, size: int, path: Path) 
         Curve("held-out data", at, held["reconstruction_error"], "o-", FAKE),
     ]
     use = [
-        plots.constant("codes in the codebook", codes, at),
+        plots.constant("codes in the codebook", float(codes), at),
         Curve("codes used", at, held["codes_used"], "s--", REAL),
         Curve("perplexity", at, held["perplexity"], "o-", FAKE),
     ]
