@@ -58,7 +58,7 @@ class CausalAttention(eqx.Module):
         query, own_key, own_value = self._heads(self.inward(x)[None])
         put = lambda kept, new: jax.lax.dynamic_update_slice_in_dim(kept, new, place, axis=0)
         memory = Memory(put(memory.keys, own_key), put(memory.values, own_value))
-        seen = jnp.arange(len(memory.keys), dtype=jnp.int32)[None] <= place
+        seen = jnp.arange(len(memory.keys), dtype=place.dtype)[None] <= place
         return self.outward(_attend(query, memory.keys, memory.values, seen)[0]), memory
 
     def _heads(self, x: Float[Array, "places three"]) -> list[Float[Array, "places heads size"]]:

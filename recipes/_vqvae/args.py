@@ -53,7 +53,7 @@ class PriorArgs(metaclass=Typed):
 
 PRESETS: dict[str, dict[str, Any]] = {
     # 28x28 to 7x7 codes, with networks of half of the published channels.
-    "mnist": {"codes": 128, "halvings": 2, "steps": 4000, "prior": PriorArgs(noise=0.05)},
+    "mnist": {"codes": 128, "halvings": 2, "steps": 8000, "prior": PriorArgs(noise=0.05)},
 }
 
 
