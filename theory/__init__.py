@@ -160,6 +160,7 @@ from theory.latent.probabilistic_pca import (
     em_round as em_round,
     pca_log_likelihood as pca_log_likelihood,
     probabilistic_pca as probabilistic_pca,
+)
 from theory.latent.quantization import (
     assign_codes as assign_codes,
     code_counts as code_counts,

@@ -62,21 +62,21 @@ def test_moving_averages_without_memory_are_lloyds_rounds():
     book = models.MovingCodebook(START, decay=0.0, epsilon=0.0)
     found = played(book, optax.sgd(1e-3)).codes
     np.testing.assert_allclose(found, lloyd(START), rtol=1e-10)
-    peer = KMeans(8, init=np.asarray(START), n_init=1, algorithm="lloyd", max_iter=ROUNDS, tol=0)
-    inertia = peer.fit(np.asarray(FLAT)).inertia_
-    np.testing.assert_allclose(theory.inertia(FLAT, found), inertia, rtol=1e-10)
+    own: Any = {"init": np.asarray(START), "n_init": 1, "max_iter": ROUNDS, "tol": 0}
+    peer: Any = KMeans(8, algorithm="lloyd", **own).fit(np.asarray(FLAT))
+    np.testing.assert_allclose(theory.inertia(FLAT, found), peer.inertia_, rtol=1e-10)
     assert theory.inertia(FLAT, found) < 0.9 * theory.inertia(FLAT, START)
 
 
 def by_share() -> optax.GradientTransformation:
     """Steps of 1/(2 n_j) of the sum over points for the codes: Newton's, since each is a mean."""
 
-    def update(gradients, state, params=None):
+    def update(updates: Any, state: Any, params: Any = None, **_: Any):
         codes = params.codebook.codes
         counts = theory.code_counts(theory.assign_codes(FLAT, codes), len(codes))
         rates = len(FLAT) / (2 * jnp.maximum(counts, 1).astype(codes.dtype))
-        step = -rates[:, None] * gradients.codebook.codes
-        still = jax.tree.map(jnp.zeros_like, gradients)
+        step = -rates[:, None] * updates.codebook.codes
+        still = jax.tree.map(jnp.zeros_like, updates)
         return models.CodeDecoder(models.Codebook(step), still.network, still.prior), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

@@ -83,7 +83,11 @@ def test_attention_place_by_place_is_attention_at_once():
     """With a memory of keys and values."""
     layer = models.CausalAttention(8, 2, jax.nn.initializers.lecun_normal(), KEY)
     x = jax.random.normal(KEY, (5, 8))
-    step = lambda memory, now: layer.step(now[0], memory, now[1])[::-1]
+
+    def step(memory, now):
+        answer, memory = layer.step(now[0], memory, now[1])
+        return memory, answer
+
     _, answers = jax.lax.scan(step, layer.memory(5), (x, jnp.arange(5)))
     np.testing.assert_allclose(answers, layer(x), rtol=1e-10)
 

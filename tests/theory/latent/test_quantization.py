@@ -1,6 +1,7 @@
 """Vector quantisation: Lloyd's rounds beside scikit-learn, closed forms of scalar quantisers."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +47,8 @@ def test_lloyd_never_raises_the_inertia_and_ends_where_scikit_learn_does():
     found, along = lloyd(jnp.asarray(POINTS), jnp.asarray(START), 60)
     assert (np.diff(along) <= 1e-9).all()
     assert along[2] < along[1] < along[0]
-    peer = KMeans(7, init=START, n_init=1, algorithm="lloyd", max_iter=60, tol=0).fit(POINTS)
+    own: Any = {"init": START, "n_init": 1, "algorithm": "lloyd", "max_iter": 60, "tol": 0}
+    peer: Any = KMeans(7, **own).fit(POINTS)
     np.testing.assert_allclose(found, peer.cluster_centers_, rtol=1e-10)
     np.testing.assert_allclose(theory.inertia(POINTS, found), peer.inertia_, rtol=1e-10)
 
@@ -126,5 +128,5 @@ def test_quantisers_of_a_normal_law_tend_to_panter_and_dite():
 def test_memory_is_linear_in_the_points():
     """No array of n times k times d is made: a million distances of 200 numbers in 16 MB."""
     points, codes = jnp.zeros((10_000, 200)), jnp.zeros((100, 200))
-    memory = jax.jit(theory.assign_codes).lower(points, codes).compile().memory_analysis()
+    memory: Any = jax.jit(theory.assign_codes).lower(points, codes).compile().memory_analysis()
     assert memory.temp_size_in_bytes < 3 * points.nbytes
