@@ -71,7 +71,7 @@ def test_moving_averages_without_memory_are_lloyds_rounds():
 def by_share() -> optax.GradientTransformation:
     """Steps of 1/(2 n_j) of the sum over points for the codes: Newton's, since each is a mean."""
 
-    def update(updates: Any, state: Any, params: Any = None, **_: Any):
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
         codes = params.codebook.codes
         counts = theory.code_counts(theory.assign_codes(FLAT, codes), len(codes))
         rates = len(FLAT) / (2 * jnp.maximum(counts, 1).astype(codes.dtype))
@@ -79,7 +79,8 @@ def by_share() -> optax.GradientTransformation:
         still = jax.tree.map(jnp.zeros_like, updates)
         return models.CodeDecoder(models.Codebook(step), still.network, still.prior), state
 
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+    rule: Any = update
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), rule)
 
 
 def test_a_codebook_moved_by_gradients_of_newtons_size_is_k_means_too():
