@@ -68,6 +68,14 @@ def test_moving_averages_without_memory_are_lloyds_rounds():
     assert theory.inertia(FLAT, found) < 0.9 * theory.inertia(FLAT, START)
 
 
+def test_a_code_that_no_point_is_near_stays_in_both():
+    """Its cell is empty: Lloyd's round and the moving averages keep it."""
+    far = START.at[3].set(100.0)
+    found = models.MovingCodebook(far, decay=0.0, epsilon=0.0).updated(FLAT)
+    np.testing.assert_allclose(found.codes, theory.lloyd_round(FLAT, far), rtol=1e-10)
+    np.testing.assert_array_equal(found.codes[3], far[3])
+
+
 def by_share() -> optax.GradientTransformation:
     """Steps of 1/(2 n_j) of the sum over points for the codes: Newton's, since each is a mean."""
 
