@@ -2,7 +2,7 @@
 
     python -m recipes.vqvae                                      # real 8x8 digits, about a minute
     python -m recipes.vqvae --codebook gradient
-    python -m recipes.vqvae --preset mnist --data mnist --data-dir DIR
+    python -m recipes.vqvae --preset mnist --data mnist --data-dir DIR   # half an hour, two cores
     python -m recipes.vqvae --data PICTURES --image-size 32 --halvings 2 --codes 256
     python -m recipes.vqvae --data ring --kind dense --groups 2
 

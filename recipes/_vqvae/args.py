@@ -63,7 +63,7 @@ class VQVAEArgs(AutoencoderArgs):
 
     preset: Literal["small", "mnist"] = "small"
     """The defaults of the other flags: small (8x8 digits in a minute) or mnist (28x28 to 7x7 codes,
-    a quarter of an hour on two cores). --preset NAME --help shows them."""
+    half an hour on two busy cores). --preset NAME --help shows them."""
     kind: Literal["dense", "conv"] = "conv"
     """Fully connected networks, or convolutions with strides for images."""
     codes: AtLeast2 = 32
