@@ -147,12 +147,13 @@ def report(args: Args, data: HeldOutData, players: go.Players, folder: RunFolder
         return {}
     draw_reconstructions(decoder, held_out.points, found, folder.path / "reconstructions.png")
     key_learned, key_independent = jax.random.split(_keys(args).report)
-    learned = generated(decoder, key_learned, args.eval_size)
+    count = max(args.eval_size, DRAWN)
+    learned = generated(decoder, key_learned, count)
     # As many training points as are held out: the same compiled program.
     some = coded(players, jnp.asarray(data.scaled.points[: len(held_out.points)]))
     uses = jnp.asarray(place_counts(np.asarray(some.indices), args.codes), jnp.float32)
     frequencies = uses / len(some.errors)
-    independent = independent_samples(decoder, frequencies, key_independent, args.eval_size)
+    independent = independent_samples(decoder, frequencies, key_independent, count)
     drawn, numbers = np.asarray(learned[:DRAWN]), code_numbers(found, args.codes)
     draw_priors(drawn, np.asarray(independent[:DRAWN]), numbers, folder.path / "priors.png")
     image_grid(drawn, folder.path / "samples.png")
