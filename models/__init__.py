@@ -36,6 +36,14 @@ from models.latent.vae import (
     LatentModel as LatentModel,
     labelled_shape as labelled_shape,
 )
+from models.layers.attention import CausalAttention as CausalAttention, Memory as Memory
+from models.layers.codebook import (
+    AbstractCodebook as AbstractCodebook,
+    CodeAverages as CodeAverages,
+    Codebook as Codebook,
+    MovingCodebook as MovingCodebook,
+    straight_through as straight_through,
+)
 from models.layers.combinators import (
     Chain as Chain,
     Elementwise as Elementwise,
@@ -62,6 +70,7 @@ from models.layers.normalisation import (
     Statistics as Statistics,
 )
 from models.layers.spectral_conv import SpectralConv2d as SpectralConv2d, refreshed as refreshed
+from models.networks.code_prior import CodePrior as CodePrior
 from models.networks.conditional import (
     AuxiliaryCritic as AuxiliaryCritic,
     ConcatenationCritic as ConcatenationCritic,
@@ -101,6 +110,11 @@ from models.networks.translation import (
     UNet as UNet,
     patch_critic as patch_critic,
     unet_generator as unet_generator,
+)
+from models.networks.vqvae import (
+    CodeDecoder as CodeDecoder,
+    vqvae_decoder as vqvae_decoder,
+    vqvae_encoder as vqvae_encoder,
 )
 from models.wrappers.packing import Packed as Packed
 from models.wrappers.precision import (

@@ -1,9 +1,9 @@
 """Families of generative models on the same data: their samples and metrics on one panel.
 
-    python -m recipes.compare                    # digits: four GANs, in a few minutes
-    python -m recipes.compare --families gan dcgan wgan-gp --steps 3000
+    python -m recipes.compare                    # digits: GANs beside VAEs, in a few minutes
+    python -m recipes.compare --families gan dcgan wgan-gp sngan --steps 3000
     python -m recipes.compare --data mnist --data-dir DIR --families dcgan wgan-gp
-    python -m recipes.compare --resume RUN --families sngan cgan   # adds to a panel
+    python -m recipes.compare --resume RUN --families vqvae cgan   # adds to a panel
 
 Each family is trained by its own recipe in a folder of the run that is a complete run itself:
 `python -m recipes.dcgan --resume RUN/dcgan --steps 6000` goes on with it, and --resume RUN then
@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from recipes._compare.comparison import (
+    REAL_DATA,
+    W1,
     Comparison,
     compare,
+    training_curve,
     training_numbers,
     write_csv,
     write_markdown,
@@ -29,21 +32,26 @@ from recipes._compare.families import (
     FamilyName,
     FamilyPlan,
     Setting,
+    along_path,
     is_done,
     planned,
     samples_of,
     train_family,
 )
-from recipes._compare.pictures import draw_comparison
+from recipes._compare.pictures import draw_comparison, draw_training
 from recipes._data import Dataset, load
 from recipes._data.training import check_varies
+from recipes._report.rows import Row, draw_rows
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, Judged
 from recipes._runtime.progress import says
 from recipes._runtime.run import FolderArgs, Result, RunFolder, open_run, write_json
+from recipes._runtime.seeds import key_of
 
 MAY_CHANGE_ON_RESUME = ("families",)
+IN_A_ROW = 10
+"""Images of a path between two latents."""
 FEWEST_IMAGES = 16
 """A fifth of so many can be judged."""
 
@@ -60,9 +68,10 @@ class Args(FolderArgs):
     of cifar10, binary or for Python."""
     image_size: int | None = None
     """Height and width to which the pictures of a folder are resized and cropped."""
-    families: tuple[FamilyName, ...] = ("gan", "dcgan", "wgan-gp", "sngan")
-    """Which families: gan and wgan of multilayer perceptrons; dcgan, wgan-gp and sngan of
-    convolutions; cgan, which is told the class. A resumed run keeps those that it has."""
+    families: tuple[FamilyName, ...] = ("gan", "vae", "dcgan", "vae-conv")
+    """Which families: gan, wgan and vae of multilayer perceptrons; dcgan, wgan-gp, sngan and
+    vae-conv of convolutions; cgan, which is told the class; vqvae, with a learned prior over its
+    codes. A resumed run keeps those that it has."""
     steps: AtLeast1 | None = None
     """Rounds of every family. Default: each family's own number."""
     eval_size: Judged = 512
@@ -136,7 +145,7 @@ def run(args: Args) -> Result:
             train_family(name, plan.args, folder)
     with says("judging all families alike"):
         comparison = judged(data, plans, folder, args.seed)
-    write_panel(comparison, plans, folder)
+    write_panel(comparison, plans, folder, args.seed)
     summary: dict[str, Any] = {
         "recipe": "compare",
         "data": args.data,
@@ -159,12 +168,24 @@ def judged(data: Dataset, plans: dict[str, FamilyPlan], folder: RunFolder, seed:
     return comparison
 
 
-def write_panel(comparison: Comparison, plans: dict[str, FamilyPlan], folder: RunFolder) -> None:
-    """compare.md, which is printed too, compare.csv and compare.png."""
+def write_panel(
+    comparison: Comparison, plans: dict[str, FamilyPlan], folder: RunFolder, seed: int
+) -> None:
+    """compare.md, which is printed too, compare.csv, and the pictures."""
     says = {name: FAMILIES[name].says for name in plans}
     write_markdown(comparison, says, folder.path / "compare.md")
     write_csv(comparison, folder.path / "compare.csv")
     draw_comparison(comparison, folder.path / "compare.png")
+    curves = {name: training_curve(folder.path / name) for name in plans}
+    floor = float(comparison.numbers[REAL_DATA][W1])
+    draw_training(curves, floor, folder.path / "training.png")
+    with says("paths between latents"):
+        key = key_of(seed)
+        paths = {name: along_path(name, folder.path / name, key, IN_A_ROW) for name in plans}
+    rows = [Row(name, images) for name, images in paths.items() if images is not None]
+    if rows:
+        title = "from one latent to another"
+        draw_rows(rows, folder.path / "interpolations.png", title)
     print((folder.path / "compare.md").read_text(encoding="utf-8"))
     print(f"panel: {folder.path / 'compare.png'}")
 

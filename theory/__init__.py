@@ -161,6 +161,16 @@ from theory.latent.probabilistic_pca import (
     pca_log_likelihood as pca_log_likelihood,
     probabilistic_pca as probabilistic_pca,
 )
+from theory.latent.quantization import (
+    assign_codes as assign_codes,
+    code_counts as code_counts,
+    distortion_lower_bound as distortion_lower_bound,
+    high_resolution_error as high_resolution_error,
+    inertia as inertia,
+    lloyd_round as lloyd_round,
+    perplexity as perplexity,
+    quantization_error as quantization_error,
+)
 from theory.lipschitz import (
     PowerIteration as PowerIteration,
     circular_convolution_norm as circular_convolution_norm,

@@ -14,7 +14,9 @@ from recipes._data.training import judged_rows
 from recipes._report import tables
 from recipes._report.classifier import class_numbers, judging
 from recipes._report.judge import exact_w1
+from recipes._report.plots import columns_of
 from recipes._report.sample_metrics import features_of, sample_numbers
+from recipes._runtime.metrics_file import MetricsFile
 
 FamilyNumbers = dict[str, float | int]
 """Numbers of real data or of a family, by metric."""
@@ -79,6 +81,16 @@ def training_numbers(path: Path, parameters: int) -> FamilyNumbers:
     rounds, rate = summary["rounds"], summary["rounds_per_second"]
     seconds = rounds / rate if rate else float("nan")
     return {ROUNDS: rounds, SECONDS: seconds, PARAMETERS: parameters}
+
+
+def training_curve(path: Path) -> tuple[list[float], list[float]]:
+    """Seconds of training and the exact W1 of a family's samples, at its evaluations."""
+    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    held = columns_of(MetricsFile(path).read(), "eval", after=0)
+    rate = summary["rounds_per_second"]
+    if not rate or "w1_exact" not in held:
+        return [], []
+    return [round / rate for round in held["round"]], held["w1_exact"]
 
 
 def _rows_of(comparison: Comparison) -> list[list[float | int | str | None]]:

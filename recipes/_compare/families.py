@@ -10,12 +10,17 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 import gameopt as go
-from recipes import cgan, dcgan, gan, wgan
+from recipes import cgan, dcgan, gan, vae, vqvae, wgan
+from recipes._gans.critics import generated
+from recipes._report.latents import between
 from recipes._runtime.errors import UserError
 from recipes._runtime.files import digest, load_array
+from recipes._runtime.optimizers import OptimizerArgs
 from recipes._runtime.run import GENERATED, RunFolder
+from recipes._runtime.trained import TrainedRun, load_run
 
 BATCH = 64
 """Images a step of every family sees, if there are as many."""
@@ -23,7 +28,9 @@ SMALL = 16
 """Up to so many pixels a side, networks and rounds are those for 8x8 digits."""
 SHARED = ("data", "data_dir", "image_size", "seed", "eval_size")
 
-FamilyName = Literal["gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan"]
+FamilyName = Literal[
+    "gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan", "vae", "vae-conv", "vqvae"
+]
 
 
 class Setting(NamedTuple):
@@ -49,6 +56,27 @@ def first_player(recipe: Any, args: Any, data: Any) -> Any:
     return recipe.set_up(args, data)[1].x
 
 
+AlongPath = Callable[[TrainedRun, PRNGKeyArray, int], Any]
+"""`(run, key, n) -> points`: what `n` latents on a path between two of the prior's give."""
+
+
+def path_of_generator(run: TrainedRun, key: PRNGKeyArray, n: int) -> np.ndarray:
+    """Points of a GAN's generator along the great circle between two latents."""
+    players = run.evaluated
+    if hasattr(run.module, "standing"):
+        players = run.module.standing(run.args, players)
+    ends = jax.random.normal(key, (2, run.args.latent_size))
+    return run.data.unscaled(generated(players.x, between(ends[0], ends[1], n)))
+
+
+def path_of_decoder(run: TrainedRun, key: PRNGKeyArray, n: int) -> np.ndarray:
+    """Means of a VAE's decoder along the great circle between two codes of the prior."""
+    x = run.evaluated.x
+    ends = jax.random.normal(key, (2, run.args.latent_size))
+    means = eqx.filter_jit(lambda x, codes: jax.vmap(x.model.mean)(codes))
+    return run.data.data.unscaled(run.data.as_loaded(means(x, between(ends[0], ends[1], n))))
+
+
 class Family(NamedTuple):
     """A recipe with flags.
 
@@ -57,6 +85,7 @@ class Family(NamedTuple):
     - `flags`: those of its own.
     - `sampler`: `(recipe, resolved args, data)` to the network that samples are drawn from.
     - `labelled`: whether it is for labelled data only.
+    - `along`: its points along a path between two latents; `None` without such a path.
     """
 
     says: str
@@ -64,6 +93,7 @@ class Family(NamedTuple):
     flags: Callable[[Setting], dict[str, Any]]
     sampler: Callable[[Any, Any, Any], Any] = first_player
     labelled: bool = False
+    along: AlongPath | None = path_of_generator
 
 
 def _convolutional(steps_when_small: int | None = None, **changes: Any) -> Callable:
@@ -72,6 +102,18 @@ def _convolutional(steps_when_small: int | None = None, **changes: Any) -> Calla
     def flags(setting: Setting) -> dict[str, Any]:
         own = {"steps": steps_when_small} if setting.small and steps_when_small else {}
         return {"preset": "small" if setting.small else "mnist", **own, **changes}
+
+    return flags
+
+
+def _variational(steps_when_small: int, **changes: Any) -> Callable:
+    """Flags of a VAE of bits whose chances are pixels; for larger images, those of a preset."""
+
+    def flags(setting: Setting) -> dict[str, Any]:
+        steps = steps_when_small if setting.small else 20_000
+        decay = OptimizerArgs(learning_rate=1e-3, beta1=0.9, beta2=0.999, decay_steps=steps)
+        size = {} if setting.small else {"latent_size": 32}
+        return {"steps": steps, "optimizer": decay, "likelihood_points": 100, **size, **changes}
 
     return flags
 
@@ -104,6 +146,25 @@ FAMILIES: dict[str, Family] = {
         cgan,
         _convolutional(),
         labelled=True,
+        along=None,
+    ),
+    "vae": Family(
+        "VAE of multilayer perceptrons, as many bits as pixels; means; trained on a part of the data",
+        vae,
+        _variational(6000),
+        along=path_of_decoder,
+    ),
+    "vae-conv": Family(
+        "VAE of convolutions; means; trained on a part of the data",
+        vae,
+        _variational(3000, kind="conv", width=16),
+        along=path_of_decoder,
+    ),
+    "vqvae": Family(
+        "codes of a vector-quantised VAE and a learned prior over them; trained on a part of the data",
+        vqvae,
+        lambda setting: {"preset": "small" if setting.small else "mnist"},
+        along=None,
     ),
 }
 
@@ -171,3 +232,9 @@ def samples_of(path: Path) -> np.ndarray:
             f"{path / GENERATED} is damaged; remove {path}, and --resume trains it anew."
         )
     return found
+
+
+def along_path(name: str, path: Path, key: PRNGKeyArray, n: int) -> np.ndarray | None:
+    """Images of a family's run along a path between two latents, shape `(n, *shape)`, or `None`."""
+    along = FAMILIES[name].along
+    return None if along is None else np.asarray(along(load_run(path), key, n))

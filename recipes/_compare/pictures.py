@@ -1,6 +1,7 @@
 """A comparison on one panel: samples of every family, and beside them their numbers."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from recipes._compare.comparison import CONFIDENT, REAL_DATA, SECONDS, W1, Comparison
 from recipes._report import plots
-from recipes._report.plots import FAKE, REAL, THEORY, new_figure
+from recipes._report.plots import COLOURS, FAKE, REAL, THEORY, Curve, Panel, new_figure
 
 COLUMNS = 12
 """Images of a strip."""
@@ -61,6 +62,27 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
         f"precision and recall in the features of a {comparison.space}; dashed: other real images",
     )  # fmt: skip
     plots.save(figure, path)
+
+
+def draw_training(
+    curves: Mapping[str, tuple[list[float], list[float]]], floor: float, path: Path
+) -> None:
+    """Exact W1 of every family's samples while it was trained, by its seconds of training.
+
+    - `curves`: seconds and distances by family. `floor`: the distance of other real images.
+    """
+    lines = [
+        Curve(name, *points, "o-", COLOURS[index % len(COLOURS)])
+        for index, (name, points) in enumerate(curves.items())
+    ]
+    longest = max((points[0][-1] for points in curves.values() if points[0]), default=1.0)
+    lines.append(Curve("other real images", [0, longest], [floor, floor], ":", THEORY))
+    note = "each family's own evaluations, from the first after the start"
+    panel = Panel(
+        "Exact $W_1$ of samples while training", "seconds of training", "pixel distance", lines,
+        log_y=True, note=note,
+    )  # fmt: skip
+    plots.panels([panel], path)
 
 
 def _draw_strips(axis: Any, comparison: Comparison, rows: list[str], columns: int) -> None:

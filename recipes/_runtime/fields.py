@@ -27,6 +27,7 @@ LARGEST = {
     "eval_size": 10_000,
     "width": 16_384,
     "depth": 1_000,
+    "codes": 65_536,
     "size": 1_000_000,
     "starts": 1_000_000,
     "plays": 1_000_000,

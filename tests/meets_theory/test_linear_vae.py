@@ -127,4 +127,4 @@ def test_the_optimum_is_a_differential_nash_equilibrium_with_pca_s_likelihood():
     )
     exact = theory.pca_log_likelihood(VALUES, K)
     np.testing.assert_allclose(-GAME.loss(players), exact, rtol=1e-10)
-    assert go.is_yes(go.classify(GAME, players).nash)
+    assert go.is_yes(go.classify(GAME, players).dne)

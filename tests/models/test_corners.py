@@ -24,6 +24,8 @@ LAYERS = {
     "LeakyReLU": (models.LeakyReLU(0.2), VECTOR),
     "MLP": (models.MLP((6,), (3,), width=5, depth=1, key=KEY), VECTOR),
     "GroupNorm": (models.GroupNorm(2, 2), IMAGE),
+    "CausalAttention": (models.CausalAttention(2, 1, INIT, KEY), IMAGE[0]),
+    "Codebook": (models.Codebook(jnp.asarray(IMAGE[:, 0])), IMAGE),
     "Conv2d": (models.Conv2d(2, 3, 3, INIT, KEY), IMAGE),
     "ConvTranspose2d": (models.ConvTranspose2d(2, 3, 3, INIT, KEY, stride=2), IMAGE),
     "SpectralConv2d": (models.SpectralConv2d(2, 3, 3, INIT, KEY, in_shape=(4, 4)), IMAGE),

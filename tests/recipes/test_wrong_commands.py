@@ -141,6 +141,18 @@ COMMANDS = {
     "images_only": ("gan", "--data ring --penalties bcr", "flips and shifts images"),
     "penalty_twice": ("dcgan", "--penalties r1 r1", "give each of them once"),
     "latents_of_a_density": ("gan", "--latent-size 3", "leave it out"),
+    "no_images_to_halve": ("vqvae", "--data ring", "--kind conv needs images"),
+    "too_many_halvings": ("vqvae", "--halvings 4", "--halvings 4 leaves nothing of images of 8x8"),
+    "too_many_places": (
+        "vqvae",
+        "--kind dense --groups 2000",
+        "--groups 2000 gives 2000 codes a point, and the prior takes at most 1024; take fewer",
+    ),
+    "uneven_heads": ("vqvae", "--prior.heads 3", "--prior.heads 3 must share --prior.width 64"),
+    "no_heads": ("vqvae", "--prior.heads 0", "--prior.heads must be at least 1"),
+    "one_code": ("vqvae", "--codes 1", "--codes must be at least 2"),
+    "many_codes": ("vqvae", "--codes 100000000", "--codes must be at most"),
+    "decay_1": ("vqvae", "--decay 1", "--decay must be in [0, 1)"),
     "no_methods": ("modes", "--methods --solvers", "both empty"),
     "no_player": ("tournament", "--games bilinear --solvers svre", "none of --solvers"),
     "unbalanced": ("transport", "--piles 1 2 --holes 1 1", "totals must be equal"),
@@ -325,8 +337,8 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
         "adversarial", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
-        "modes", "phase_diagram", "phase_portrait", "recommender", "tabular",
-        "tournament", "transport", "wgan",
+        "modes", "phase_diagram", "phase_portrait", "recommender", "tabular", "tournament",
+        "transport", "vqvae", "wgan",
     }  # fmt: skip
 
 

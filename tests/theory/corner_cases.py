@@ -18,6 +18,7 @@ LINE = {"x": _array(0, 1, 2, 5, 9), "y": _array(1, 2, 3, 9, 4)}
 UNEVEN = {"x": _array(0, 1, 2, 5, 9), "y": _array(1, 2, 7)}
 WEIGHTED = {**UNEVEN, "x_weights": _array(1, 2, 0, 3, 1), "y_weights": _array(2, 1, 1)}
 CLOUDS = {name: _rng.integers(0, 40, (n, 3)) for name, n in (("x", 12), ("y", 9))}
+CODED = {"points": CLOUDS["x"], "codebook": CLOUDS["y"][:4]}
 THREE = {"generated": CLOUDS["x"], "train": CLOUDS["y"], "held_out": _rng.integers(0, 40, (7, 3))}
 GAUSSIANS = {
     "mean_x": _array(1, 2),
@@ -406,6 +407,19 @@ CASES: dict[str, Case] = {
         1,
         ("singular_values",),
     ),
+    "inertia": Case(theory.inertia, CODED, 2, None, ("points", "codebook"), ("points", "codebook")),
+    "quantization_error": Case(
+        theory.quantization_error, CODED, 2, None, ("points", "codebook"), ("points", "codebook")
+    ),
+    "lloyd_round": Case(theory.lloyd_round, CODED, 1, None, (), ("points",)),
+    "perplexity": Case(theory.perplexity, {"counts": _array(3, 0, 1)}, 0, None, (), ("counts",)),
+    "distortion_lower_bound": Case(
+        theory.distortion_lower_bound, {"entropy": _array(1)[0], "codes": _array(4)[0]}
+    ),
+    "high_resolution_error": Case(
+        theory.high_resolution_error,
+        {"log_p": NODES["log_p"], "weights": NODES["weights"], "codes": _array(2)[0]},
+    ),
     "max_stable_step": Case(theory.max_stable_step, {"jacobian": _array((2, 1), (0, 3))}, -1),
     "round_matrix": Case(lambda **m: theory.round_matrix(**m, n_x=1, alternating=True), MATRIX),
     "drift_matrix": Case(lambda **m: theory.drift_matrix(**m, n_x=1, alternating=True), MATRIX),
@@ -458,7 +472,9 @@ CASES |= LATENT_CASES
 
 
 NOT_IN_THE_TABLE = {
+    "assign_codes": "indices, -1 for NaN: latent/test_quantization",
     "check_duality": "takes the results of two others",
+    "code_counts": "takes indices, which are whole numbers",
     "equal_laws_coverage": "takes whole numbers only",
     "gaussian_mixture": "refuses what is not finite: test_distributions",
     "grid": "takes whole numbers and a deviation: test_distributions",
