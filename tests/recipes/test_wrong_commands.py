@@ -127,6 +127,15 @@ COMMANDS = {
     "images_only": ("gan", "--data ring --penalties bcr", "flips and shifts images"),
     "penalty_twice": ("dcgan", "--penalties r1 r1", "give each of them once"),
     "latents_of_a_density": ("gan", "--latent-size 3", "leave it out"),
+    "noise_of_a_hole": ("autoencoder", "--task inpaint --noise 1", "--noise is for --task denoise"),
+    "noise_below": ("autoencoder", "--task denoise --noise -1", "--noise must be positive"),
+    "large_hole": ("autoencoder", "--task inpaint --hole 8", "--hole must be smaller than"),
+    "factor_1": ("autoencoder", "--task superresolve --factor 1", "--factor must be at least 2"),
+    "factor_3": ("autoencoder", "--task superresolve --factor 3", "--factor must divide"),
+    "skips_of_itself": ("autoencoder", "--kind conv --skips", "--skips is for --kind conv"),
+    "large_code": ("autoencoder", "--latent-size 65", "--latent-size must be at most 64"),
+    "width_3000_conv": ("autoencoder", "--kind conv --width 3000", "--width must be at most 2048"),
+    "points_to_restore": ("autoencoder", "--data ring", "images are needed"),
     "no_methods": ("modes", "--methods --solvers", "both empty"),
     "no_player": ("tournament", "--games bilinear --solvers svre", "none of --solvers"),
     "unbalanced": ("transport", "--piles 1 2 --holes 1 1", "totals must be equal"),
@@ -308,7 +317,7 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     assert len(COMMANDS) + len(CONFIGS) >= 60
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
-        "adversarial", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
+        "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
         "modes", "phase_diagram", "phase_portrait", "tabular", "tournament", "transport", "wgan",
     }  # fmt: skip
 

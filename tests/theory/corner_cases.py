@@ -353,9 +353,9 @@ CASES: dict[str, Case] = {
     "gaussian_posterior": Case(lambda **of: theory.gaussian_posterior(*of.values()).mean, INVERSE),
     # The covariance depends on neither the prior's mean nor the observation.
     "gaussian_posterior[covariance]": Case(
-        lambda cov, operator, noise: theory.gaussian_posterior(
-            [1, 2], cov, operator, noise, [3, 0, 1]
-        ).covariance,
+        lambda cov, operator, noise: (
+            theory.gaussian_posterior([1, 2], cov, operator, noise, [3, 0, 1]).covariance
+        ),
         {name: INVERSE[name] for name in ("cov", "operator", "noise")},
     ),
     "lipschitz_linear_critic": Case(theory.lipschitz_linear_critic, {"delta": _array(3, 4)}),

@@ -29,14 +29,14 @@ def gaussian_posterior(
     noise_variance: Number,
     observation: ArrayInput,
 ) -> GaussianPosterior:
-    r"""The law of $x \sim N(\mu, C)$ given $y = Ax + \varepsilon$ with $\varepsilon \sim N(0, s^2I)$.
+    r"""The law of $x \sim N(\mu, C)$ given $y = Ax + \varepsilon$, $\varepsilon \sim N(0, s^2I)$.
 
     $$E(x|y) = \mu + CA^\top S^+(y - A\mu), \qquad
       \operatorname{Cov}(x|y) = C - CA^\top S^+AC, \qquad S = ACA^\top + s^2I$$
 
     With $A = I$ it is the Wiener filter; with rows of $I$ and $s = 0$ the law of the missing
-    coordinates given the others. The covariance does not depend on $y$; over many observations,
-    `jax.vmap` with `out_axes=GaussianPosterior(0, None)` decomposes $S$ once.
+    coordinates given the others. The covariance does not depend on $y$: mapped by `jax.vmap` over
+    observations alone, $S$ is decomposed once.
 
     **Arguments:**
 
