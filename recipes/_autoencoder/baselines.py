@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import theory
-from recipes._autoencoder.data import Images
+from recipes._autoencoder.data import Images, Pairs
 from recipes._autoencoder.tasks import Corruption, Downsample, Hole, Noise, TaskArgs, each
 
 MOST_FITTED = 10_000
 """The most training images that a mean and a covariance are of."""
-POSTERIOR = "Gaussian posterior mean"
+INPUT, POSTERIOR = "input", "Gaussian posterior mean"
 THRESHOLDS = np.linspace(-0.95, 0.95, 39)
 
 
@@ -94,9 +94,14 @@ def _posterior_means(mean, cov, operator, noise_variance, observations):
     return jax.vmap(of_one)(observations)
 
 
-def best_threshold(images: np.ndarray, masks: np.ndarray) -> float:
-    """The brightness that, as the border of a mask, has the largest mean IoU."""
-    scores = [iou(images > t, masks > 0.5).mean() for t in THRESHOLDS]
+def from_median(scenes: np.ndarray) -> np.ndarray:
+    """Distances of pixels from the median of their scene: of grounds that are even, small."""
+    return np.abs(scenes - np.median(scenes, axis=(1, 2), keepdims=True))
+
+
+def best_threshold(values: np.ndarray, masks: np.ndarray) -> float:
+    """The number above which values `(n, h, w)` are most like masks, by the mean IoU."""
+    scores = [iou(values > t, masks > 0.5).mean() for t in THRESHOLDS]
     return float(THRESHOLDS[int(np.argmax(scores))])
 
 
@@ -113,8 +118,7 @@ def baselines(
     """Answers for held-out inputs by name, the one to compare with first; of segment, masks."""
     train = data.train_pairs
     if args.task == "segment":
-        threshold = best_threshold(train.images[:MOST_FITTED], train.wanted[:MOST_FITTED])
-        return {f"brighter than {threshold:.2f}": (seen > threshold).astype(np.float32)}
+        return _thresholded(train, seen)
     size = args.latent_size
     if args.task == "reconstruct":
         return {f"PCA, {size} numbers": pca(train.images, wanted, size)}
@@ -127,9 +131,19 @@ def baselines(
         found["mean image in the hole"] = each(corruption.keep, seen, mean)
     if isinstance(corruption, Downsample):
         found["bicubic"] = _bicubic(corruption, seen)
-    found["input"] = pictures
+    found[INPUT] = pictures
     if not args.skips:
         found[f"PCA of the truth, {size} numbers"] = pca(train.images, wanted, size)
+    return found
+
+
+def _thresholded(train: Pairs, scenes: np.ndarray) -> dict[str, np.ndarray]:
+    """Masks by the thresholds that are best on training scenes."""
+    images, masks = train.images[:MOST_FITTED], train.wanted[:MOST_FITTED]
+    found = {}
+    for name, measure in (("from the median", from_median), ("brightness", lambda of: of)):
+        threshold = best_threshold(measure(images), masks)
+        found[f"{name} > {threshold:.2f}"] = (measure(scenes) > threshold).astype(np.float32)
     return found
 
 

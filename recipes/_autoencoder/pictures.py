@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 
 import gameopt as go
+from recipes._autoencoder.baselines import INPUT
 from recipes._autoencoder.codes import mapped
 from recipes._autoencoder.judge import SHOWN_IMAGES, Judge
 from recipes._report import plots
@@ -25,14 +26,17 @@ ROUNDS = "round"
 
 def draw_held_out(judge: Judge, answers: dict[str, np.ndarray]) -> None:
     """held_out.png: inputs, the autoencoder's `answers`, the baselines', and what is wanted."""
-    rows = []
-    for name, found in (answers | judge.baselines).items():
-        if found is not judge.pictures:
-            label = f"{name}\n{plus_minus(*mean_and_error(judge.scores(found)), 4)}"
-            rows.append(Row(label, judge.as_picture(found)))
+    found = answers | judge.baselines
+    scored = {
+        name: f"{name}\n{plus_minus(*mean_and_error(judge.scores(images)), 4)}"
+        for name, images in found.items()
+    }
+    rows = [Row(scored[name], judge.as_picture(images)) for name, images in found.items()]
+    if INPUT in found:  # at the top, and not among the answers
+        rows.insert(0, rows.pop([*found].index(INPUT)))
+    elif judge.segments:
+        rows.insert(0, Row(INPUT, judge.pictures))
     rows.append(Row("truth", judge.as_picture(judge.wanted)))
-    if not np.array_equal(judge.pictures, judge.wanted):
-        rows.insert(0, Row("input", judge.pictures))
     rows = [Row(row.label, row.images[:SHOWN_IMAGES]) for row in rows]
     what = "IoU of the masks" if judge.segments else "squared error of a pixel in [-1, 1]"
     title = f"Held-out images, and the mean {what} over {len(judge.seen)} of them"

@@ -9,9 +9,12 @@ from PIL import Image
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 HELD_OUT_PART = 0.25
 """The part of each photograph's width, on its right, that only held-out grounds are taken from."""
-SCALES, GROUNDS, INKS = (0.9, 1.5), (1.0, 6.0), (0.3, 1.0)
-"""Ranges of what is drawn: the size of a pasted image by its own, of a ground's part of the
-photograph by the scene's, and the brightness of what is pasted, in [-1, 1]."""
+SCALES, GROUNDS = (0.9, 1.5), (1.0, 6.0)
+"""Ranges of sizes: of a pasted image by its own, and of a ground's part of the photograph by the
+scene's."""
+CONTRAST = 0.6
+"""The least difference of brightness, of the range [-1, 1], between what is pasted and the mean of
+its ground."""
 ENLARGED = 2
 """Sides of a scene by those of the image that is pasted."""
 
@@ -43,8 +46,8 @@ def paste(
 ) -> Scenes:
     """`count` scenes: images of shape `(n, h, w)` in their order, again and again.
 
-    Each is as bright as it is opaque; it gets one brightness, a size and a place at random, on a
-    random part of a ground that is made a little darker.
+    Where an image is bright it is opaque. It gets one brightness, brighter or darker than its
+    ground, a size and a place at random, on a random part of a ground.
     """
     shape = (ENLARGED * images.shape[1], ENLARGED * images.shape[2])
     scenes = np.empty((count, *shape), np.float32)
@@ -52,7 +55,7 @@ def paste(
     for index in range(count):
         opaque = _placed(images[index % len(images)], shape, rng)
         ground = _ground(grounds[int(rng.integers(len(grounds)))], shape, rng)
-        scenes[index] = (1 - opaque) * ground + opaque * rng.uniform(*INKS)
+        scenes[index] = (1 - opaque) * ground + opaque * _ink(float(ground.mean()), rng)
         masks[index] = opaque >= 0.5
     return Scenes(scenes, masks)
 
@@ -72,7 +75,7 @@ def _placed(image: np.ndarray, shape: tuple[int, int], rng: np.random.Generator)
 def _ground(
     photograph: Image.Image, shape: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """A random part of a photograph, resized to `shape`, in [-1, 0.6]."""
+    """A random part of a photograph, resized to `shape`, in [-1, 1]."""
     most = min(photograph.height / shape[0], photograph.width / shape[1], GROUNDS[1])
     size = rng.uniform(min(GROUNDS[0], most), most)
     height, width = size * shape[0], size * shape[1]
@@ -82,4 +85,11 @@ def _ground(
     )
     box = (left, top, left + width, top + height)
     part = photograph.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(part, np.float32) / 255 * 1.6 - 1
+    return np.asarray(part, np.float32) / 127.5 - 1
+
+
+def _ink(ground: float, rng: np.random.Generator) -> float:
+    """A brightness in [-1, 1] that is `CONTRAST` or more from a ground's mean, uniformly."""
+    darker, brighter = max(0.0, ground - CONTRAST + 1), max(0.0, 1 - ground - CONTRAST)
+    place = rng.uniform(0, darker + brighter)
+    return place - 1 if place < darker else 1 - (place - darker)

@@ -23,7 +23,7 @@ from recipes._autoencoder.baselines import (
 )
 from recipes._autoencoder.codes import corrupted, fitted_law
 from recipes._autoencoder.game import Autoencoding
-from recipes._autoencoder.segmentation import paste, photographs
+from recipes._autoencoder.segmentation import CONTRAST, _ink, paste, photographs
 from recipes._autoencoder.tasks import Corruption, Downsample, Hole, Noise, each
 from recipes._data import hold_out, load
 from recipes._runtime import cli
@@ -192,22 +192,38 @@ def test_draws_have_the_moments_of_the_codes(digits, float32):
 
 
 def test_scenes_show_what_their_masks_say(digits):
-    """On a black ground, with full ink: a mask is where a scene is brighter than grey; 0.05.
+    """Well within a digit a scene differs from its ground's mean by `CONTRAST`, brighter or darker.
 
     Grounds to train on and held out have no pixel of a photograph in common.
     """
     train, _ = digits
-    rng = np.random.default_rng(0)
-    scenes = paste(train[:5], photographs(held_out=False), 7, rng)
-    assert scenes.images.shape == scenes.masks.shape == (7, 16, 16)
-    assert set(np.unique(scenes.masks)) == {0.0, 1.0}
+    whole = np.ones((1, 8, 8), np.float32)  # opaque everywhere
+    scenes = paste(whole, photographs(held_out=False), 40, np.random.default_rng(0))
+    assert scenes.images.shape == scenes.masks.shape == (40, 16, 16)
     assert np.abs(scenes.images).max() <= 1
-    inside = scenes.images[scenes.masks > 0].mean()
-    assert inside > scenes.images[scenes.masks == 0].mean() + 0.3
+    signs = set()
+    for image, mask in zip(scenes.images, scenes.masks > 0, strict=True):
+        assert mask.sum() in [n**2 for n in range(7, 13)]
+        assert np.ptp(image[mask]) < 1e-6
+        signs.add(bool(image[mask].mean() > image[~mask].mean()))
+    assert signs == {False, True}
     for left, right in zip(photographs(False), photographs(True), strict=True):
         assert left.width + right.width == 640
-    again = paste(train[:5], photographs(held_out=False), 7, np.random.default_rng(0))
-    np.testing.assert_array_equal(scenes.images, again.images)
+    draw = lambda: paste(train[:5], photographs(False), 7, np.random.default_rng(0))
+    np.testing.assert_array_equal(draw().images, draw().images)
+    assert set(np.unique(draw().masks)) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("ground", [-1.0, -0.3, 0.2, 1.0])
+def test_what_is_pasted_is_seen(ground):
+    """Its brightness is uniform over what is `CONTRAST` or more from the ground's, in [-1, 1]."""
+    rng = np.random.default_rng(0)
+    inks = np.array([_ink(ground, rng) for _ in range(500)])
+    assert np.abs(inks).max() <= 1
+    assert np.abs(inks - ground).min() >= CONTRAST - 1e-12
+    low, high = max(0.0, ground - CONTRAST + 1), max(0.0, 1 - ground - CONTRAST)
+    # 500 draws: 4.5 standard errors of a share, which fail by chance once in 10^5 seeds.
+    assert abs((inks < ground).mean() - low / (low + high)) <= 4.5 * 0.5 / 500**0.5
 
 
 def test_iou_and_the_threshold_of_masks_that_are_thresholds():

@@ -317,8 +317,9 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     assert len(COMMANDS) + len(CONFIGS) >= 60
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
-        "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
-        "modes", "phase_diagram", "phase_portrait", "tabular", "tournament", "transport", "wgan",
+        "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan",
+        "divergences", "gan", "modes", "phase_diagram", "phase_portrait", "tabular", "tournament",
+        "transport", "wgan",
     }  # fmt: skip
 
 
