@@ -141,7 +141,7 @@ def _thresholded(train: Pairs, scenes: np.ndarray) -> dict[str, np.ndarray]:
     """Masks by the thresholds that are best on training scenes."""
     images, masks = train.images[:MOST_FITTED], train.wanted[:MOST_FITTED]
     found = {}
-    for name, measure in (("from the median", from_median), ("brightness", lambda of: of)):
+    for name, measure in (("distance from median", from_median), ("brightness", lambda of: of)):
         threshold = best_threshold(measure(images), masks)
         found[f"{name} > {threshold:.2f}"] = (measure(scenes) > threshold).astype(np.float32)
     return found

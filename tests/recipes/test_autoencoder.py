@@ -151,9 +151,9 @@ def test_a_linear_autoencoder_reaches_pca(tmp_path, digits, float32):
     train, _ = digits
     found = autoencoder.run(
         autoencoder.Args(
-            depth=0, latent_size=8, batch_size=len(train), steps=4000, eval_every=4000,
+            depth=0, latent_size=8, batch_size=len(train), steps=2000, eval_every=2000,
             eval_size=24, metrics=False, out=tmp_path / "run",
-            optimizer=dataclasses.replace(autoencoder.Args().optimizer, learning_rate=0.01),
+            optimizer=dataclasses.replace(autoencoder.Args().optimizer, learning_rate=0.03),
         )
     ).players  # fmt: skip
     restored = jax.vmap(lambda image: found.x(found.y(image)))(jnp.asarray(train))
