@@ -1,6 +1,6 @@
 """Answers to each task without a neural network: PCA, exact Gaussian posteriors, a threshold."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +16,8 @@ INPUT, POSTERIOR = "input", "Gaussian posterior mean"
 THRESHOLDS = np.linspace(-0.95, 0.95, 39)
 
 
-class Gaussian(NamedTuple):
-    """The mean `(d,)` and the covariance `(d, d)` of flattened images."""
-
-    mean: np.ndarray
-    cov: np.ndarray
-
-
-def fitted_gaussian(images: np.ndarray) -> Gaussian:
-    """A Gaussian fitted to images, its covariance shrunk so that no eigenvalue is 0.
+def fitted_gaussian(images: np.ndarray) -> theory.Moments:
+    """The mean and the covariance of flattened images, shrunk so that no eigenvalue is 0.
 
     !!! cite "Source"
 
@@ -32,9 +25,11 @@ def fitted_gaussian(images: np.ndarray) -> Gaussian:
     """
     from sklearn.covariance import ledoit_wolf  # here: it takes a second to import
 
-    flat = images[:MOST_FITTED].reshape(len(images[:MOST_FITTED]), -1)
-    cov, _ = ledoit_wolf(flat.astype(np.float64))
-    return Gaussian(flat.mean(axis=0), cov.astype(np.float32))
+    flat = images[:MOST_FITTED].reshape(len(images[:MOST_FITTED]), -1).astype(np.float64)
+    cov, _ = ledoit_wolf(flat)
+    return theory.Moments(
+        jnp.asarray(flat.mean(axis=0), jnp.float32), jnp.asarray(cov, jnp.float32)
+    )
 
 
 def pca(train: np.ndarray, images: np.ndarray, size: int) -> np.ndarray:
@@ -47,7 +42,9 @@ def pca(train: np.ndarray, images: np.ndarray, size: int) -> np.ndarray:
     return fitted.inverse_transform(codes).reshape(images.shape).astype(np.float32)
 
 
-def posterior_means(corruption: Corruption, gaussian: Gaussian, seen: np.ndarray) -> np.ndarray:
+def posterior_means(
+    corruption: Corruption, gaussian: theory.Moments, seen: np.ndarray
+) -> np.ndarray:
     """E(image | input) for images of a Gaussian law: the best affine answer for any law.
 
     **Arguments:** `corruption`: `Noise`, `Hole` or `Downsample`. `seen`: inputs `(n, *seen_shape)`.
@@ -67,7 +64,7 @@ def posterior_means(corruption: Corruption, gaussian: Gaussian, seen: np.ndarray
     return found.reshape(count, *shape)
 
 
-def _conditional_means(gaussian: Gaussian, seen: np.ndarray) -> np.ndarray:
+def _conditional_means(gaussian: theory.Moments, seen: np.ndarray) -> np.ndarray:
     """The means of images with holes, place by place."""
     flat = seen[..., :-1].reshape(len(seen), -1)
     known = np.repeat(seen[..., -1:] > 0, seen.shape[-1] - 1, axis=-1).reshape(len(seen), -1)
@@ -82,7 +79,7 @@ def _conditional_means(gaussian: Gaussian, seen: np.ndarray) -> np.ndarray:
 
 
 def _means(
-    gaussian: Gaussian, operator: np.ndarray, noise_variance: float, observations: np.ndarray
+    gaussian: theory.Moments, operator: np.ndarray, noise_variance: float, observations: np.ndarray
 ) -> np.ndarray:
     arrays: list[Any] = [*gaussian, operator, noise_variance, observations]
     return np.asarray(_posterior_means(*(jnp.asarray(a, jnp.float32) for a in arrays)))

@@ -12,9 +12,9 @@ import pytest
 
 import gameopt as go
 import recipes
+import theory
 from recipes import autoencoder
 from recipes._autoencoder.baselines import (
-    Gaussian,
     best_threshold,
     fitted_gaussian,
     iou,
@@ -98,7 +98,7 @@ def test_posterior_means_are_least_squares_regressions(digits, float32):
     train, _ = digits
     corruption = Downsample((8, 8), 2)
     flat = train.reshape(len(train), -1)
-    moments = Gaussian(flat.mean(axis=0), np.cov(flat, rowvar=False, bias=True).astype("f"))
+    moments = theory.moments(flat)
     seen = np.asarray(corrupted(corruption, jnp.asarray(train), jax.random.key(0)))
     found = posterior_means(corruption, moments, seen).reshape(flat.shape)
     small = each(corruption.small, seen).reshape(len(train), -1)

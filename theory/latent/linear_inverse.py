@@ -5,7 +5,6 @@ and of all affine ones for any law with the same mean and covariance.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +12,7 @@ from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, Number, check_gaussian, check_not_negative, floats
 from theory._numeric import all_numbers, nan_unless
-
-
-class GaussianPosterior(NamedTuple):
-    """A Gaussian given an observation: its mean, shape `(d,)`, and covariance, `(d, d)`."""
-
-    mean: Float[Array, " d"]
-    covariance: Float[Array, "d d"]
+from theory.latent.linear_gaussian import Moments
 
 
 def gaussian_posterior(
@@ -28,14 +21,14 @@ def gaussian_posterior(
     operator: ArrayInput,
     noise_variance: Number,
     observation: ArrayInput,
-) -> GaussianPosterior:
+) -> Moments:
     r"""The law of $x \sim N(\mu, C)$ given $y = Ax + \varepsilon$, $\varepsilon \sim N(0, s^2I)$.
 
     $$E(x|y) = \mu + CA^\top S^+(y - A\mu), \qquad
       \operatorname{Cov}(x|y) = C - CA^\top S^+AC, \qquad S = ACA^\top + s^2I$$
 
-    With $A = I$ it is the Wiener filter; with rows of $I$ and $s = 0$ the law of the missing
-    coordinates given the others. The covariance does not depend on $y$: mapped by `jax.vmap` over
+    With $A = I$ it is the Wiener filter; with rows of $I$ and $s = 0$ it is
+    `gaussian_conditional`. The covariance does not depend on $y$: mapped by `jax.vmap` over
     observations alone, $S$ is decomposed once.
 
     **Arguments:**
@@ -63,7 +56,7 @@ def gaussian_posterior(
     onto = operator @ cov
     solve = _pseudo_solver(onto @ operator.T + noise * jnp.eye(len(operator), dtype=cov.dtype))
     known = all_numbers(cov, operator, noise)
-    return GaussianPosterior(
+    return Moments(
         nan_unless(known, mean + onto.T @ solve(observation - operator @ mean)),
         nan_unless(known, cov - onto.T @ solve(onto)),
     )

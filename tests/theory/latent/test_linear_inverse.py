@@ -42,6 +42,16 @@ def test_rows_of_the_identity_without_noise_are_the_block_formulas():
     np.testing.assert_allclose(found.covariance[seen], 0, atol=1e-9)
 
 
+def test_rows_of_the_identity_are_a_conditional():
+    """Without noise, of any mask, in the form that takes a mask."""
+    for mask in ([True, False, True, True, False], [False, True, False, False, False]):
+        point = RNG.normal(size=5)
+        found = theory.gaussian_posterior(MEAN, COV, np.eye(5)[mask], 0, point[mask])
+        other = theory.gaussian_conditional(MEAN, COV, point, mask)
+        np.testing.assert_allclose(found.mean, other.mean, **EXACT)
+        np.testing.assert_allclose(found.covariance, other.covariance, rtol=1e-9, atol=1e-9)
+
+
 def test_the_limits_of_the_noise():
     """Without any, A = I gives y itself; with endless noise the prior stays, to 1e-12."""
     point = RNG.normal(size=5)
