@@ -46,7 +46,7 @@ from recipes._latent.networks import (
 from recipes._report.judge import SampleJudge
 from recipes._report.plots import over_time
 from recipes._runtime import cli
-from recipes._runtime.errors import UserError
+from recipes._runtime.errors import FEWEST, UserError
 from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.fields import AtLeast1
 from recipes._runtime.progress import says
@@ -117,6 +117,11 @@ def resolve(args: Args) -> tuple[Args, Images]:
             f"to train on, got {args.latent_size}."
         )
     size = min(args.eval_size, len(data.held_out.points), len(points) // 2)
+    if size < FEWEST:
+        raise UserError(
+            f"--data {args.data} has {len(points)} images to train on and "
+            f"{len(data.held_out.points)} held out, which is too few to judge by; give more."
+        )
     own = own_defaults(args, shape)
     return dataclasses.replace(args, eval_size=size, **own), data
 

@@ -93,7 +93,7 @@ class Judge:
         return {"standard_error": measured[OWN][1], "reference_is": self.reference}
 
     def _outputs(self, players: go.Players) -> np.ndarray:
-        """What the players restore; of segment, logits."""
+        """The restored images; of segment, logits."""
         return np.asarray(_restored(players, self._seen))
 
     def _answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:

@@ -18,6 +18,8 @@ from recipes._runtime.fields import AtLeast1, AtLeast2, Positive
 Task = Literal["reconstruct", "denoise", "inpaint", "superresolve", "segment"]
 NOISE = 0.5
 """Default deviation of the noise, on pixels in [-1, 1]."""
+SMALLEST = 4
+"""Pixels a side of an image that a U-Net halves."""
 LARGE, FACTOR, SMALL_FACTOR = 16, 4, 2
 """Images of LARGE pixels a side are shrunk by FACTOR, smaller ones by SMALL_FACTOR."""
 
@@ -66,6 +68,11 @@ def own_defaults(args: TaskArgs, shape: tuple[int, ...]) -> dict[str, float | in
     **Raises:** `UserError` for a hole that leaves nothing, or a factor that does not divide.
     """
     side = min(shape[:2])
+    if args.skips and side < SMALLEST:
+        raise UserError(
+            f"--skips halves images of at least {SMALLEST} pixels a side, and these are "
+            f"{shape[1]}x{shape[0]}; leave it out."
+        )
     if args.task == "denoise":
         return {"noise": NOISE if args.noise is None else args.noise}
     if args.task == "inpaint":

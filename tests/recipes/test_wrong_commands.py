@@ -135,6 +135,11 @@ COMMANDS = {
     "skips_of_itself": ("autoencoder", "--kind conv --skips", "--skips is for --kind conv"),
     "large_code": ("autoencoder", "--latent-size 65", "--latent-size must be at most 64"),
     "width_3000_conv": ("autoencoder", "--kind conv --width 3000", "--width must be at most 2048"),
+    "five_images": (
+        "autoencoder",
+        "--data five.npy --batch-size 2 --latent-size 2",
+        "too few to judge by",
+    ),
     "points_to_restore": ("autoencoder", "--data ring", "images are needed"),
     "no_methods": ("modes", "--methods --solvers", "both empty"),
     "no_player": ("tournament", "--games bilinear --solvers svre", "none of --solvers"),
@@ -257,6 +262,7 @@ def folder(tmp_path_factory):
     (folder / "files" / "notes.txt").write_text("no run", encoding="utf-8")
     np.save(folder / "same.npy", np.ones((20, 2)))
     np.save(folder / "grey.npy", np.full((20, 8, 8), 7, np.uint8))
+    np.save(folder / "five.npy", np.arange(80, dtype=np.uint8).reshape(5, 4, 4))
     np.save(folder / "few.npy", np.random.default_rng(0).normal(size=(20, 3)))
     write_data_files(folder)
     widths: dict[str, Any] = {"generator_width": 4, "discriminator_width": 4, "latent_size": 2}
