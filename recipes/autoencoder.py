@@ -48,7 +48,7 @@ from recipes._report.plots import over_time
 from recipes._runtime import cli
 from recipes._runtime.errors import FEWEST, UserError
 from recipes._runtime.experiment import Experiment, run_experiment
-from recipes._runtime.fields import AtLeast1
+from recipes._runtime.fields import AtLeast1, Judged
 from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder
 from recipes._runtime.seeds import keys_of
@@ -78,6 +78,8 @@ class Args(TaskArgs):
     batches in --data-dir), a folder of pictures, or a .npy or .npz file of images."""
     steps: AtLeast1 = 6000
     """Rounds, that is gradient steps."""
+    eval_size: Judged = 512
+    """Held-out images that errors are means over, and images that are drawn."""
     metrics: bool = True
     """Of reconstruct: write metrics.md at the end, of images whose codes are drawn from a Gaussian
     fitted to codes: Fréchet distance, KID, precision, recall, density, coverage."""
