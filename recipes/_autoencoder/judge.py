@@ -20,7 +20,7 @@ from recipes._runtime.run import RunFolder
 
 SHOWN_IMAGES = 10
 """Held-out images of a picture."""
-OWN, KEPT = "autoencoder", "autoencoder, known pixels kept"
+OWN = "autoencoder"
 
 
 class Judge:
@@ -99,8 +99,10 @@ class Judge:
     def _answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         if self.segments:
             return {OWN: (outputs > 0).astype(np.float32)}
+        if not self.corruption.known:
+            return {OWN: outputs}
         kept = each(self.corruption.keep, self.seen, outputs)
-        return {OWN: outputs} | ({KEPT: kept} if self.corruption.knows else {})
+        return {OWN: outputs, f"{OWN}, {self.corruption.known} kept": kept}
 
     def _draw(self, outputs: np.ndarray, round: int) -> None:
         """Inputs, outputs and what is wanted; of segment the outputs are probabilities."""

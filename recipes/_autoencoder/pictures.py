@@ -53,7 +53,7 @@ def draw_curves(lines: list[dict[str, Any]], reference: str, path: Path) -> None
     if "iou" not in held:
         own = [Curve("held-out images", evaluated, held["error"], "o-", FAKE)]
         if "error_kept" in held:
-            kept = "held-out images, known pixels kept"
+            kept = "held-out images, what is known kept"
             own.append(Curve(kept, evaluated, held["error_kept"], "s--", FAKE))
         title = "Mean squared error of a pixel in [-1, 1]"
         plots.panels([Panel(title, ROUNDS, "error", [batches, *own, level], log_y=True)], path)

@@ -100,8 +100,8 @@ class Corruption(eqx.Module):
     - `shape`: of an image, `(h, w)` or `(h, w, c)`. Static.
     """
 
-    knows: ClassVar[bool] = False
-    """True if something of the image is known for certain, and an output may differ from it."""
+    known: ClassVar[str] = ""
+    """The part of the image that is known for certain, where an output may differ from it."""
     shape: tuple[int, ...] = eqx.field(static=True)
 
     @property
@@ -140,7 +140,7 @@ class Hole(Corruption):
     are half of a hole apart, so that there are few enough for one linear map each.
     """
 
-    knows: ClassVar[bool] = True
+    known: ClassVar[str] = "known pixels"
     size: int = eqx.field(static=True)
 
     @property
@@ -179,7 +179,7 @@ class Hole(Corruption):
 class Downsample(Corruption):
     """Means over squares of `factor` times `factor` pixels, each as large as its square."""
 
-    knows: ClassVar[bool] = True
+    known: ClassVar[str] = "known means"
     factor: int = eqx.field(static=True)
 
     def small(self, image: Float[Array, "..."]) -> Float[Array, "h w c"]:
