@@ -73,11 +73,14 @@ def test_best_answers_in_turn_are_power_iteration():
 
     So the tangent of its angle to the first eigenvector shrinks by the ratio of the eigenvalues.
     """
-    x = jnp.array([1.0, 2.0, 0.0])
+    encode = lambda game, players, key: players.x / jnp.sum(players.x**2)
+    decode = lambda game, players, key: VALUES * players.y / jnp.sum(VALUES * players.y**2)
+    solver = go.BestAnswers(go.Players(decode, encode))
+    players = go.Players(jnp.array([1.0, 2.0, 0.0]), jnp.zeros(3))
     for _ in range(5):
-        y = x / jnp.sum(x**2)
-        np.testing.assert_allclose(go.field(GAME, go.Players(x, y)).y, 0, atol=1e-12)
-        new = VALUES * y / jnp.sum(VALUES * y**2)
-        np.testing.assert_allclose(go.field(GAME, go.Players(new, y)).x, 0, atol=1e-12)
-        np.testing.assert_allclose(new[1] / new[0], VALUES[1] / VALUES[0] * x[1] / x[0])
-        x = new
+        before = players.x[1] / players.x[0]
+        answered = go.Players(players.x, encode(GAME, players, None))
+        np.testing.assert_allclose(go.field(GAME, answered).y, 0, atol=1e-12)
+        players, *_ = solver.step(GAME, players, None)
+        np.testing.assert_allclose(go.field(GAME, players).x, 0, atol=1e-12)
+        np.testing.assert_allclose(players.x[1] / players.x[0], VALUES[1] / VALUES[0] * before)
