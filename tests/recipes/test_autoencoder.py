@@ -243,7 +243,6 @@ def test_iou_and_the_threshold_of_masks_that_are_thresholds():
 
 RUNS: dict[str, dict[str, Any]] = {
     "inpaint": {"kind": "conv", "task": "inpaint"},
-    "superresolve": {"task": "superresolve"},
     "denoise": {"kind": "conv", "task": "denoise", "skips": True},
     "segment": {"task": "segment"},
 }
