@@ -135,6 +135,7 @@ from theory.latent.linear_gaussian import (
     gaussian_conditional as gaussian_conditional,
     moments as moments,
 )
+from theory.latent.linear_inverse import gaussian_posterior as gaussian_posterior
 from theory.latent.linear_vae import (
     LinearEncoder as LinearEncoder,
     LinearVAE as LinearVAE,

@@ -319,7 +319,8 @@ def over_time(samples: Path, path: Path, most: int = 6) -> None:
         return
     columns = min(3, len(chosen))
     rows = -(-len(chosen) // columns)
-    size = (WIDE * 0.3 * columns, (WIDE * 0.3 + 0.25) * rows)
+    height, width = pictures[chosen[-1]].shape[:2]
+    size = (WIDE * 0.3 * columns, (WIDE * 0.3 * height / width + 0.25) * rows)
     figure, axes = subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")

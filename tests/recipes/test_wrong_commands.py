@@ -153,6 +153,33 @@ COMMANDS = {
     "one_code": ("vqvae", "--codes 1", "--codes must be at least 2"),
     "many_codes": ("vqvae", "--codes 100000000", "--codes must be at most"),
     "decay_1": ("vqvae", "--decay 1", "--decay must be in [0, 1)"),
+    "noise_of_a_hole": ("autoencoder", "--task inpaint --noise 1", "--noise is for --task denoise"),
+    "noise_below": ("autoencoder", "--task denoise --noise -1", "--noise must be positive"),
+    "large_hole": ("autoencoder", "--task inpaint --hole 8", "--hole must be smaller than"),
+    "factor_1": ("autoencoder", "--task superresolve --factor 1", "--factor must be at least 2"),
+    "factor_3": ("autoencoder", "--task superresolve --factor 3", "--factor must divide"),
+    "skips_of_itself": ("autoencoder", "--kind conv --skips", "--skips is for --kind conv"),
+    "large_code": ("autoencoder", "--latent-size 65", "--latent-size must be at most 64"),
+    "width_3000_conv": ("autoencoder", "--kind conv --width 3000", "--width must be at most 2048"),
+    "five_images": (
+        "autoencoder",
+        "--data five.npy --batch-size 2 --latent-size 2",
+        "too few to judge by",
+    ),
+    "points_to_restore": ("autoencoder", "--data ring", "images are needed"),
+    "vae_bits_of_points": ("vae", "--data ring", "needs images"),
+    "vae_conv_points": (
+        "vae",
+        "--data ring --kind conv --likelihood gaussian_fixed",
+        "--kind conv",
+    ),
+    "vae_beta_of_iwae": ("vae", "--objective iwae --beta 2", "no KL term"),
+    "vae_free_mixture": ("vae", "--prior mixture --free-bits 1", "--free-bits needs"),
+    "vae_many_pseudo_inputs": ("vae", "--prior vamp --components 5000", "at most 1438"),
+    "vae_no_labels": ("vae", "--data swiss_roll --likelihood gaussian_fixed --conditional", "none"),
+    "linear_vae_latents": ("linear_vae", "--latent-size 64", "at most 60 latents"),
+    "linear_vae_study": ("linear_vae", "--latent-sizes 2 99", "--latent-sizes 99"),
+    "linear_vae_beta": ("linear_vae", "--betas 0", "--betas must be positive"),
     "no_methods": ("modes", "--methods --solvers", "both empty"),
     "no_player": ("tournament", "--games bilinear --solvers svre", "none of --solvers"),
     "unbalanced": ("transport", "--piles 1 2 --holes 1 1", "totals must be equal"),
@@ -276,6 +303,7 @@ def folder(tmp_path_factory):
     (folder / "files" / "notes.txt").write_text("no run", encoding="utf-8")
     np.save(folder / "same.npy", np.ones((20, 2)))
     np.save(folder / "grey.npy", np.full((20, 8, 8), 7, np.uint8))
+    np.save(folder / "five.npy", np.arange(80, dtype=np.uint8).reshape(5, 4, 4))
     np.save(folder / "few.npy", np.random.default_rng(0).normal(size=(20, 3)))
     write_data_files(folder)
     widths: dict[str, Any] = {"generator_width": 4, "discriminator_width": 4, "latent_size": 2}
@@ -336,9 +364,9 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     assert len(COMMANDS) + len(CONFIGS) >= 60
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
-        "adversarial", "certify", "cgan", "compare", "critic", "dcgan", "divergences", "gan",
-        "modes", "phase_diagram", "phase_portrait", "recommender", "tabular", "tournament",
-        "transport", "vqvae", "wgan",
+        "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan",
+        "divergences", "gan", "linear_vae", "modes", "phase_diagram", "phase_portrait",
+        "recommender", "tabular", "tournament", "transport", "vae", "vqvae", "wgan",
     }  # fmt: skip
 
 

@@ -51,6 +51,13 @@ RANKED = {
     "held_out": _array((1, 0, 1, 0), (0, 1, 0, 0)),
     "masked": _array((0, 1, 0, 0), (1, 0, 0, 0)),
 }
+INVERSE = {
+    "mean": _array(1, 2),
+    "cov": _array((4, 1), (1, 2)),
+    "operator": _array((1, 2), (0, 1), (1, 1)),
+    "noise": _array(2)[0],
+    "observation": _array(3, 0, 1),
+}
 MATRIX = {"jacobian": _array((2, 1), (0, 3)), "rates": _array(1, 2)}
 
 
@@ -364,6 +371,14 @@ CASES: dict[str, Case] = {
         )
         for name in ("first_variation", "second_variation")
     },
+    "gaussian_posterior": Case(lambda **of: theory.gaussian_posterior(*of.values()).mean, INVERSE),
+    # The covariance depends on neither the prior's mean nor the observation.
+    "gaussian_posterior[covariance]": Case(
+        lambda cov, operator, noise: (
+            theory.gaussian_posterior([1, 2], cov, operator, noise, [3, 0, 1]).covariance
+        ),
+        {name: INVERSE[name] for name in ("cov", "operator", "noise")},
+    ),
     "lipschitz_linear_critic": Case(theory.lipschitz_linear_critic, {"delta": _array(3, 4)}),
     "clipped_linear_critic": Case(
         lambda delta: theory.clipped_linear_critic(delta, 2), {"delta": _array(3, 4)}

@@ -1,0 +1,1 @@
+"""The parts of recipes.autoencoder: tasks, game, baselines, judge and pictures."""
