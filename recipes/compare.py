@@ -172,8 +172,8 @@ def write_panel(
     comparison: Comparison, plans: dict[str, FamilyPlan], folder: RunFolder, seed: int
 ) -> None:
     """compare.md, which is printed too, compare.csv, and the pictures."""
-    says = {name: FAMILIES[name].says for name in plans}
-    write_markdown(comparison, says, folder.path / "compare.md")
+    texts = {name: FAMILIES[name].says for name in plans}
+    write_markdown(comparison, texts, folder.path / "compare.md")
     write_csv(comparison, folder.path / "compare.csv")
     draw_comparison(comparison, folder.path / "compare.png")
     curves = {name: training_curve(folder.path / name) for name in plans}

@@ -28,9 +28,7 @@ SMALL = 16
 """Up to so many pixels a side, networks and rounds are those for 8x8 digits."""
 SHARED = ("data", "data_dir", "image_size", "seed", "eval_size")
 
-FamilyName = Literal[
-    "gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan", "vae", "vae-conv", "vqvae"
-]
+FamilyName = Literal["gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan", "vae", "vae-conv", "vqvae"]
 
 
 class Setting(NamedTuple):
@@ -149,19 +147,19 @@ FAMILIES: dict[str, Family] = {
         along=None,
     ),
     "vae": Family(
-        "VAE of multilayer perceptrons, as many bits as pixels; means; trained on a part of the data",
+        "VAE of multilayer perceptrons: means; trained on a part of the data",
         vae,
         _variational(6000),
         along=path_of_decoder,
     ),
     "vae-conv": Family(
-        "VAE of convolutions; means; trained on a part of the data",
+        "VAE of convolutions: means; trained on a part of the data",
         vae,
         _variational(3000, kind="conv", width=16),
         along=path_of_decoder,
     ),
     "vqvae": Family(
-        "codes of a vector-quantised VAE and a learned prior over them; trained on a part of the data",
+        "vector-quantised VAE, codes of a learned prior; trained on a part of the data",
         vqvae,
         lambda setting: {"preset": "small" if setting.small else "mnist"},
         along=None,

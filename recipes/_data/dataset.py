@@ -13,7 +13,7 @@ Split = Literal["train", "test"]
 
 
 class Factors(NamedTuple):
-    """What generated points were made of: names, and integers of shape `(n, factors)`."""
+    """Known factors of generated points: names, and integers of shape `(n, factors)`."""
 
     names: tuple[str, ...]
     values: np.ndarray

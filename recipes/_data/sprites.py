@@ -20,7 +20,9 @@ def sprites() -> Dataset:
     sizes = (len(SHAPES), len(RADII), PLACES, PLACES)
     values = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 4)
     centres = np.linspace(max(RADII), SIDE - max(RADII), PLACES)
-    images = [_drawn(SHAPES[s], RADII[r], centres[x], centres[y]) for s, r, x, y in values]
+    images = [
+        _drawn(SHAPES[s], RADII[r], float(centres[x]), float(centres[y])) for s, r, x, y in values
+    ]
     factors = Factors(NAMES, values.astype(np.int32))
     points = image_points(255 * np.stack(images))
     labels = values[:, 0].astype(np.int32)

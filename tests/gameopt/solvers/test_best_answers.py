@@ -12,13 +12,14 @@ ANSWERS = go.Players(
     lambda game, players, key: COUPLING * players.y,
     lambda game, players, key: COUPLING * players.x,
 )
+X_FIRST = go.BestAnswers(ANSWERS, ("x", "y"))
 START = go.Players(jnp.asarray(1.0), jnp.asarray(-3.0))
 
 
 def test_each_answers_the_other_s_newest_strategy():
     """With x* = c y and y* = c x, a round multiplies x by c^2, whoever answers first."""
-    for order, first in ((("y", "x"), COUPLING**2), (("x", "y"), COUPLING * -3.0)):
-        solver = go.BestAnswers(ANSWERS, order)
+    cases = (go.BestAnswers(ANSWERS), COUPLING**2), (X_FIRST, COUPLING * -3.0)
+    for solver, first in cases:
         path = go.rollout(GAME, solver, START, 5, record=go.record_players).records
         np.testing.assert_allclose(path.x, first * COUPLING ** (2 * np.arange(5)), rtol=1e-12)
 
@@ -36,6 +37,6 @@ def test_no_round_raises_the_loss_and_the_rate_is_the_coupling_s_square():
 def test_what_is_no_answer_and_no_order_is_refused():
     """Before any round."""
     with pytest.raises(TypeError, match=r"answers\.y"):
-        go.BestAnswers(go.Players(lambda *_: 0, 3))
+        go.BestAnswers(go.Players(lambda *_: 0, 3))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="order"):
         go.BestAnswers(ANSWERS, ("x", "x"))

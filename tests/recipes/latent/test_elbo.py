@@ -11,7 +11,7 @@ import pytest
 import gameopt as go
 import models
 import theory
-from recipes._latent.elbo import TimedModel, VariationalGame, timed
+from recipes._latent.elbo import Objective, TimedModel, VariationalGame, timed
 
 KEY = jax.random.key(0)
 D, K, N = 3, 2, 5
@@ -51,11 +51,17 @@ def players(shrink: float = 1.0) -> go.Players:
     return go.Players(TimedModel(changed), encoder)
 
 
-def game(**settings) -> VariationalGame:
-    given = {"samples": 1, "objective": "elbo", "dynamic": False, "beta": 1.0, "anneal_steps": 0,
-             "free_bits": 0.0, **settings}  # fmt: skip
-    arrays = {name: jnp.asarray(given.pop(name)) for name in ("beta", "anneal_steps", "free_bits")}
-    return VariationalGame(go.Samples(POINTS), 40, **given, **arrays)
+def game(
+    objective: Objective = "elbo",
+    samples: int = 1,
+    *,
+    beta: float = 1.0,
+    anneal_steps: int = 0,
+    free_bits: float = 0.0,
+    dynamic: bool = False,
+) -> VariationalGame:
+    numbers = jnp.asarray(beta), jnp.asarray(anneal_steps), jnp.asarray(free_bits)
+    return VariationalGame(go.Samples(POINTS), 40, samples, objective, dynamic, *numbers)
 
 
 def drawn(key) -> jax.Array:
