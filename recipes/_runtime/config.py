@@ -80,12 +80,20 @@ def check_checksums(config: Mapping[str, Any], path: Path) -> None:
             )
 
 
+def _version(package: str) -> str:
+    """A package's version; a checkout on Python's path that is not installed has none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def surroundings() -> dict[str, Any]:
     """The versions and the device that the bits of a run depend on."""
     import jax
 
     return {
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "device": jax.devices()[0].device_kind,
     }
