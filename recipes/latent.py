@@ -101,6 +101,8 @@ def write_report(
         conditionals = report.conditional_table(folder, args, data, players, keys[1])
     with says("pictures"):
         pictures.draw_curves(folder, rows)
+        if data.is_image:
+            pictures.draw_samples(folder, players, judge)
         pictures.draw_estimates(folder, args, data, players, keys[2])
         pictures.draw_conditionals(folder, args, data, players, keys[3])
     print((folder.path / "table.md").read_text(encoding="utf-8"))

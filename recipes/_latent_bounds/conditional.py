@@ -63,8 +63,9 @@ def weighted_codes(
         codes = jnp.where(
             (jnp.arange(samples) < own)[:, None], codes, proposal.mean[None] + codes @ root.T
         )
-        prior = multivariate_normal.logpdf(codes, jnp.zeros(size), jnp.eye(size))
-        near = multivariate_normal.logpdf(codes, proposal.mean, proposal.covariance)
+        log_prob = jax.vmap(multivariate_normal.logpdf, in_axes=(0, None, None))
+        prior = log_prob(codes, jnp.zeros(size), jnp.eye(size))
+        near = log_prob(codes, proposal.mean, proposal.covariance)
         share = own / samples
         mixed = jnp.logaddexp(jnp.log(share) + prior, jnp.log1p(-share) + near)
         ratios = jnp.asarray(prior - mixed)

@@ -1,6 +1,6 @@
 """Maximum likelihood of one latent-variable model by several bounds, side by side in one game."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -100,8 +100,7 @@ def names_of(players: go.Players) -> tuple[Method, ...]:
 
 def pair_of(players: go.Players, name: str) -> go.Players:
     """The model and the encoder, or `None`, of one of the games."""
-    encoders: dict[str, Any] = players.y or {}
-    return go.Players(players.x[name], encoders.get(name))
+    return go.Players(players.x[name], players.y.get(name))
 
 
 def model_of(players: go.Players, name: str) -> LatentModel:

@@ -93,11 +93,14 @@ class LatentJudge:
         return View(NAMES[name], "$x_1$", "$x_2$", low, high, [shade, dots], equal=True)
 
     def _draw_images(self, players: go.Players, round: int) -> None:
-        key = latent_keys(self.args).samples
-        of = lambda name: drawn(model_of(players, name), key, 10, means=True)
-        rows = [np.asarray(of(name)) for name in names_of(players)]
+        rows = [self.means(players, name, 16) for name in names_of(players)]
         path = self.folder.path / "samples" / f"{round:08d}.png"
-        plots.image_grid(np.concatenate(rows), path, columns=10)
+        plots.image_grid(np.concatenate(rows), path, columns=8)
+
+    def means(self, players: go.Players, name: str, count: int) -> np.ndarray:
+        """Means of one method's decoder at codes of the prior, the same ones in every round."""
+        key = latent_keys(self.args).samples
+        return np.asarray(drawn(model_of(players, name), key, count, means=True))
 
 
 def flat(points: np.ndarray) -> np.ndarray:

@@ -155,5 +155,5 @@ def set_up(args: LatentArgs, data: LatentData) -> tuple[SideBySide, go.Players]:
 
     names = tuple(dict.fromkeys(args.methods))
     encoders = {name: encoder for name in names if name in WITH_ENCODER}
-    players = go.Players({name: TimedModel(model) for name in names}, encoders or None)
+    players = go.Players({name: TimedModel(model) for name in names}, encoders)
     return SideBySide({name: game_of(name) for name in names}), players

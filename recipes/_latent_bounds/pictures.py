@@ -21,8 +21,8 @@ from recipes._latent_bounds.exact import (
     log_densities,
     on_nodes,
 )
-from recipes._latent_bounds.game import NAMES, WITH_ENCODER, model_of
-from recipes._latent_bounds.judge import flat
+from recipes._latent_bounds.game import NAMES, WITH_ENCODER, model_of, names_of
+from recipes._latent_bounds.judge import LatentJudge, flat
 from recipes._latent_bounds.model import LatentArgs, LatentData
 from recipes._report import plots
 from recipes._report.plots import COLOURS, FAKE, REAL, THEORY, Curve, Panel, constant
@@ -41,7 +41,7 @@ DRAWN = 2000
 
 def draw_curves(folder: RunFolder, rows: Sequence[Sequence[Any]]) -> None:
     """curves.png: exact held-out likelihoods, spreads and W1 of every method, round by round."""
-    held = plots.columns_of(folder.read_metrics(), "eval")
+    held = plots.columns_of(folder.read_metrics(), "eval", after=0)
     at = held["round"]
     names = [name for name in NAMES if f"exact_{name}" in held]
     of = lambda what: [Curve(NAMES[n], at, held[f"{what}_{n}"], "o-") for n in names]
@@ -60,6 +60,12 @@ def draw_curves(folder: RunFolder, rows: Sequence[Sequence[Any]]) -> None:
         folder.path / "curves.png",
         columns=3,
     )
+
+
+def draw_samples(folder: RunFolder, players: go.Players, judge: LatentJudge) -> None:
+    """samples.png: means of every method's decoder at the same codes of the prior, a row each."""
+    rows = [Row(NAMES[n], judge.means(players, n, 12)) for n in names_of(players)]
+    draw_rows(rows, folder.path / "samples.png", "decoded codes of the prior, one a column")
 
 
 def draw_estimates(
@@ -101,7 +107,16 @@ def draw_estimates(
             curves.append(
                 Curve("Var(w) / 2 L p²", sizes, np.where(short < 3, short, np.nan), ":", THEORY)
             )
-        panels.append(Panel(title, "codes L", "nats below the exact log p(x)", curves, True, True))
+        panels.append(
+            Panel(
+                title,
+                "codes L (1: Jensen's bound)",
+                "nats below the exact log p(x)",
+                curves,
+                True,
+                True,
+            )
+        )
     plots.panels(panels, folder.path / "estimates.png", columns=3)
 
 
@@ -122,7 +137,8 @@ def draw_conditionals(
     case = conditional.cases_of(data.observed)[0]
     ppca = report.references(args, data).ppca
     count = COLUMNS if data.is_image else 3
-    points = flat(data.held_out)[:count].astype(np.float64)
+    # Of digits in a row many are one writer's.
+    points = flat(data.held_out[:: max(1, len(data.held_out) // count)])[:count].astype(np.float64)
     draws: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     with jax.enable_x64(True):
         decoder = eqx.Partial(decode, in_float64(model_of(players, name)))

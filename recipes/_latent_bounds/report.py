@@ -105,7 +105,7 @@ def estimates_of(
     *,
     prior: bool,
 ) -> np.ndarray:
-    """Log weights of a method's model, shape `(n, count)`: of the prior's codes or the encoder's."""
+    """Log weights of a model, `(n, count)`, at codes of the prior or of its encoder."""
     model = model_of(players, name)
     if not prior:
         found = encoder_log_weights(model, players.y[name], jnp.asarray(points), count, key)
@@ -229,7 +229,7 @@ def conditional_table(
                 rows += [[NAMES[name], *row] for row in found]
         for case in cases:
             observed = jnp.asarray(case.observed)
-            exact = np.asarray(jax.vmap(lambda x, case=case: _exact_linear(ppca, x, case))(at))
+            exact = np.asarray(jax.vmap(lambda x, case=case: exact_linear(ppca, x, case))(at))
             posterior = jax.vmap(lambda x, o=observed: ppca.posterior(x, o))(at)
             ways = {"prior": None, "posterior": posterior}
             size, decoder = ppca.weights.shape[1], linear_decoder(ppca)
@@ -264,7 +264,7 @@ def encoder_proposals(
     return jax.vmap(of)(points)
 
 
-def _exact_linear(ppca: theory.LinearGaussian, point: Array, case: conditional.Case) -> Array:
+def exact_linear(ppca: theory.LinearGaussian, point: Array, case: conditional.Case) -> Array:
     """The log conditional density of the target entries, in closed form."""
     law = ppca.predictive(point, case.observed)
     rows = np.flatnonzero(case.target)
