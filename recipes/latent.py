@@ -20,11 +20,16 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 import gameopt as go
-from recipes._latent import networks
 from recipes._latent_bounds import model, pictures, report
 from recipes._latent_bounds.game import METHODS, NAMES, model_of, names_of
 from recipes._latent_bounds.judge import LatentJudge, drawn
-from recipes._latent_bounds.model import LatentArgs, LatentData, latent_keys, set_up as set_up
+from recipes._latent_bounds.model import (
+    LatentArgs,
+    LatentData,
+    latent_keys,
+    make_solver as make_solver,
+    set_up as set_up,
+)
 from recipes._report.plots import over_time
 from recipes._runtime import cli
 from recipes._runtime.experiment import Experiment, run_experiment
@@ -46,11 +51,6 @@ def resolve(args: Args) -> tuple[Args, LatentData]:
     data = model.load_data(args)
     size = min(args.eval_size, len(data.points) // 2)
     return dataclasses.replace(args, eval_size=size), data
-
-
-def make_solver(args: Args) -> go.AbstractSolver:
-    """Both players at once, or encoder steps between the decoder's."""
-    return networks.make_solver(args)
 
 
 def sample(args: Args, data: LatentData, players: go.Players, key: PRNGKeyArray, n: int) -> Any:
@@ -86,7 +86,7 @@ def experiment(args: Args, data: LatentData, folder: RunFolder) -> Experiment:
 
     return Experiment(
         game=game, solver=make_solver(args), players=players, key=keys.play, evaluate=judge,
-        shown={f"exact_{name}": name for name in METHODS if name in game.games}, finish=finish,
+        shown={f"exact_{name}": name for name in METHODS if name in players.x}, finish=finish,
     )  # fmt: skip
 
 

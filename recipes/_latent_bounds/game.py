@@ -1,6 +1,6 @@
 """Maximum likelihood of one latent-variable model by several bounds, side by side in one game."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -93,6 +93,22 @@ class SideBySide(go.IdenticalInterestGame):
         return {f"bound_{name}": -loss for name, loss in self.each(players, key).items()}
 
 
+class ModelsAlone(go.OnePlayerGame):
+    """Games without encoders: y is absent, and this is an optimisation problem of x.
+
+    - `together`: the games as two players would play them.
+    """
+
+    together: SideBySide
+
+    def loss(self, x: Any, key: go.Key = None) -> Float[Array, ""]:
+        return self.together.loss(go.Players(x, None), key)
+
+    def metrics(self, players: go.Players, key: go.Key = None) -> dict[str, Array]:
+        """Those of the games."""
+        return self.together.metrics(players, key)
+
+
 def names_of(players: go.Players) -> tuple[Method, ...]:
     """The names of the games, in the order of `METHODS`: a pytree forgets that of its keys."""
     return tuple(name for name in METHODS if name in players.x)
@@ -100,7 +116,8 @@ def names_of(players: go.Players) -> tuple[Method, ...]:
 
 def pair_of(players: go.Players, name: str) -> go.Players:
     """The model and the encoder, or `None`, of one of the games."""
-    return go.Players(players.x[name], players.y.get(name))
+    encoders: dict[str, Any] = players.y or {}
+    return go.Players(players.x[name], encoders.get(name))
 
 
 def model_of(players: go.Players, name: str) -> LatentModel:

@@ -17,12 +17,19 @@ from models import (
     StandardNormalPrior,
 )
 from recipes._data.training import HeldOutData, check_varies
+from recipes._latent import networks
 from recipes._latent.elbo import TimedModel, VariationalGame
 from recipes._latent.networks import AutoencoderArgs, check_kind, make_decoder, make_encoder
-from recipes._latent_bounds.game import METHODS, WITH_ENCODER, PriorSampleGame, SideBySide
+from recipes._latent_bounds.game import (
+    METHODS,
+    WITH_ENCODER,
+    ModelsAlone,
+    PriorSampleGame,
+    SideBySide,
+)
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, AtLeast2, Judged, Positive
-from recipes._runtime.optimizers import OptimizerArgs
+from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
 from recipes._runtime.seeds import keys_of
 from recipes._runtime.solvers import check_names
 
@@ -130,7 +137,7 @@ def load_data(args: LatentArgs) -> LatentData:
     return data
 
 
-def set_up(args: LatentArgs, data: LatentData) -> tuple[SideBySide, go.Players]:
+def set_up(args: LatentArgs, data: LatentData) -> tuple[go.AbstractGame, go.Players]:
     """The game and the fresh players: the same decoder for every method, one encoder for two."""
     key_x, key_y = jax.random.split(latent_keys(args).players)
     size = args.latent_size
@@ -155,5 +162,13 @@ def set_up(args: LatentArgs, data: LatentData) -> tuple[SideBySide, go.Players]:
 
     names = tuple(dict.fromkeys(args.methods))
     encoders = {name: encoder for name in names if name in WITH_ENCODER}
-    players = go.Players({name: TimedModel(model) for name in names}, encoders)
-    return SideBySide({name: game_of(name) for name in names}), players
+    game = SideBySide({name: game_of(name) for name in names})
+    players = go.Players({name: TimedModel(model) for name in names}, encoders or None)
+    return game if encoders else ModelsAlone(game), players
+
+
+def make_solver(args: LatentArgs) -> go.AbstractSolver:
+    """Both players at once, or encoder steps between the decoder's; without encoders, descent."""
+    if not set(args.methods) & set(WITH_ENCODER):
+        return go.descent(make_optimizer(args.optimizer))
+    return networks.make_solver(args)

@@ -166,9 +166,9 @@ def test_conditionals_by_importance_sampling_are_exact():
 
 
 def test_completions_have_the_exact_conditional_moments():
-    """Means and variances of 4000 draws of the rest of a point, from the prior and the posterior.
+    """Means and variances of 1000 draws of the rest of a point, from the prior and the posterior.
 
-    5 standard errors of independent draws, twice: draws share 20000 codes, few of which weigh.
+    5 standard errors of independent draws, twice: draws share 5000 codes, of which some weigh.
     """
     _, known = linear_model(2, 0.4)
     observed = np.array([True, False, False])
@@ -177,13 +177,13 @@ def test_completions_have_the_exact_conditional_moments():
     for proposals in (None, theory.Moments(*posterior)):
         _, draws = conditional.completions(
             exact.linear_decoder(known), jnp.asarray(POINTS[:1]), proposals,
-            jnp.asarray(observed), 20_000, 2, 4000, jax.random.key(1),
+            jnp.asarray(observed), 5000, 2, 1000, jax.random.key(1),
         )  # fmt: skip
         variance = jnp.diagonal(law.covariance)
-        error = 10 * jnp.sqrt(variance / 4000)
+        error = 10 * jnp.sqrt(variance / 1000)
         assert (jnp.abs(jnp.mean(draws[0], axis=0) - law.mean) <= error + 1e-12).all()
         ratio = jnp.var(draws[0], axis=0)[1:] / variance[1:]
-        np.testing.assert_allclose(ratio, 1, atol=10 * (2 / 4000) ** 0.5)
+        np.testing.assert_allclose(ratio, 1, atol=10 * (2 / 1000) ** 0.5)
 
 
 def test_games_side_by_side_do_not_touch_each_other(float32):
@@ -233,8 +233,9 @@ def test_a_run_shows_the_trap_and_the_way_out(tmp_path, float32):
 
 def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     """Half a run and the rest are a whole run; samples have a first axis of methods."""
-    whole = latent.run(dataclasses.replace(TINY, out=tmp_path / "whole"))
-    half = latent.run(dataclasses.replace(TINY, out=tmp_path / "half", steps=2))
+    short = dataclasses.replace(TINY, methods=("jensen", "iwae"))
+    whole = latent.run(dataclasses.replace(short, out=tmp_path / "whole"))
+    half = latent.run(dataclasses.replace(short, out=tmp_path / "half", steps=2))
     resumed = cli.parse(latent.Args, ["--resume", str(half.folder), "--steps", "4"])
     chex.assert_trees_all_equal(
         go.playable(latent.run(resumed).players), go.playable(whole.players)
@@ -242,6 +243,6 @@ def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     for name in ("metrics.jsonl", "generated.npy", "table.csv"):
         assert (half.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     samples = recipes.load_run(whole.folder).sample(jax.random.key(0), 5)
-    assert samples.shape == (4, 5, 8, 8)
+    assert samples.shape == (2, 5, 8, 8)
     for name in ("samples.png", "conditional.png", "estimates.png"):
         assert (whole.folder / name).stat().st_size > 500
