@@ -24,7 +24,7 @@ Decoder = Callable[[Array], tuple[Array, Array]]
 LOG_2PI = float(np.log(2 * np.pi))
 REACH = 6.0
 """Nodes are in [-REACH, REACH] in every latent: 4e-9 of the prior is beyond."""
-FINE, COARSE = {1: 8001, 2: 301}, {1: 1001, 2: 101}
+FINE, COARSE = {1: 8001, 2: 301}, {1: 1001, 2: 151}
 """Nodes in a latent, by the number of latents: for tables, and for pictures while training."""
 LARGEST = 20_000_000
 """Numbers that are decoded at all nodes: of large images the nodes are fewer."""

@@ -19,9 +19,9 @@ from recipes._report.plots import FAKE, draw_snapshot, plane_grid, plane_limits
 from recipes._report.views import Points, Shade, Snapshot, View
 from recipes._runtime.run import RunFolder
 
-MOST_EVALUATED = 500
-"""The most held-out points that likelihoods are of while training."""
-SIDE, SHOWN = 64, 300
+MOST_EVALUATED = 400
+"""The most held-out points that likelihoods are of."""
+SIDE, SHOWN = 48, 300
 """Places on a side of a picture of densities, and points drawn."""
 DARKEST = 6.0
 """Nats below the highest density at which a picture is white."""
@@ -77,8 +77,9 @@ class LatentJudge:
             if self.is_plane:
                 views.append(self._view(name, law, points))
         if views:
-            note = ", ".join(f"{numbers[f'exact_{name}']:.2f}" for name in names_of(players))
-            draw_snapshot(Snapshot(round, f"{note} nats", views), self.folder.path / "samples")
+            best = max(numbers[f"exact_{name}"] for name in players.x)
+            snapshot = Snapshot(round, f"best {best:.2f} nats", views)
+            draw_snapshot(snapshot, self.folder.path / "samples")
         elif self.data.is_image:
             self._draw_images(players, round)
         return numbers | {"w1_floor": self.w1_floor}

@@ -64,7 +64,7 @@ class LatentArgs(AutoencoderArgs):
     condition_samples: AtLeast2 = 1000
     """Codes that a conditional density is estimated with."""
     optimizer: OptimizerArgs = OptimizerArgs(
-        learning_rate=2e-3, beta1=0.9, beta2=0.999, decay_steps=2000
+        learning_rate=5e-3, beta1=0.9, beta2=0.999, decay_steps=2000
     )
     """The optimizer of both players."""
 

@@ -13,13 +13,11 @@ import gameopt as go
 import theory
 from recipes._latent_bounds import conditional, report
 from recipes._latent_bounds.exact import (
-    COARSE,
     Decoded,
     decode,
     in_float64,
     linear_decoder,
     log_densities,
-    on_nodes,
 )
 from recipes._latent_bounds.game import NAMES, WITH_ENCODER, model_of, names_of
 from recipes._latent_bounds.judge import LatentJudge, flat
@@ -163,7 +161,7 @@ def draw_conditionals(
         _draw_completions(folder, data, points, draws, exact, linear, name)
     elif data.observed.size == 2:
         shown = dict.fromkeys((name, "jensen") if "jensen" in players.x else (name,))
-        laws = {each: on_nodes(model_of(players, each), COARSE, 2) for each in shown}
+        laws = {each: report.exact_law(players, each, data) for each in shown}
         _draw_densities(folder, data, points, draws, laws, ppca, name)
 
 
@@ -199,25 +197,35 @@ def _draw_densities(
     ppca: theory.LinearGaussian,
     name: str,
 ) -> None:
-    """Densities of the second coordinate given three values of the first."""
+    """Distribution functions of the second coordinate given three values of the first."""
     low, high = plots.plane_limits(data.points, margin=0.1)
-    line = np.linspace(low[1], high[1], 200)
+    line = np.linspace(low[1], high[1], 300)
     panels = []
     case = conditional.cases_of(data.observed)[0]
-    for index, point in enumerate(points):
+    for point in points:
         along = np.stack([np.full_like(line, point[0]), line], axis=1)
-        curves = []
-        for (way, found), color in zip(draws.items(), (REAL, "#2e8b57"), strict=False):
-            share, edges = np.histogram(found[1][index, :, 1], 60, (low[1], high[1]), density=True)
-            curves.append(Curve(f"draws by the {way}", edges, [*share, share[-1]], "-", color))
-        of = lambda law, along=along: np.exp(conditional.exact_conditional(law, along, case))
-        curves.append(Curve(f"{NAMES[name]}, exact", line, of(laws[name]), "-", THEORY))
+        below = lambda law, along=along: _summed(
+            np.exp(conditional.exact_conditional(law, along, case))
+        )
+        curves = [Curve(f"{NAMES[name]}, exact", line, below(laws[name]), "-", THEORY)]
+        for (way, found), color in zip(draws.items(), (FAKE, COLOURS[2]), strict=False):
+            drawn = np.sort(found[1][len(panels), :, 1])
+            share = np.arange(1, len(drawn) + 1) / len(drawn)
+            inside = (drawn > low[1]) & (drawn < high[1])
+            curves.append(Curve(f"draws by the {way}", drawn[inside], share[inside], "--", color))
         if "jensen" in laws and name != "jensen":
-            curves.append(Curve("Jensen's bound, exact", line, of(laws["jensen"]), "--", FAKE))
+            curves.append(Curve("Jensen's bound, exact", line, below(laws["jensen"]), "-", REAL))
         with jax.enable_x64(True):
             law = ppca.predictive(jnp.asarray(point), jnp.asarray(case.observed))
-            sure = theory.LinearGaussian(law.weights[1:], law.mean[1:], law.variance)
-            exact = np.exp(np.asarray(jax.vmap(sure.log_prob)(jnp.asarray(line[:, None]))))
-        curves.append(Curve("probabilistic PCA, exact", line, exact, ":", COLOURS[4]))
-        panels.append(Panel(f"$x_1$ = {point[0]:.2f}", "$x_2$", "density", curves))
+            rest = theory.LinearGaussian(law.weights[1:], law.mean[1:], law.variance)
+            linear = np.exp(np.asarray(jax.vmap(rest.log_prob)(jnp.asarray(line[:, None]))))
+        curves.append(Curve("probabilistic PCA, exact", line, _summed(linear), ":", COLOURS[6]))
+        label = "probability of a smaller $x_2$"
+        panels.append(Panel(f"$x_1$ = {point[0]:.2f}", "$x_2$", label, curves))
     plots.panels(panels, folder.path / "conditional.png", columns=3)
+
+
+def _summed(densities: np.ndarray) -> np.ndarray:
+    """The distribution function of densities on a line, as shares of their sum."""
+    sums = np.cumsum(densities)
+    return sums / sums[-1]

@@ -27,13 +27,13 @@ from recipes._latent_bounds.exact import (
     spread,
 )
 from recipes._latent_bounds.game import NAMES, WITH_ENCODER, model_of, names_of, prior_of
-from recipes._latent_bounds.judge import LatentJudge, flat
+from recipes._latent_bounds.judge import MOST_EVALUATED, LatentJudge, flat
 from recipes._latent_bounds.model import LatentArgs, LatentData
 from recipes._report import tables
 from recipes._runtime.run import RunFolder
 
-MOST, MOST_CONDITIONAL = 400, 100
-"""The most training and held-out points of the table of bounds, and of that of conditionals."""
+MOST_CONDITIONAL = 100
+"""The most points of the table of conditional densities."""
 FEWEST_DRAWN = 512
 """Codes of each point that a bound is measured with, at least."""
 
@@ -142,7 +142,7 @@ def bounds_table(
     key: PRNGKeyArray,
 ) -> list[list[Any]]:
     """Writes table.md and table.csv; returns the rows, of `HEADS`."""
-    train, held_out = data.points[:MOST], data.held_out[:MOST]
+    train, held_out = data.points[:MOST_EVALUATED], data.held_out[:MOST_EVALUATED]
     rows: list[list[Any]] = []
     errors = []
     for name in names_of(players):
