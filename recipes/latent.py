@@ -96,15 +96,18 @@ def write_report(
     """Writes the tables and pictures; returns the summary's numbers."""
     keys = jax.random.split(latent_keys(args).report, 4)
     with says("exact likelihoods"):
-        rows = report.bounds_table(folder, args, data, players, judge, keys[0])
+        reference = report.references(args, data)
+        rows = report.bounds_table(folder, args, data, players, reference, judge, keys[0])
     with says("conditional densities"):
-        conditionals = report.conditional_table(folder, args, data, players, keys[1])
+        conditionals = report.conditional_table(
+            folder, args, data, players, reference.ppca, keys[1]
+        )
     with says("pictures"):
         pictures.draw_curves(folder, rows)
         if data.is_image:
             pictures.draw_samples(folder, players, judge)
-        pictures.draw_estimates(folder, args, data, players, keys[2])
-        pictures.draw_conditionals(folder, args, data, players, keys[3])
+        pictures.draw_estimates(folder, args, data, players, reference.ppca, keys[2])
+        pictures.draw_conditionals(folder, args, data, players, reference.ppca, keys[3])
     print((folder.path / "table.md").read_text(encoding="utf-8"))
     labels = {NAMES[name]: name for name in names_of(players)}
     worst = max(row[5] for row in conditionals)

@@ -105,7 +105,7 @@ class ModelsAlone(go.OnePlayerGame):
         return self.together.loss(go.Players(x, None), key)
 
     def metrics(self, players: go.Players, key: go.Key = None) -> dict[str, Array]:
-        """Those of the games."""
+        """The bound of every game on the batch, in nats."""
         return self.together.metrics(players, key)
 
 

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
 import theory
@@ -71,19 +71,19 @@ def draw_estimates(
     args: LatentArgs,
     data: LatentData,
     players: go.Players,
+    ppca: theory.LinearGaussian,
     key: PRNGKeyArray,
 ) -> None:
     """estimates.png: log-mean-exp of L codes against L, below the exact value."""
     points = data.held_out[:MOST_ESTIMATED]
-    ppca = report.references(args, data).ppca
     sizes = np.asarray(SIZES)
     with jax.enable_x64(True):
         at = jnp.asarray(flat(points), jnp.float64)
         weights = report.prior_log_weights(
             linear_decoder(ppca), at, CODES, ppca.weights.shape[1], key
         )
-        exact = jax.vmap(ppca.log_prob)(at)
-        moments = jax.vmap(lambda x: theory.log_second_moment(ppca, x))(at)
+        exact = report.linear_log_probs(ppca, at)
+        moments = _second_moments(ppca, at)
         predicted = [float(jnp.mean(theory.log_mean_exp_bias(moments, int(n)))) for n in sizes]
         known = float(jnp.mean(exact))
     parts = [("probabilistic PCA", {"prior": np.asarray(weights)}, known)]
@@ -118,9 +118,14 @@ def draw_estimates(
     plots.panels(panels, folder.path / "estimates.png", columns=3)
 
 
+@eqx.filter_jit
+def _second_moments(ppca: theory.LinearGaussian, points: Array) -> Array:
+    return jax.vmap(lambda x: theory.log_second_moment(ppca, x))(points)
+
+
 def _values(weights: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
-        return np.array([float(theory.iwae_bound(weights, k).value) for k in SIZES])
+        return np.array([float(report.iwae_bound(weights, k).value) for k in SIZES])
 
 
 def draw_conditionals(
@@ -128,12 +133,12 @@ def draw_conditionals(
     args: LatentArgs,
     data: LatentData,
     players: go.Players,
+    ppca: theory.LinearGaussian,
     key: PRNGKeyArray,
 ) -> None:
     """conditional.png: completions of images, or densities of one coordinate given the other."""
     name = next(n for n in ("iwae", "elbo", "prior_samples", "jensen") if n in players.x)
     case = conditional.cases_of(data.observed)[0]
-    ppca = report.references(args, data).ppca
     count = COLUMNS if data.is_image else 3
     # Of digits in a row many are one writer's.
     points = flat(data.held_out[:: max(1, len(data.held_out) // count)])[:count].astype(np.float64)
@@ -144,16 +149,16 @@ def draw_conditionals(
         ways: dict[str, Any] = {"prior": None}
         if name in WITH_ENCODER:
             encoder = in_float64(players.y[name])
-            ways["encoder"] = report.encoder_proposals(encoder, data, ppca, at, case)
+            ways["encoder"] = report.encoder_proposals(
+                encoder, data.shape, ppca, at, jnp.asarray(case.observed)
+            )
         for way, proposals in ways.items():
             found = conditional.completions(
                 decoder, at, proposals, jnp.asarray(case.observed), args.condition_samples,
                 args.latent_size, DRAWS if data.is_image else DRAWN, key,
             )  # fmt: skip
             draws[way] = (np.asarray(found[0]), np.asarray(found[1]))
-        linear = np.asarray(
-            jax.vmap(lambda x: ppca.predictive(x, jnp.asarray(case.observed)).mean)(at)
-        )
+        linear = np.asarray(report.linear_predictives(ppca, at, jnp.asarray(case.observed)).mean)
     if data.is_image:
         linear = np.where(case.observed[None], points, linear)
         law = report.exact_law(players, name, data)
@@ -218,7 +223,7 @@ def _draw_densities(
         with jax.enable_x64(True):
             law = ppca.predictive(jnp.asarray(point), jnp.asarray(case.observed))
             rest = theory.LinearGaussian(law.weights[1:], law.mean[1:], law.variance)
-            linear = np.exp(np.asarray(jax.vmap(rest.log_prob)(jnp.asarray(line[:, None]))))
+            linear = np.exp(np.asarray(report.linear_log_probs(rest, jnp.asarray(line[:, None]))))
         curves.append(Curve("probabilistic PCA, exact", line, _summed(linear), ":", COLOURS[6]))
         label = "probability of a smaller $x_2$"
         panels.append(Panel(f"$x_1$ = {point[0]:.2f}", "$x_2$", label, curves))

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from scipy.stats import norm
 
 import gameopt as go
@@ -36,6 +36,9 @@ MOST_CONDITIONAL = 100
 """The most points of the table of conditional densities."""
 FEWEST_DRAWN = 512
 """Codes of each point that a bound is measured with, at least."""
+
+
+iwae_bound = eqx.filter_jit(theory.iwae_bound)
 
 
 class Reference(NamedTuple):
@@ -124,7 +127,7 @@ def bound_of(
     each = {"elbo": 1, "iwae": args.samples}.get(name, args.samples * args.batch_size)
     count = max(1, FEWEST_DRAWN // each) * each
     weights = estimates_of(players, name, points, count, key, prior=name not in WITH_ENCODER)
-    return float(theory.iwae_bound(weights, each).value)
+    return float(iwae_bound(weights, each).value)
 
 
 HEADS = (
@@ -138,6 +141,7 @@ def bounds_table(
     args: LatentArgs,
     data: LatentData,
     players: go.Players,
+    reference: Reference,
     judge: LatentJudge,
     key: PRNGKeyArray,
 ) -> list[list[Any]]:
@@ -156,7 +160,7 @@ def bounds_table(
         share = spread(law) / data.variance
         rows.append([NAMES[name], bound, first, exact, error, share,
                      judge.w1(judge.points(players, name))])  # fmt: skip
-    rows += _reference_rows(args, data, judge, train, held_out, key)
+    rows += _reference_rows(reference, data, judge, train, held_out, key)
     rows.append(["other data", None, None, None, None, None, judge.w1_floor])
     tables.write_csv(HEADS, rows, folder.path / "table.csv")
     notes = (
@@ -170,19 +174,18 @@ def bounds_table(
 
 
 def _reference_rows(
-    args: LatentArgs,
+    reference: Reference,
     data: LatentData,
     judge: LatentJudge,
     train: np.ndarray,
     held_out: np.ndarray,
     key: PRNGKeyArray,
 ) -> list[list[Any]]:
-    reference = references(args, data)
     mean, deviation = reference.constant
     with jax.enable_x64(True):
-        exact = jax.vmap(reference.ppca.log_prob)
-        found = [np.asarray(exact(jnp.asarray(flat(p), jnp.float64))) for p in (train, held_out)]
-        points = np.asarray(reference.ppca.sample(key, args.eval_size))
+        wide = [jnp.asarray(flat(points), jnp.float64) for points in (train, held_out)]
+        found = [np.asarray(linear_log_probs(reference.ppca, points)) for points in wide]
+        points = np.asarray(reference.ppca.sample(key, len(judge.flat)))
         noise = np.asarray(jax.random.normal(key, points.shape, jnp.float64))
         weights = np.asarray(reference.ppca.weights)
     ppca = ["probabilistic PCA, exact", None, float(found[0].mean()),
@@ -207,11 +210,11 @@ def conditional_table(
     args: LatentArgs,
     data: LatentData,
     players: go.Players,
+    ppca: theory.LinearGaussian,
     key: PRNGKeyArray,
 ) -> list[list[Any]]:
     """Writes conditional.md: importance sampling against exact values; returns its rows."""
     points = flat(data.held_out[:MOST_CONDITIONAL]).astype(np.float64)
-    ppca = references(args, data).ppca
     rows: list[list[Any]] = []
     cases = conditional.cases_of(data.observed)
     with jax.enable_x64(True):
@@ -223,15 +226,16 @@ def conditional_table(
                 ways: dict[str, Any] = {"prior": None}
                 if name in WITH_ENCODER:
                     encoder = in_float64(players.y[name])
-                    ways["encoder"] = encoder_proposals(encoder, data, ppca, at, case)
+                    ways["encoder"] = encoder_proposals(
+                        encoder, data.shape, ppca, at, jnp.asarray(case.observed)
+                    )
                 decoder = eqx.Partial(decode, model)
                 found = _rows(args, decoder, args.latent_size, at, case, exact, ways, key)
                 rows += [[NAMES[name], *row] for row in found]
         for case in cases:
             observed = jnp.asarray(case.observed)
-            exact = np.asarray(jax.vmap(lambda x, case=case: exact_linear(ppca, x, case))(at))
-            posterior = jax.vmap(lambda x, o=observed: ppca.posterior(x, o))(at)
-            ways = {"prior": None, "posterior": posterior}
+            exact = exact_linear(ppca, at, case)
+            ways = {"prior": None, "posterior": _linear_posteriors(ppca, at, observed)}
             size, decoder = ppca.weights.shape[1], linear_decoder(ppca)
             found = _rows(args, decoder, size, at, case, exact, ways, key)
             rows += [["probabilistic PCA", *row] for row in found]
@@ -246,30 +250,67 @@ def conditional_table(
     return rows
 
 
+@eqx.filter_jit
 def encoder_proposals(
     encoder: GaussianEncoder,
-    data: LatentData,
+    shape: tuple[int, ...],
     ppca: theory.LinearGaussian,
-    points: Array,
-    case: conditional.Case,
+    points: Float[Array, "n d"],
+    observed: Bool[Array, " d"],
 ) -> theory.Moments:
-    """The encoder's posteriors; entries that are not observed have probabilistic PCA's mean."""
-    observed = jnp.asarray(case.observed)
+    """The encoder's posteriors; entries that are not observed have probabilistic PCA's mean.
+
+    - `shape`: of one point as the encoder sees it.
+    """
 
     def of(point: Array) -> theory.Moments:
         filled = jnp.where(observed, point, ppca.predictive(point, observed).mean)
-        law = encoder(filled.reshape(data.shape))
+        law = encoder(filled.reshape(shape))
         return theory.Moments(law.mean, jnp.diag(jnp.exp(2 * law.log_deviation)))
 
     return jax.vmap(of)(points)
 
 
-def exact_linear(ppca: theory.LinearGaussian, point: Array, case: conditional.Case) -> Array:
-    """The log conditional density of the target entries, in closed form."""
-    law = ppca.predictive(point, case.observed)
-    rows = np.flatnonzero(case.target)
-    asked = theory.LinearGaussian(law.weights[rows], law.mean[rows], law.variance)
-    return asked.log_prob(point[rows])
+@eqx.filter_jit
+def linear_log_probs(law: theory.LinearGaussian, points: Float[Array, "n d"]) -> Float[Array, " n"]:
+    """The log-likelihoods of a linear-Gaussian model."""
+    return jax.vmap(law.log_prob)(points)
+
+
+@eqx.filter_jit
+def linear_predictives(
+    law: theory.LinearGaussian, points: Float[Array, "n d"], observed: Bool[Array, " d"]
+) -> theory.LinearGaussian:
+    """The laws of further points given each point's observed part, a batch of models."""
+    return jax.vmap(lambda x: law.predictive(x, observed))(points)
+
+
+@eqx.filter_jit
+def _linear_posteriors(law: theory.LinearGaussian, points: Array, observed: Array) -> Any:
+    return jax.vmap(lambda x: law.posterior(x, observed))(points)
+
+
+def exact_linear(
+    law: theory.LinearGaussian, points: Float[Array, "n d"], case: conditional.Case
+) -> np.ndarray:
+    """The log conditional densities of the target entries, in closed form."""
+    return np.asarray(
+        _exact_linear(
+            law, points, jnp.asarray(case.observed), jjnp.asarray(np.flatnonzero(case.target))
+        )
+    )
+
+
+@eqx.filter_jit
+def _exact_linear(
+    law: theory.LinearGaussian, points: Array, observed: Array, target: Array
+) -> Array:
+    def of(point: Array) -> Array:
+        given = law.predictive(point, observed)
+        asked = theory.LinearGaussian(given.weights[target], given.mean[target], given.variance)
+        return asked.log_prob(point[target])
+
+    return jax.vmap(of)(points)
 
 
 def _rows(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import chex
 import equinox as eqx
@@ -23,7 +24,7 @@ from recipes._runtime import cli
 
 POINTS = np.random.default_rng(0).normal(size=(40, 3)) * np.array([1.5, 1.0, 0.4]) + 0.3
 DATA = theory.moments(POINTS)
-FLAGS = {"width": 8, "depth": 1, "batch_size": 16, "samples": 2, "eval_size": 16}
+FLAGS: dict[str, Any] = {"width": 8, "depth": 1, "batch_size": 16, "samples": 2, "eval_size": 16}
 TINY = latent.Args(
     steps=4, eval_every=2, log_every=1, latent_size=1, condition_samples=20, **FLAGS
 )  # fmt: skip
@@ -56,7 +57,7 @@ def test_quadrature_is_exact_of_a_linear_decoder(size):
         )
         marginal = jax.vmap(part.log_prob)(jnp.asarray(POINTS[:, case.observed]))
         np.testing.assert_allclose(found, marginal, rtol=1e-8)
-        expected = of(lambda x, case=case: report.exact_linear(known, x, case))
+        expected = report.exact_linear(known, jnp.asarray(POINTS), case)
         np.testing.assert_allclose(
             conditional.exact_conditional(law, POINTS, case), expected, rtol=1e-7
         )
@@ -115,7 +116,7 @@ def test_jensens_bound_ends_at_the_constant_decoder():
     regressing a constant on codes gives no slopes. Log-mean-exp from there goes above it.
     """
     model, _ = linear_model(2)
-    game = PriorSampleGame(AllPoints(jnp.asarray(POINTS)), 40, 32, True)
+    game = PriorSampleGame(AllPoints(jnp.asarray(POINTS), None), 40, 32, True)
     adam = optax.adam(optax.cosine_decay_schedule(0.05, 1500))
     solver = go.Simultaneous(go.Players(adam, None))
     start, key = go.Players(TimedModel(model), ()), jax.random.key(3)
@@ -153,7 +154,7 @@ def test_conditionals_by_importance_sampling_are_exact():
     for case in conditional.cases_of(np.array([True, False, False])):
         observed, target = jnp.asarray(case.observed), jnp.asarray(case.target)
         posterior = jax.vmap(lambda x, o=observed: known.posterior(x, o))(point)
-        value = report.exact_linear(known, point[0], case)
+        value = report.exact_linear(known, point[:1], case)[0]
         sizes = []
         for proposals in (None, posterior):
             found = conditional.estimates(
@@ -193,6 +194,7 @@ def test_games_side_by_side_do_not_touch_each_other(float32):
     key = jax.random.key(0)
     loss, field = game.losses_and_field(players, key)
     total = 0.0
+    assert isinstance(game, SideBySide)
     for name, alone in game.games.items():
         own = SideBySide({name: alone})
         encoders = {name: players.y[name]} if name in players.y else {}
@@ -220,6 +222,7 @@ def test_a_run_shows_the_trap_and_the_way_out(tmp_path, float32):
     assert summary["spread_prior_samples"] > 0.5
     _, data = latent.resolve(args)
     best = report.references(args, data).constant_value
+    assert best is not None
     assert summary["exact"]["jensen"] < best + 0.05
     assert summary["exact"]["prior_samples"] > best + 0.2
     # Bounds are below what they bound; that of few samples by more than the noise.

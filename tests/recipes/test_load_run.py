@@ -23,7 +23,12 @@ RUNS = {
     "dcgan": (dcgan, {**PLAIN, "width": 2, "latent_size": 3}, None, (3, 8, 8)),
     "cgan": (cgan, {**PLAIN, "width": 2, "latent_size": 3}, None, (3, 8, 8)),
     "vqvae": (vqvae, {**PLAIN, "width": 4, "codes": 6, "latent_size": 3}, None, (3, 8, 8)),
-    "latent": (latent, {**PLAIN, "width": 4, "latent_size": 1}, None, (4, 3, 8, 8)),
+    "latent": (
+        latent,
+        {**PLAIN, "width": 4, "latent_size": 1, "methods": ("jensen", "iwae")},
+        None,
+        (2, 3, 8, 8),
+    ),
     "tabular": (tabular, {**TINY, "eval_size": 8, "draws": 2}, None, None),
     "modes": (
         modes,
