@@ -296,7 +296,7 @@ def exact_linear(
     """The log conditional densities of the target entries, in closed form."""
     return np.asarray(
         _exact_linear(
-            law, points, jnp.asarray(case.observed), jjnp.asarray(np.flatnonzero(case.target))
+            law, points, jnp.asarray(case.observed), jnp.asarray(np.flatnonzero(case.target))
         )
     )
 

@@ -116,7 +116,7 @@ def test_jensens_bound_ends_at_the_constant_decoder():
     regressing a constant on codes gives no slopes. Log-mean-exp from there goes above it.
     """
     model, _ = linear_model(2)
-    game = PriorSampleGame(AllPoints(jnp.asarray(POINTS), None), 40, 32, True)
+    game = PriorSampleGame(AllPoints(jnp.asarray(POINTS), jnp.int32(40)), 40, 32, True)
     adam = optax.adam(optax.cosine_decay_schedule(0.05, 1500))
     solver = go.Simultaneous(go.Players(adam, None))
     start, key = go.Players(TimedModel(model), ()), jax.random.key(3)
