@@ -1,12 +1,14 @@
 """Encoders and decoders by flags, and the solver that plays them."""
 
 import dataclasses
+import functools
+import math
 from typing import Any, Literal
 
 from jaxtyping import PRNGKeyArray
 
 import gameopt as go
-from models import dcgan_encoder, dcgan_generator, mlp_encoder, mlp_generator
+from models import Chain, Reshape, dcgan_encoder, dcgan_generator, mlp_encoder, mlp_generator
 from recipes._data.training import DataArgs
 from recipes._report.judge import SampleArgs
 from recipes._runtime.errors import UserError
@@ -55,9 +57,18 @@ def make_decoder(
     args: AutoencoderArgs, size: int, shape: tuple[int, ...], key: PRNGKeyArray
 ) -> Any:
     """A network from a vector `(size,)` to numbers of `shape`, unbounded."""
-    if args.kind == "conv":
-        return dcgan_generator(size, shape, width=args.width, key=key, norm="none", bounded=False)
-    return mlp_generator(size, shape, width=args.width, depth=args.depth, key=key, bounded=False)
+    if args.kind == "dense":
+        return mlp_generator(
+            size, shape, width=args.width, depth=args.depth, key=key, bounded=False
+        )
+    make = functools.partial(
+        dcgan_generator, size, width=args.width, key=key, norm="none", bounded=False
+    )
+    if len(shape) <= 3:
+        return make(shape)
+    # Convolutions have one axis of channels: that of colours and of a law's numbers together.
+    channels = (*shape[:2], math.prod(shape[2:]))
+    return Chain(*make(channels).layers, Reshape(shape))
 
 
 def make_solver(args: AutoencoderArgs) -> go.AbstractSolver:

@@ -1,6 +1,5 @@
 """A variational autoencoder by flags: its data in the units of its likelihood, its players."""
 
-import math
 from typing import Any
 
 import jax
@@ -13,7 +12,6 @@ from models import (
     AbstractLikelihood,
     BernoulliLikelihood,
     CategoricalLikelihood,
-    Chain,
     DiscretizedLogisticLikelihood,
     GaussianEncoder,
     GaussianLikelihood,
@@ -23,7 +21,6 @@ from models import (
     LearnedGaussianLikelihood,
     MixturePrior,
     OneHot,
-    Reshape,
     StandardNormalPrior,
     VampPrior,
     labelled_shape,
@@ -116,15 +113,6 @@ def make_prior(args: VAEArgs, data: VAEData, key: PRNGKeyArray) -> Any:
     return VampPrior(jnp.asarray(chosen), low, high)
 
 
-def decoder_of(args: VAEArgs, size: int, numbers: tuple[int, ...], key: PRNGKeyArray) -> Any:
-    """A network from a vector `(size,)` to numbers of any shape."""
-    if args.kind == "dense" or len(numbers) <= 3:
-        return make_decoder(args, size, numbers, key)
-    # Convolutions have one axis of channels: that of colours and of a law's numbers together.
-    channels = (*numbers[:2], math.prod(numbers[2:]))
-    return Chain(*make_decoder(args, size, channels, key).layers, Reshape(numbers))
-
-
 def set_up(args: VAEArgs, data: VAEData) -> tuple[go.AbstractGame, go.Players]:
     """The game and the fresh players of resolved flags."""
     key_x, key_y, key_prior = jax.random.split(vae_keys(args).players, 3)
@@ -133,7 +121,7 @@ def set_up(args: VAEArgs, data: VAEData) -> tuple[go.AbstractGame, go.Players]:
     size = args.latent_size
     seen = labelled_shape(data.shape, classes) if classes else data.shape
     encoder: Any = make_encoder(args, seen, 2 * size, key_y)
-    decoder: Any = decoder_of(args, size + classes, numbers, key_x)
+    decoder: Any = make_decoder(args, size + classes, numbers, key_x)
     if classes:
         encoder = LabelledEncoder(encoder, classes)
         decoder = LabelledGenerator(decoder, OneHot(classes))

@@ -11,7 +11,7 @@ import pytest
 
 import gameopt as go
 import recipes
-from recipes import adversarial, cgan, dcgan, gan, modes, tabular, transport, vqvae, wgan
+from recipes import adversarial, cgan, dcgan, gan, latent, modes, tabular, transport, vqvae, wgan
 from recipes._runtime.errors import UserError
 
 TINY: dict[str, Any] = {"steps": 2, "eval_every": 2, "log_every": 1, "batch_size": 4}
@@ -23,6 +23,12 @@ RUNS = {
     "dcgan": (dcgan, {**PLAIN, "width": 2, "latent_size": 3}, None, (3, 8, 8)),
     "cgan": (cgan, {**PLAIN, "width": 2, "latent_size": 3}, None, (3, 8, 8)),
     "vqvae": (vqvae, {**PLAIN, "width": 4, "codes": 6, "latent_size": 3}, None, (3, 8, 8)),
+    "latent": (
+        latent,
+        {**PLAIN, "width": 4, "latent_size": 1, "methods": ("jensen",)},
+        None,
+        (1, 3, 8, 8),
+    ),
     "tabular": (tabular, {**TINY, "eval_size": 8, "draws": 2}, None, None),
     "modes": (
         modes,
