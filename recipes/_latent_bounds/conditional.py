@@ -42,7 +42,7 @@ def cases_of(observed: np.ndarray) -> tuple[Case, Case]:
 
 
 class Estimates(NamedTuple):
-    """Of n points: estimated log conditional densities, nats, and effective samples: `(n,)`."""
+    """Estimated log conditional densities of n points, nats, and effective samples: `(n,)`."""
 
     value: Float[Array, " n"]
     effective_samples: Float[Array, " n"]

@@ -93,29 +93,22 @@ def draw_estimates(
             ways["encoder"] = report.estimates_of(players, name, points, CODES, key, prior=False)
         known = float(np.mean(log_densities(report.exact_law(players, name, data), points)))
         parts.append((f"model trained by {NAMES[name]}", ways, known))
-    panels = []
-    for title, ways, known in parts:
-        below = {way: known - _values(found) for way, found in ways.items()}
-        curves = [
-            Curve(f"codes of the {way}", sizes, np.where(gap > 1e-4, gap, np.nan), "o-", color)
-            for (way, gap), color in zip(below.items(), (REAL, FAKE), strict=False)
-        ]
-        if title == "probabilistic PCA":
-            short = -np.asarray(predicted)
-            curves.append(
-                Curve("Var(w) / 2 L p²", sizes, np.where(short < 3, short, np.nan), ":", THEORY)
-            )
-        panels.append(
-            Panel(
-                title,
-                "codes L (1: Jensen's bound)",
-                "nats below the exact log p(x)",
-                curves,
-                True,
-                True,
-            )
-        )
+    panels = [_shortfall(title, ways, known) for title, ways, known in parts]
+    short = -np.asarray(predicted)
+    line = Curve("Var(w) / 2 L p²", sizes, np.where(short < 3, short, np.nan), ":", THEORY)
+    panels[0] = panels[0]._replace(curves=[*panels[0].curves, line])
     plots.panels(panels, folder.path / "estimates.png", columns=3)
+
+
+def _shortfall(title: str, ways: Mapping[str, np.ndarray], known: float) -> Panel:
+    """A panel of estimates below the exact value, by where their codes come from."""
+    curves = []
+    for (way, found), color in zip(ways.items(), (REAL, FAKE), strict=False):
+        gap = known - _values(found)
+        shown = np.where(gap > 1e-4, gap, np.nan)
+        curves.append(Curve(f"codes of the {way}", np.asarray(SIZES), shown, "o-", color))
+    label = "nats below the exact log p(x)"
+    return Panel(title, "codes L (1: Jensen's bound)", label, curves, True, True)
 
 
 @eqx.filter_jit

@@ -205,6 +205,13 @@ CONDITIONAL_HEADS = (
 )  # fmt: skip
 
 
+CONDITIONAL_NOTES = """
+Mean log-densities of {points} held-out points, nats; {codes} codes for each, of which with a
+proposal one in {share} is the prior's. Exact: by quadrature over the code, and of probabilistic PCA
+in closed form. Error of a point: the root of the mean squared difference from the exact value.
+"""
+
+
 def conditional_table(
     folder: RunFolder,
     args: LatentArgs,
@@ -239,11 +246,8 @@ def conditional_table(
             size, decoder = ppca.weights.shape[1], linear_decoder(ppca)
             found = _rows(args, decoder, size, at, case, exact, ways, key)
             rows += [["probabilistic PCA", *row] for row in found]
-    notes = (
-        f"\nMean log-densities of {len(points)} held-out points, nats; {args.condition_samples} "
-        f"codes for each, of which with a proposal one in {conditional.FROM_PRIOR} is the prior's. "
-        "Exact: by quadrature over the code, and of probabilistic PCA in closed form. Error of a "
-        "point: the root of the mean squared difference from the exact value.\n"
+    notes = CONDITIONAL_NOTES.format(
+        points=len(points), codes=args.condition_samples, share=conditional.FROM_PRIOR
     )
     text = tables.markdown(CONDITIONAL_HEADS, rows) + notes
     (folder.path / "conditional.md").write_text(text, encoding="utf-8")
