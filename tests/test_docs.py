@@ -36,7 +36,8 @@ API_PAGES = {
         "": "laws",
     },
     "models": {
-        room: room for room in ("networks", "layers", "convolution", "wrappers", "augmentation")
+        room: room
+        for room in ("networks", "latent", "layers", "convolution", "wrappers", "augmentation")
     },
 }
 """The API page of each room; that of "" has the modules beside the rooms."""

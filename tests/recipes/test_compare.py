@@ -185,10 +185,10 @@ def test_every_family_fits_the_digits(name, float32):
     """Rounds of its own unless told, and the networks for larger images where they are larger."""
     _, setting = compare.resolve(compare.Args())
     own = FAMILIES[name].recipe.resolve(planned(name, setting).args)[0]
-    assert 1000 <= own.steps <= 3000
+    assert 1000 <= own.steps <= 6000
     assert planned(name, setting._replace(steps=7)).args.steps == 7
     larger = planned(name, setting._replace(side=28)).args
-    assert FAMILIES[name].recipe.resolve(larger)[0].steps >= 12_000
+    assert FAMILIES[name].recipe.resolve(larger)[0].steps >= 8000
 
 
 @pytest.mark.parametrize(
