@@ -1,5 +1,6 @@
 """Variational learning as a game of one interest: model x and encoder y raise one bound."""
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -79,13 +80,19 @@ def draw_codes(
     """
     label = label_of(point)
     law = encoder(go.value_of(point), *label)
-    codes = jax.vmap(law.at)(noise)
+    codes = _of_each(law.at, noise)
     density = law
     if pathwise is not None:
         codes = stop_gradient(codes) + pathwise[:, None] * (codes - stop_gradient(codes))
         density = stop_gradient(law)
-    fit = jax.vmap(lambda z: model.log_likelihood(z, go.value_of(point), *label))(codes)
-    return Draw(law, codes, fit, jax.vmap(prior.log_prob)(codes), jax.vmap(density.log_prob)(codes))
+    fit = _of_each(lambda z: model.log_likelihood(z, go.value_of(point), *label), codes)
+    log_prior, log_posterior = _of_each(prior.log_prob, codes), _of_each(density.log_prob, codes)
+    return Draw(law, codes, fit, log_prior, log_posterior)
+
+
+def _of_each(function: Callable[[Array], Array], codes: Float[Array, "l k"]) -> Array:
+    """The function at every code; a lone one, mapped, would cost XLA a tenth of a step."""
+    return function(codes[0])[None] if len(codes) == 1 else jax.vmap(function)(codes)
 
 
 def rates(model: LatentModel, draw: Draw) -> Float[Array, " units"]:
