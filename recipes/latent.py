@@ -3,7 +3,7 @@
     python -m recipes.latent                                 # real 8x8 digits, about a minute
     python -m recipes.latent --data ring --likelihood gaussian_learned   # densities in the plane
     python -m recipes.latent --data mnist --data-dir DIR --width 256 --methods prior_samples iwae
-    python -m recipes.latent --resume runs/latent/20261121-120000 --steps 8000
+    python -m recipes.latent --resume runs/latent/20261121-120000    # goes on where it was cut off
 
 p(x) is the integral of N(x; mu(z), Sigma(z)) p(z) over one or two latents, so that quadrature gives
 it exactly. Trained side by side from the same decoder: by the mean log-likelihood under the prior,
@@ -33,6 +33,7 @@ from recipes._latent_bounds.model import (
 from recipes._report.plots import over_time
 from recipes._runtime import cli
 from recipes._runtime.experiment import Experiment, run_experiment
+from recipes._runtime.optimizers import check_decay
 from recipes._runtime.progress import says
 from recipes._runtime.run import GENERATED, Result, RunFolder
 
@@ -48,6 +49,7 @@ def resolve(args: Args) -> tuple[Args, LatentData]:
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
     """
+    check_decay(args.optimizer, args.steps)
     data = model.load_data(args)
     size = min(args.eval_size, len(data.points) // 2)
     return dataclasses.replace(args, eval_size=size), data

@@ -3,7 +3,7 @@
     python -m recipes.linear_vae                             # real 8x8 digits, about a minute
     python -m recipes.linear_vae --latent-size 20 --gradients sampled
     python -m recipes.linear_vae --data mnist --data-dir DIR --latent-sizes 2 10 50
-    python -m recipes.linear_vae --resume runs/linear_vae/20261121-120000 --steps 8000
+    python -m recipes.linear_vae --resume runs/linear_vae/20261121-120000   # goes on where it ended
 
 Decoder x and encoder y, both affine, raise the evidence lower bound, whose maximum is known. The
 run folder gets the bound beside it; studies.md: trained bounds for several latent sizes, active
@@ -13,6 +13,7 @@ closed form; pictures of each.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -34,7 +35,13 @@ from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.fields import AtLeast1, Positive
-from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.optimizers import (
+    OptimizerArgs,
+    adam,
+    check_decay,
+    decaying,
+    make_optimizer,
+)
 from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder, TrainArgs
 from recipes._runtime.seeds import keys_of
@@ -52,14 +59,17 @@ class Args(SampleArgs, DataArgs, TrainArgs):
     """Numbers in a code."""
     gradients: Literal["exact", "sampled"] = "exact"
     """Of the exact expectation over all data, or of minibatches and one code for each point."""
-    optimizer: OptimizerArgs = OptimizerArgs(
-        learning_rate=1e-2, beta1=0.9, beta2=0.999, decay_steps=4000
-    )
-    """The optimizer of both players."""
+    optimizer: OptimizerArgs = adam(1e-2, decay_steps=4000)
+    """The optimizer of both players. By default the step size falls for as long as --steps."""
     latent_sizes: tuple[AtLeast1, ...] = (2, 5, 10, 20)
     """Latent sizes of a study: each is trained and held against its optimum."""
     betas: tuple[Positive, ...] = (0.3, 1.0, 3.0, 10.0)
     """Weights of the rate in another; the decoder's variance is fixed there."""
+
+    @classmethod
+    def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A step size that falls for as long as the run trains."""
+        return decaying(given, adam(1e-2), 4000)
 
 
 class LinearData:
@@ -88,6 +98,7 @@ def resolve(args: Args) -> tuple[Args, LinearData]:
     **Raises:** `UserError` for flags that cannot work, and for data that are not there or do not
     fit them.
     """
+    check_decay(args.optimizer, args.steps)
     data = LinearData(args)
     values = data.spectrum.eigenvalues
     most = int(np.sum(values > 1e-9 * values[0])) - 1

@@ -7,7 +7,7 @@
     python -m recipes.vae --data sprites --latent-size 6 --beta 4   # known factors: disentanglement
     python -m recipes.vae --preset mnist --data-dir DIR      # the published 784-400-40
     python -m recipes.vae --preset conv --data PICTURES --image-size 32 --likelihood logistic
-    python -m recipes.vae --resume runs/vae/20261121-120000 --steps 12000
+    python -m recipes.vae --resume runs/vae/20261121-120000  # goes on where it was cut off
 
 The model p(x, z) and the encoder q(z|x) are two players with one interest. The run folder gets
 samples over time, reconstructions, interpolations, traversals of every unit, a map of the two
@@ -25,13 +25,14 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 import gameopt as go
-from recipes._data.training import check_varies
+from recipes._data.training import check_varies, most_judged
 from recipes._latent import networks
 from recipes._latent.elbo import TimedModel, timed
 from recipes._report.judge import SampleJudge
 from recipes._report.plots import image_grid, over_time
 from recipes._report.rows import draw_neighbours
 from recipes._runtime import cli
+from recipes._runtime.errors import FEWEST, UserError
 from recipes._runtime.experiment import Experiment, run_experiment
 from recipes._runtime.run import Result, RunFolder
 from recipes._vae.args import VAEArgs
@@ -59,6 +60,13 @@ def resolve(args: Args) -> tuple[Args, VAEData]:
     data = VAEData(args)
     check_varies(data.data.scaled.points, f"--data {args.data}")
     size = min(args.eval_size, len(data.points) // 2)
+    if data.labels is not None:  # both batches of data have the samples' labels
+        size = min(size, most_judged(data.labels))
+    if size < FEWEST:
+        raise UserError(
+            f"--data {args.data} leaves {size} points of the same labels on each side to compare "
+            f"samples with; {FEWEST} are needed."
+        )
     return dataclasses.replace(args, eval_size=size), data
 
 

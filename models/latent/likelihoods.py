@@ -143,7 +143,7 @@ class DiscretizedLogisticLikelihood(_Pairs):
         lower = (point - location - half) * inverse
         # F(u) - F(l) = F(u) F(-l) (1 - e^(l-u)), none of which cancels.
         inside = jax.nn.log_sigmoid(upper) + jax.nn.log_sigmoid(-lower)
-        inside += _log1mexp(2 * half * inverse)
+        inside += _log1mexp(jnp.log(jnp.asarray(2 * half, location.dtype)) - log_scale)
         first, last = point <= -1 + half, point >= 1 - half
         log_prob = jnp.where(first, jax.nn.log_sigmoid(upper), inside)
         return jnp.sum(jnp.where(last, jax.nn.log_sigmoid(-lower), log_prob))
@@ -158,11 +158,14 @@ class DiscretizedLogisticLikelihood(_Pairs):
         return _to_levels(location + jnp.exp(log_scale) * noise, self.levels)
 
 
-def _log1mexp(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    r"""$\log(1 - e^{-x})$ for $x > 0$, accurate at both ends."""
-    small = x < 0.6931471805599453
-    near = jnp.log(-jnp.expm1(-jnp.where(small, x, 1)))
-    return jnp.where(small, near, jnp.log1p(-jnp.exp(-jnp.where(small, 1, x))))
+def _log1mexp(log_x: Float[Array, "..."]) -> Float[Array, "..."]:
+    r"""$\log(1 - e^{-x})$ from $\log x$, accurate at both ends, and where $x$ underflows."""
+    tiny, small = log_x < -12, log_x < -0.36651292058166435  # the second is log(log 2)
+    x = jnp.exp(jnp.where(tiny, 0, log_x))
+    near = jnp.log(-jnp.expm1(-jnp.where(small & ~tiny, x, 1)))
+    far = jnp.log1p(-jnp.exp(-jnp.where(small, 1, x)))
+    first_order = log_x - 0.5 * jnp.exp(jnp.where(tiny, log_x, 0))
+    return jnp.where(tiny, first_order, jnp.where(small, near, far))
 
 
 def _to_levels(points: Point, levels: int) -> Point:

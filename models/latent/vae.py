@@ -25,8 +25,9 @@ class GaussianEncoder(eqx.Module):
 
     def __call__(self, point: Any, *label: Any) -> DiagonalGaussian:
         mean, log_deviation = jnp.split(self.network(point, *label), 2)
+        # Bounded softly: beyond a hard bound nothing would pull a unit back.
         bound = MOST_LOG_DEVIATION
-        return DiagonalGaussian(mean, jnp.clip(log_deviation, -bound, bound))
+        return DiagonalGaussian(mean, bound * jnp.tanh(log_deviation / bound))
 
 
 class LatentModel(eqx.Module):

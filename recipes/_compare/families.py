@@ -18,7 +18,6 @@ from recipes._gans.critics import generated
 from recipes._report.latents import between
 from recipes._runtime.errors import UserError
 from recipes._runtime.files import digest, load_array
-from recipes._runtime.optimizers import OptimizerArgs
 from recipes._runtime.run import GENERATED, RunFolder
 from recipes._runtime.trained import TrainedRun, load_run
 
@@ -109,9 +108,8 @@ def _variational(steps_when_small: int, **changes: Any) -> Callable:
 
     def flags(setting: Setting) -> dict[str, Any]:
         steps = steps_when_small if setting.small else 20_000
-        decay = OptimizerArgs(learning_rate=1e-3, beta1=0.9, beta2=0.999, decay_steps=steps)
         size = {} if setting.small else {"latent_size": 32}
-        return {"steps": steps, "optimizer": decay, "likelihood_points": 100, **size, **changes}
+        return {"steps": steps, "likelihood_points": 100, **size, **changes}
 
     return flags
 

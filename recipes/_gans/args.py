@@ -93,7 +93,8 @@ def make_solver(args: GameArgs) -> go.AbstractSolver:
     anchors and averages that the flags ask for.
     """
     optimizers = go.Players(
-        make_optimizer(args.generator_optimizer), make_optimizer(args.discriminator_optimizer)
+        make_optimizer(args.generator_optimizer),
+        make_optimizer(args.discriminator_optimizer, args.inner_steps),
     )
     in_turn = go.Alternating(
         optimizers, order=("y", "x"), inner_steps=go.Players(1, args.inner_steps)

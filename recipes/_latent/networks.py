@@ -80,7 +80,9 @@ def make_solver(args: AutoencoderArgs) -> go.AbstractSolver:
 
         He et al. (2019), arXiv:1901.05534, algorithm 1: aggressive training of the encoder.
     """
-    optimizers = go.Players(make_optimizer(args.optimizer), make_optimizer(args.optimizer))
+    optimizers = go.Players(
+        make_optimizer(args.optimizer), make_optimizer(args.optimizer, args.encoder_steps)
+    )
     if args.encoder_steps == 1:
         return go.Simultaneous(optimizers)
     return go.Alternating(

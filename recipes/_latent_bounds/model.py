@@ -1,6 +1,7 @@
 """The data, the flags and the players of recipes.latent."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -29,7 +30,12 @@ from recipes._latent_bounds.game import (
 )
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast1, AtLeast2, Judged, Positive
-from recipes._runtime.optimizers import OptimizerArgs, make_optimizer
+from recipes._runtime.optimizers import (
+    OptimizerArgs,
+    adam,
+    decaying,
+    make_optimizer,
+)
 from recipes._runtime.seeds import keys_of
 from recipes._runtime.solvers import check_names
 
@@ -63,10 +69,13 @@ class LatentArgs(AutoencoderArgs):
     """Units of a hidden layer; of conv, channels of the hidden images next to the image."""
     condition_samples: AtLeast2 = 1000
     """Codes that a conditional density is estimated with."""
-    optimizer: OptimizerArgs = OptimizerArgs(
-        learning_rate=5e-3, beta1=0.9, beta2=0.999, decay_steps=2000
-    )
-    """The optimizer of both players."""
+    optimizer: OptimizerArgs = adam(5e-3, decay_steps=2000)
+    """The optimizer of both players. By default the step size falls for as long as --steps."""
+
+    @classmethod
+    def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A step size that falls for as long as the run trains."""
+        return decaying(given, adam(5e-3), 2000)
 
 
 class LatentData:

@@ -11,7 +11,7 @@ from recipes._latent.elbo import Objective
 from recipes._latent.networks import AutoencoderArgs, check_kind
 from recipes._runtime.errors import UserError
 from recipes._runtime.fields import AtLeast0, AtLeast1, AtLeast2, NotNegative, Positive
-from recipes._runtime.optimizers import OptimizerArgs
+from recipes._runtime.optimizers import OptimizerArgs, adam, check_decay, decaying
 
 Likelihood = Literal[
     "bernoulli", "gaussian_fixed", "gaussian_shared", "gaussian_learned", "categorical", "logistic"
@@ -20,19 +20,12 @@ PriorName = Literal["normal", "mixture", "vamp"]
 Binarize = Literal["static", "dynamic", "threshold"]
 
 
-def adam(learning_rate: float, decay_steps: int = 0) -> OptimizerArgs:
-    """Adam with its usual moments."""
-    return OptimizerArgs(
-        learning_rate=learning_rate, beta1=0.9, beta2=0.999, decay_steps=decay_steps
-    )
-
-
 # mnist: 784-400-40 on bits drawn once, for the published 89.9 nats: 400 passes over 60 000 images.
 PRESETS: dict[str, dict[str, Any]] = {
     "mnist": {
         "data": "mnist", "width": 400, "depth": 1, "latent_size": 40, "batch_size": 100,
         "steps": 240_000, "eval_every": 6000, "binarize": "static", "likelihood_samples": 200,
-        "likelihood_points": 10_000, "optimizer": adam(1e-3, decay_steps=240_000),
+        "likelihood_points": 10_000,
     },
     "conv": {
         "kind": "conv", "width": 32, "latent_size": 32, "batch_size": 100, "steps": 12_000,
@@ -47,8 +40,8 @@ class VAEArgs(AutoencoderArgs):
 
     preset: Literal["small", "mnist", "conv"] = "small"
     """The defaults of the other flags: small (8x8 digits in a minute), mnist (784-400-40 on bits,
-    an hour on two cores), conv (convolutions, for 28x28 and colour). --preset NAME --help shows
-    them."""
+    a quarter of an hour on two cores), conv (convolutions, for 28x28 and colour). --preset NAME
+    --help shows them."""
     steps: AtLeast1 = 6000
     """Rounds."""
     eval_every: AtLeast1 = 1000
@@ -90,12 +83,13 @@ class VAEArgs(AutoencoderArgs):
     likelihood_points: AtLeast1 = 250
     """Held-out points that this is of."""
     optimizer: OptimizerArgs = adam(1e-3, decay_steps=6000)
-    """The optimizer of both players."""
+    """The optimizer of both players. By default the step size falls for as long as --steps."""
 
     @classmethod
     def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The preset's."""
-        return PRESETS.get(given.get("preset", "small"), {})
+        """The preset's, and a step size that falls for as long as the run trains."""
+        preset = PRESETS.get(given.get("preset", "small"), {})
+        return preset | decaying(given, adam(1e-3), preset.get("steps", 6000))
 
 
 def check_vae(args: VAEArgs, data: HeldOutData) -> int:
@@ -104,6 +98,7 @@ def check_vae(args: VAEArgs, data: HeldOutData) -> int:
     **Raises:** `UserError` for flags that do not fit each other or the data.
     """
     points, labels = data.scaled.points, data.loaded.labels
+    check_decay(args.optimizer, args.steps)
     check_kind(args, points.shape[1:])
     image = data.scaled.kind == "image"
     if args.likelihood in ("bernoulli", "categorical", "logistic") and not image:

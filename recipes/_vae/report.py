@@ -1,6 +1,6 @@
 """End-of-run report of a variational autoencoder: likelihoods, pictures, disentanglement."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,11 +80,11 @@ def _likelihood(
     log_likelihoods = np.asarray(estimate.value)
     mean, error = _mean_and_error(log_likelihoods)
     rows.append([f"log-likelihood, {samples} samples", mean, error])
-    exact = _ppca(args, data)
+    exact, of_pca = _ppca(args, data), {}
     if exact is not None:
-        rows.append(
-            ["probabilistic PCA of as many latents, exact", *_mean_and_error(exact[:count])]
-        )
+        label = f"probabilistic PCA of {exact.size} latents, exact"
+        rows.append([label, *_mean_and_error(exact.log_likelihoods[:count])])
+        of_pca["ppca_log_likelihood"] = rows[-1][1]
     heads = [f"of {count} held-out points, nats", "mean", "standard error"]
     text = tables.markdown(heads, rows)
     size = float(np.mean(np.asarray(estimate.effective_samples)))
@@ -94,7 +94,7 @@ def _likelihood(
         "log_likelihood": mean, "log_likelihood_error": error, "likelihood_samples": samples,
         "likelihood_points": count, "effective_samples": size,
         "bits_per_dimension": -mean / np.log(2) / int(np.prod(data.shape)),
-        **({} if exact is None else {"ppca_log_likelihood": float(np.mean(exact[:count]))}),
+        **of_pca,
     }  # fmt: skip
 
 
@@ -102,15 +102,28 @@ def _mean_and_error(values: Any) -> tuple[float, float | None]:
     return tables.mean_and_error(np.asarray(values, np.float64))
 
 
-def _ppca(args: VAEArgs, data: VAEData) -> np.ndarray | None:
-    """The exact held-out log-likelihoods of probabilistic PCA, of Gaussian densities alone."""
-    size = min(args.latent_size, int(np.prod(data.shape)) - 1)
-    if not args.likelihood.startswith("gaussian") or data.classes or size < 1:
+class _PPCA(NamedTuple):
+    """Held-out log-likelihoods of probabilistic PCA with `size` latents, shape `(n,)`."""
+
+    size: int
+    log_likelihoods: np.ndarray
+
+
+def _ppca(args: VAEArgs, data: VAEData) -> _PPCA | None:
+    """Exact ones, with as many latents as the data allow; of Gaussian densities alone."""
+    if not args.likelihood.startswith("gaussian") or data.classes:
         return None
     flat = lambda points: np.asarray(points, np.float64).reshape(len(points), -1)
     with jax.enable_x64(True):
-        model = theory.probabilistic_pca(*theory.moments(flat(data.points)), size)
-        return np.asarray(jax.vmap(model.log_prob)(jnp.asarray(flat(data.held_out))))
+        moments = theory.moments(flat(data.points))
+        values = np.linalg.eigvalsh(np.asarray(moments.covariance))
+        # Its noise needs a direction that is left, in which the data vary.
+        size = min(args.latent_size, int(np.sum(values > 1e-9 * values[-1])) - 1)
+        if size < 1:
+            return None
+        model = theory.probabilistic_pca(*moments, size)
+        found = jax.vmap(model.log_prob)(jnp.asarray(flat(data.held_out)))
+        return _PPCA(size, np.asarray(found))
 
 
 def _image_pictures(

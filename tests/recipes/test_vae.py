@@ -1,6 +1,7 @@
 """Variational autoencoders by flags: every likelihood, prior and bound; resuming; reports."""
 
 import dataclasses
+from typing import Any
 
 import chex
 import jax
@@ -13,20 +14,24 @@ from recipes._data import load
 from recipes._vae.held_out import log_weights
 from recipes._vae.model import VAEData
 
-TINY = {
+TINY: dict[str, Any] = {
     "steps": 4, "eval_every": 2, "log_every": 1, "batch_size": 8, "eval_size": 8, "width": 8,
     "depth": 1, "latent_size": 3, "metrics": False, "likelihood_points": 30,
     "likelihood_samples": 60,
 }  # fmt: skip
-KINDS = {
-    "conv": {"kind": "conv", "width": 2, "latent_size": 2},
+KINDS: dict[str, dict[str, Any]] = {
     "gaussian_shared": {"likelihood": "gaussian_shared", "latent_size": 1},
-    "gaussian_fixed": {"likelihood": "gaussian_fixed", "encoder_steps": 2},
     "logistic": {"likelihood": "logistic", "levels": 17, "kind": "conv", "width": 2},
     "categorical": {"likelihood": "categorical", "levels": 17, "prior": "mixture"},
     "vamp": {"prior": "vamp", "components": 3, "objective": "iwae", "samples": 2},
     "conditional": {"conditional": True, "objective": "dreg", "samples": 2},
-    "annealed": {"beta": 2.0, "anneal_steps": 3, "free_bits": 0.1, "binarize": "threshold"},
+    "annealed": {
+        "likelihood": "gaussian_fixed",
+        "encoder_steps": 2,
+        "beta": 2.0,
+        "anneal_steps": 3,
+        "free_bits": 0.1,
+    },
     "plane": {"data": "ring", "likelihood": "gaussian_learned"},
 }
 
@@ -51,7 +56,7 @@ def test_every_kind_runs_and_reports(name, tmp_path, float32):
     assert images <= pictures or name == "plane"
     assert "latent_map.png" in pictures or name in ("plane", "gaussian_shared")
     samples = recipes.load_run(result.folder).sample(jax.random.key(0), 3)
-    assert samples.shape == (3, 2) if name == "plane" else (3, 8, 8)
+    assert samples.shape == ((3, 2) if name == "plane" else (3, 8, 8))
 
 
 def test_a_resumed_run_is_an_unbroken_one(tmp_path, float32):

@@ -44,7 +44,7 @@ COMMANDS = {
     "exponent": ("wgan", "--steps 1e20", "--steps"),
     "switch": ("phase_portrait", "--modified yes", "yes"),
     "choice": ("adversarial", "--solver newton", "newton"),
-    "choice_of_many": ("compare", "--families vae", "vae"),
+    "choice_of_many": ("compare", "--families glow", "glow"),
     "choice_of_tuple": ("critic", "--constraints clip vae", "vae"),
     "empty_text": ("gan", "--data ''", "--data"),
     "long_text": ("wgan", f"--data {LONG}", "5000 characters"),
@@ -370,7 +370,7 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
         "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan",
-        "divergences", "gan", "linear_vae", "modes", "phase_diagram", "phase_portrait",
+        "divergences", "gan", "latent", "linear_vae", "modes", "phase_diagram", "phase_portrait",
         "recommender", "tabular", "tournament", "transport", "vae", "vqvae", "wgan",
     }  # fmt: skip
 

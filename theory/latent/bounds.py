@@ -53,9 +53,14 @@ def jackknife_log_mean_exp(log_weights: ArrayInput) -> Float[Array, "..."]:
     """
     weights = _log_weights(log_weights, 2)
     count = weights.shape[-1]
-    # log of 1 - share, and of (L / (L - 1)): the mean without l, relative to the mean.
-    without = jnp.log1p(-_shares(weights)) - math.log1p(-1 / count)
-    return log_mean_exp(weights) - (count - 1) * jnp.mean(without, axis=-1)
+    # Sums of those before and of those after the l-th: 1 - share would round to 0 for a large one.
+    axis, none = weights.ndim - 1, jnp.full_like(weights[..., :1], -jnp.inf)
+    before = jax.lax.cumlogsumexp(weights, axis=axis)[..., :-1]
+    after = jax.lax.cumlogsumexp(weights, axis=axis, reverse=True)[..., 1:]
+    before = jnp.concatenate([none, before], axis=-1)
+    without = jnp.logaddexp(before, jnp.concatenate([after, none], axis=-1)) - math.log(count - 1)
+    whole = log_mean_exp(weights)
+    return whole + (count - 1) * jnp.mean(whole[..., None] - without, axis=-1)
 
 
 class LogLikelihood(NamedTuple):
@@ -87,8 +92,10 @@ def importance_log_likelihood(log_weights: ArrayInput) -> LogLikelihood:
     """
     weights = _log_weights(log_weights, 2)
     count = weights.shape[-1]
-    squares = jnp.sum(_shares(weights) ** 2, axis=-1)
-    variance = jnp.maximum(count * squares - 1, 0) / (count - 1)  # of the mean, relative
+    shares = _shares(weights)
+    squares = jnp.sum(shares**2, axis=-1)
+    # Of the mean, relative. L sum(share^2) - 1 would be rounding where weights are nearly equal.
+    variance = jnp.sum((count * shares - 1) ** 2, axis=-1) / (count * (count - 1))
     return LogLikelihood(log_mean_exp(weights), safe_sqrt(variance), -variance / 2, 1 / squares)
 
 
@@ -164,8 +171,15 @@ def kl_standard_normal(mean: ArrayInput, log_deviation: ArrayInput) -> Float[Arr
             "mean and log_deviation must agree in shape, "
             f"got {mean.shape} and {log_deviation.shape}."
         )
-    twice = 2 * log_deviation
-    return 0.5 * mean**2 + 0.5 * (jnp.expm1(twice) - twice)  # nothing cancels near the prior
+    return 0.5 * (mean**2 + _expm1_less(2 * log_deviation))
+
+
+def _expm1_less(t: Float[Array, "..."]) -> Float[Array, "..."]:
+    """$e^t - 1 - t$; near 0 by its series, where the difference would be rounding."""
+    near = jnp.abs(t) < 0.01
+    small = jnp.where(near, t, 0)
+    series = 1 / 2 + small * (1 / 6 + small * (1 / 24 + small * (1 / 120 + small / 720)))
+    return jnp.where(near, small**2 * series, jnp.expm1(t) - t)
 
 
 def kl_categorical(logits_q: ArrayInput, logits_p: ArrayInput) -> Float[Array, "..."]:

@@ -114,6 +114,9 @@ def correlation_of_units(codes: ArrayInput) -> Float[Array, "k k"]:
     (codes,) = floats(codes)
     check_points("codes", codes, 2)
     centred = codes - jnp.mean(codes, axis=0)[None]
+    # In units of the largest entry, whose square is neither 0 nor infinite.
+    largest = jnp.max(jnp.abs(centred), axis=0, keepdims=True)
+    centred = safe_divide(centred, jnp.broadcast_to(largest, centred.shape))
     lengths = safe_sqrt(jnp.sum(centred**2, axis=0))
     unit = safe_divide(centred, jnp.broadcast_to(lengths[None], centred.shape))
     matrix = unit.T @ unit

@@ -54,7 +54,8 @@ def gaussian_posterior(
     if noise.ndim:
         raise ValueError(f"noise_variance must be a single number, got shape {noise.shape}.")
     onto = operator @ cov
-    solve = _pseudo_solver(onto @ operator.T + noise * jnp.eye(len(operator), dtype=cov.dtype))
+    seen = onto @ operator.T + noise * jnp.eye(len(operator), dtype=cov.dtype)
+    solve = _pseudo_solver(seen, noise)
     known = all_numbers(cov, operator, noise)
     return Moments(
         nan_unless(known, mean + onto.T @ solve(observation - operator @ mean)),
@@ -73,14 +74,18 @@ def _check_operator(operator: Array, observation: Array, size: int) -> None:
         )
 
 
-def _pseudo_solver(matrix: Float[Array, "k k"]) -> Callable[[Array], Array]:
+def _pseudo_solver(matrix: Float[Array, "k k"], least: Array) -> Callable[[Array], Array]:
     """Multiplication of `(k,)` or `(k, m)` by the pseudo-inverse of a semidefinite matrix.
+
+    `least`: no eigenvalue is less, so that with a positive one none is empty.
 
     Its derivative is that of an inverse, $-S^+\\,dS\\,S^+$, which holds as long as the range stays,
     and is finite where eigenvalues coincide.
     """
     values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(matrix))
-    empty = values <= values.size * jnp.finfo(values.dtype).eps * jnp.max(values)
+    least = jax.lax.stop_gradient(least)
+    values = jnp.maximum(values, least)
+    empty = (values <= values.size * jnp.finfo(values.dtype).eps * jnp.max(values)) & (least == 0)
     root = vectors * jnp.where(empty, 0, jax.lax.rsqrt(jnp.where(empty, 1, values)))[None]
     multiply = lambda times: matrix @ times
     apply = lambda _, right: root @ (root.T @ right)

@@ -25,7 +25,11 @@ from theory._inputs import (
 )
 from theory._numeric import Scalar, all_numbers, nan_unless
 from theory.latent.linear_gaussian import LinearGaussian, Moments
-from theory.latent.probabilistic_pca import best_variance, probabilistic_pca
+from theory.latent.probabilistic_pca import (
+    best_variance,
+    probabilistic_pca,
+    sorted_eigenvalues,
+)
 
 
 class RateDistortion(NamedTuple):
@@ -136,7 +140,8 @@ def rate_distortion_curve(
     - `eigenvalues`: of the data's covariance, in any order, shape `(d,)`.
     - `betas`: positive, shape `(n,)`.
     - `variance`: a fixed $\sigma^2$; `best_variance` for every $\beta$ by default.
-    - `k`: number of latents, d by default; at most d - 1 without a fixed variance.
+    - `k`: number of latents; by default as many as there can be: d, and d - 1 without a fixed
+      variance.
 
     **Returns:** arrays of shape `(n,)`.
 
@@ -145,14 +150,12 @@ def rate_distortion_curve(
         Cover & Thomas (2006), Elements of Information Theory, section 10.3; Alemi et al. (2018),
         arXiv:1711.00464 ("Fixing a broken ELBO").
     """
-    values, betas = floats(eigenvalues, betas)
-    check_line("eigenvalues", values)
+    values, betas = sorted_eigenvalues(eigenvalues, betas)
     check_line("betas", betas)
     check_positive(betas=betas)
     d = values.size
-    values = jnp.sort(jnp.maximum(values, 0), descending=True)
     if variance is None:
-        k = as_count("k", d if k is None else k, 0, d - 1)
+        k = as_count("k", d - 1 if k is None else k, 0, d - 1)
         count = k
         noise = jax.vmap(lambda beta: best_variance(values, count, beta))(betas)
     else:

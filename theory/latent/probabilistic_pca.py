@@ -46,7 +46,7 @@ def best_variance(eigenvalues: ArrayInput, k: Count, beta: Number = 1.0) -> Scal
     - `eigenvalues`: of the covariance, in any order, shape `(d,)`.
     - `k`: number of latents, from 0 to d - 1. `beta`: positive, shape `()`.
     """
-    values, beta = _eigenvalues(eigenvalues, beta)
+    values, beta = sorted_eigenvalues(eigenvalues, beta)
     k = as_count("k", k, 0, values.size - 1)
     check_positive(beta=beta)
     d = values.size
@@ -75,7 +75,7 @@ def active_units(
 
     **Returns:** a whole number in floating point, shape `()`; NaN for NaN.
     """
-    values, variance, beta = _eigenvalues(eigenvalues, variance, beta)
+    values, variance, beta = sorted_eigenvalues(eigenvalues, variance, beta)
     check_positive(variance=variance, beta=beta)
     active = _active(values, _latents(values, k), beta * variance)
     return nan_unless(all_numbers(values, variance, beta), jnp.sum(active.astype(values.dtype)))
@@ -221,7 +221,7 @@ def _arrow(
     return jnp.linalg.eigvalsh(matrix.at[-1, :-1].set(coupling).at[:-1, -1].set(coupling))
 
 
-def _eigenvalues(eigenvalues: ArrayInput, *numbers: Number) -> list[Array]:
+def sorted_eigenvalues(eigenvalues: ArrayInput, *numbers: ArrayInput | Number) -> list[Array]:
     """Eigenvalues in descending order, and numbers of one precision with them."""
     values, *rest = floats(eigenvalues, *numbers)
     check_line("eigenvalues", values)
@@ -235,9 +235,9 @@ def _with_variance(
 ) -> tuple[Float[Array, " d"], Scalar]:
     """Eigenvalues in descending order, and the given variance or the best one for k latents."""
     if variance is None:
-        (values,) = _eigenvalues(eigenvalues)
+        (values,) = sorted_eigenvalues(eigenvalues)
         return values, best_variance(values, k, beta)
-    values, variance = _eigenvalues(eigenvalues, variance)
+    values, variance = sorted_eigenvalues(eigenvalues, variance)
     check_positive(variance=variance)
     _latents(values, k)
     return values, variance
