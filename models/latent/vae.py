@@ -25,9 +25,10 @@ class GaussianEncoder(eqx.Module):
 
     def __call__(self, point: Any, *label: Any) -> DiagonalGaussian:
         mean, log_deviation = jnp.split(self.network(point, *label), 2)
-        # Bounded softly: beyond a hard bound nothing would pull a unit back.
         bound = MOST_LOG_DEVIATION
-        return DiagonalGaussian(mean, bound * jnp.tanh(log_deviation / bound))
+        excess = log_deviation - jnp.clip(log_deviation, -bound, bound)
+        # Straight through the bound: with its own gradient, 0, nothing would pull a unit back.
+        return DiagonalGaussian(mean, log_deviation - jax.lax.stop_gradient(excess))
 
 
 class LatentModel(eqx.Module):

@@ -18,7 +18,7 @@ from recipes._recommender.low_rank import (
     draw_liked,
 )
 from recipes._runtime.errors import FEWEST, UserError
-from recipes._runtime.fields import AtLeast1, AtLeast2
+from recipes._runtime.fields import AtLeast1, AtLeast2, NotNegative
 from recipes._runtime.run import FolderArgs
 
 MOST_HELD_OUT = 10_000
@@ -108,7 +108,7 @@ class UsersArgs(FolderArgs):
     """Generated users, those held out included."""
     items: AtLeast2 = 500
     """Generated items."""
-    liked_above: float = 3.5
+    liked_above: NotNegative = 3.5
     """Ratings above it are items that a user likes; the others are left out."""
     fewest_items: AtLeast1 = 5
     """Users of a file who like fewer items are left out."""

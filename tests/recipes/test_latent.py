@@ -21,11 +21,13 @@ from recipes._latent.elbo import TimedModel
 from recipes._latent_bounds import conditional, exact, pictures, report
 from recipes._latent_bounds.game import PriorSampleGame, SideBySide, prior_fits
 from recipes._runtime import cli
+from recipes._runtime.optimizers import adam
 
 POINTS = np.random.default_rng(0).normal(size=(40, 3)) * np.array([1.5, 1.0, 0.4]) + 0.3
 DATA = theory.moments(POINTS)
 FLAGS: dict[str, Any] = {"width": 8, "depth": 1, "batch_size": 16, "samples": 2, "eval_size": 16}
 TINY = latent.Args(
+    optimizer=adam(5e-3, decay_steps=2000),
     steps=4, eval_every=2, log_every=1, latent_size=1, condition_samples=20, **FLAGS
 )  # fmt: skip
 

@@ -13,12 +13,13 @@ from recipes._data import load
 from recipes._linear_vae import studies
 from recipes._linear_vae.game import LinearVAEGame, SampledLinearVAE, fresh_players
 from recipes._linear_vae.rates import leading_axes, measured_rates
+from recipes._runtime.optimizers import adam
 
 KEY = jax.random.key(0)
 DIGITS = studies.spectrum_of(load("digits").points.reshape(1797, -1))
 TINY = {
     "steps": 4, "eval_every": 2, "log_every": 1, "batch_size": 8, "eval_size": 8, "metrics": False,
-    "latent_size": 2,
+    "latent_size": 2, "optimizer": adam(1e-2),
 }  # fmt: skip
 
 

@@ -48,12 +48,13 @@ def test_every_solver_plays_a_round(name):
 
 
 def test_the_registry_has_every_solver_of_gameopt():
-    """Each class of solver once at least, but for those of LeCam's penalty and of `Fixed`."""
+    """Each class of solver once at least, but for those of LeCam's penalty and of `Fixed`, and for
+    best answers, which are those of one game."""
     classes = {
         value
         for value in vars(go).values()
         if isinstance(value, type) and issubclass(value, go.AbstractSolver)
-    } - {go.AbstractSolver, go.Anchored, go.Carrying}
+    } - {go.AbstractSolver, go.Anchored, go.BestAnswers, go.Carrying}
     made = [make(0.1) for make in (*SOLVERS.values(), *FINITE_SUM_SOLVERS.values())]
     assert {type(solver) for solver in made} == classes
 

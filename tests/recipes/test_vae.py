@@ -1,6 +1,6 @@
 """Variational autoencoders by flags: every likelihood, prior and bound; resuming; reports."""
 
-import dataclasses
+from pathlib import Path
 from typing import Any
 
 import chex
@@ -8,16 +8,19 @@ import jax
 import numpy as np
 import pytest
 
+import gameopt as go
 import recipes
 from recipes import vae
 from recipes._data import load
+from recipes._runtime.errors import UserError
+from recipes._runtime.optimizers import adam
 from recipes._vae.held_out import log_weights
 from recipes._vae.model import VAEData
 
 TINY: dict[str, Any] = {
     "steps": 4, "eval_every": 2, "log_every": 1, "batch_size": 8, "eval_size": 8, "width": 8,
     "depth": 1, "latent_size": 3, "metrics": False, "likelihood_points": 30,
-    "likelihood_samples": 60,
+    "likelihood_samples": 60, "optimizer": adam(1e-3),
 }  # fmt: skip
 KINDS: dict[str, dict[str, Any]] = {
     "gaussian_shared": {"likelihood": "gaussian_shared", "latent_size": 1},
@@ -114,4 +117,32 @@ def test_presets_fill_in_what_is_not_given():
     assert (args.width, args.depth, args.latent_size, args.binarize) == (400, 1, 40, "static")
     assert args.optimizer.decay_steps == args.steps
     assert vae.Args(preset="mnist", width=10).width == 10
-    assert dataclasses.replace(vae.Args(), steps=3).steps == 3
+    assert vae.Args(preset="mnist", steps=7).optimizer.decay_steps == 7
+    assert vae.Args(preset="mnist", resume=Path("run"), steps=7).optimizer.decay_steps == 240_000
+    with pytest.raises(UserError, match="step size is 0 from round 5 on"):
+        vae.resolve(vae.Args(steps=9, optimizer=adam(1e-3, decay_steps=5)))
+
+
+def test_the_encoder_s_step_size_falls_by_rounds_and_not_by_its_moves(float32):
+    """With 3 moves a round and a fall of 4 rounds, both players move in round 4 and none in 5."""
+    args = vae.Args(**{**TINY, "encoder_steps": 3, "optimizer": adam(1e-3, decay_steps=4)})
+    game, players = vae.set_up(args, vae.resolve(args)[1])
+    solver, key = vae.make_solver(args), jax.random.key(0)
+    path = go.rollout(game, solver, players, 5, key=key, record=go.record_players).records
+    for player in (path.x.model, path.y):
+        first = jax.tree.leaves(player)[0]
+        moved = [float(np.abs(first[t] - first[t - 1]).max()) for t in range(1, 5)]
+        assert moved[2] > 0
+        assert moved[3] == 0
+
+
+def test_data_of_few_of_a_class_and_of_less_than_full_rank_are_judged(tmp_path, float32):
+    """Labelled samples are as many as have others of their label; PCA has the latents it can."""
+    labels = np.repeat([0, 1, 2], [9, 9, 22])
+    points = np.random.default_rng(0).normal(size=(40, 2)) @ np.ones((2, 4)) * [1.0, 2.0, 0.0, 1.0]
+    np.savez(tmp_path / "few.npz", x=points + labels[:, None] * [1, 0, 0, 0], y=labels)
+    flags = {**TINY, "data": str(tmp_path / "few.npz"), "likelihood": "gaussian_shared"}
+    result = vae.run(vae.Args(out=tmp_path / "run", conditional=True, **flags))
+    assert np.isfinite(result.summary["w1_exact"])
+    result = vae.run(vae.Args(out=tmp_path / "wide", **{**flags, "latent_size": 4}))
+    assert np.isfinite(result.summary["ppca_log_likelihood"])

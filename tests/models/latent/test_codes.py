@@ -86,6 +86,15 @@ def test_an_encoder_bounds_its_deviations():
     assert np.isnan(models.GaussianEncoder(network)(jnp.full(2, jnp.nan)).mean).all()
 
 
+def test_a_unit_beyond_the_bound_is_pulled_back():
+    """The KL's gradient by a log-deviation of 11 is that at the bound, and not 0."""
+    kl = lambda s: jnp.sum(
+        models.GaussianEncoder(lambda x: jnp.stack([x, s]))(jnp.zeros(())).kl_to_standard()
+    )
+    np.testing.assert_allclose(jax.grad(kl)(11.0), jnp.expm1(20.0), rtol=1e-12)
+    np.testing.assert_allclose(jax.grad(kl)(-11.0), jnp.expm1(-20.0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(3,), (4, 4), (4, 4, 2)])
 def test_a_label_is_seen_as_further_channels(shape):
     """The network sees the shape that `labelled_shape` says, and the label changes its output."""

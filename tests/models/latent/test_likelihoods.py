@@ -39,9 +39,9 @@ def test_a_discretised_logistic_is_a_law_on_levels(location, log_scale):
 def test_a_logistic_far_away_has_a_finite_log_probability_and_gradient():
     """A difference of two distribution functions would be log 0 there."""
     law = models.DiscretizedLogisticLikelihood()
-    loss = lambda p: law.log_prob(p, jnp.asarray([0.3]))
-    for location in (-1e4, 1e4):
-        value, slope = jax.value_and_grad(loss)(jnp.asarray([[location, -5.0]]))
+    loss = lambda p: law.log_prob(p, jnp.asarray([0.3], jnp.float32))
+    for parameters in ([[-1e4, -5.0]], [[1e4, -5.0]], [[0.0, 90.0]], [[0.0, 300.0]]):
+        value, slope = jax.value_and_grad(loss)(jnp.asarray(parameters, jnp.float32))
         assert np.isfinite(value)
         assert np.isfinite(slope).all()
 

@@ -12,7 +12,7 @@ from recipes._gans.images import PRESETS
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 
-ADAM = {"name": "adam", "learning_rate": 5e-4, "beta1": 0.0, "beta2": 0.99}
+ADAM = {"name": "adam", "learning_rate": 5e-4, "beta1": 0.0, "beta2": 0.99, "decay_steps": 0}
 
 
 def help_of(kind, *argv):

@@ -157,3 +157,21 @@ def test_bad_input_is_refused(call, says):
     """One clear line."""
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_single_precision_keeps_a_sample_that_carries_the_sum_and_nearly_equal_weights():
+    """The jackknife and the standard error in float32 are those of float64, to their precision."""
+    alone = np.asarray([0.0, -20.0, -20.0])
+    found = theory.jackknife_log_mean_exp(alone.astype(np.float32))
+    np.testing.assert_allclose(found, theory.jackknife_log_mean_exp(alone), rtol=1e-5)
+    level = 1e-4 * np.random.default_rng(0).normal(size=500)
+    found = theory.importance_log_likelihood(level.astype(np.float32)).standard_error
+    exact = theory.importance_log_likelihood(level).standard_error
+    np.testing.assert_allclose(found, exact, rtol=0.02)
+
+
+def test_a_divergence_near_the_prior_is_no_rounding_error():
+    """KL = s^2 + O(s^3) for log-deviations near 0, in single precision too."""
+    near = np.asarray([-1e-6, 3e-5], np.float32)
+    found = theory.kl_standard_normal(np.zeros(2, np.float32), near)
+    np.testing.assert_allclose(found, near.astype(float) ** 2, rtol=1e-3)

@@ -143,3 +143,14 @@ def test_wrong_shapes_are_refused(change, says):
     }  # fmt: skip
     with pytest.raises(ValueError, match=says):
         theory.gaussian_posterior(**given | change)
+
+
+def test_noise_leaves_no_direction_out():
+    """float32, a covariance of very different scales: each entry is its own Wiener filter."""
+    cov, noise = np.asarray([1.0, 1e-4, 1e-8]), 1e-8
+    seen = np.sqrt(cov)
+    arrays = (np.diag(cov), np.eye(3), noise, seen)
+    found = theory.gaussian_posterior(
+        np.zeros(3, np.float32), *(np.asarray(a, np.float32) for a in arrays)
+    )
+    np.testing.assert_allclose(found.mean, cov / (cov + noise) * seen, rtol=1e-3)

@@ -199,7 +199,8 @@ def test_gradient_play_contracts_at_the_rate_of_its_round_matrix():
             "decoder and encoder must agree in k",
         ),
         (lambda: any_vae()[1].aggregated([0.0], [[1.0]]), "must agree in dimension"),
-        (lambda: theory.rate_distortion_curve([1.0, 2.0], [1.0]), "k must be 0 or 1"),
+        (lambda: theory.rate_distortion_curve([1.0, 2.0], [1.0], k=2), "k must be 0 or 1"),
+        (lambda: theory.rate_distortion_curve([3.0, -5.0], [1.0], 1.0), "eigenvalues"),
         (lambda: theory.rate_distortion_curve([1.0, 2.0], [0.0], 1.0), "betas must be positive"),
     ],
 )
