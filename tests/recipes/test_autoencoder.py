@@ -268,6 +268,7 @@ def test_every_task_runs_and_leaves_its_pictures(name, tmp_path, float32):
     assert shown == pytest.approx(last["iou" if name == "segment" else "error"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     """Half a run and the rest are a whole run; samples are a function of the key."""
     whole = autoencoder.run(dataclasses.replace(TINY, out=tmp_path / "whole"))

@@ -242,6 +242,7 @@ def test_a_run_shows_the_trap_and_the_way_out(tmp_path, float32):
     assert {"exact_jensen", "w1_prior_samples", "w1_floor"} <= train.keys()
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     """Half a run and the rest are a whole run; samples have a first axis of methods."""
     short = dataclasses.replace(TINY, methods=("iwae",))

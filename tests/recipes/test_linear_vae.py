@@ -72,7 +72,7 @@ def test_sampled_gradients_are_those_of_the_exact_expectation_on_average(float32
 
 
 @pytest.mark.usefixtures("_short")
-@pytest.mark.parametrize("gradients", ["exact", "sampled"])
+@pytest.mark.parametrize("gradients", [pytest.param("exact", marks=pytest.mark.slow), "sampled"])
 def test_a_resumed_run_is_an_unbroken_one(gradients, tmp_path, float32):
     """The same bits; its tables and pictures are there; samples of the run read back."""
     flags = {**TINY, "gradients": gradients, "latent_sizes": (2,), "betas": (1.0,)}

@@ -51,6 +51,7 @@ def write_ratings(folder, users, items, count, seed=0):
     return folder
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_same_bits_and_is_read_back(tmp_path, float32):
     """Half a run and the rest are a whole run; its users are made up from its folder alone."""
     whole = recommender.run(dataclasses.replace(TINY, out=tmp_path / "whole"))

@@ -37,9 +37,13 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "plane": {"data": "ring", "likelihood": "gaussian_learned"},
 }
+SLOW = ("annealed", "categorical")
+"""Each of their parts is tested on its own, too."""
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in KINDS]
+)
 def test_every_kind_runs_and_reports(name, tmp_path, float32):
     """Finite numbers; a bound below the likelihood; pictures of images; samples of a run read back.
 
