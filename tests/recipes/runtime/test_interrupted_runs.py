@@ -155,8 +155,9 @@ def test_records_without_any_checkpoint_are_no_run_to_go_on_with(tmp_path, float
 
 
 def begin(folder, *argv, code="from recipes import wgan; wgan.main()"):
-    # A process in the background is started with SIGINT ignored.
-    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"
+    # As from a terminal: a shell's background and nohup start processes with signals ignored.
+    as_usual = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import signal; {as_usual}; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n{code}"
     np.save(folder.parent / "points.npy", np.random.default_rng(0).normal(size=(40, 3)))
     tiny = [word for pair in TINY.items() for word in map(str, pair)]
     command = [sys.executable, "-c", code, "--out", str(folder), *tiny, *argv]
