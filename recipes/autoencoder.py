@@ -63,7 +63,7 @@ OF_CONV: dict[str, dict[str, Any]] = {
     "small": {"width": 32},
     "mnist": {"width": 16, "steps": 3000},
 }
-"""What differs for convolutions, by preset: their width is a number of channels."""
+"""Changes for convolutions, by preset: their width is a number of channels."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Args(TaskArgs):
     eval_size: Judged = 512
     """Held-out images that errors are means over, and images that are drawn."""
     metrics: bool = True
-    """Of reconstruct: write metrics.md at the end, of images whose codes are drawn from a Gaussian
+    """Write metrics.md at the end of reconstruct, of images whose codes are drawn from a Gaussian
     fitted to codes: Fréchet distance, KID, precision, recall, density, coverage."""
 
     @classmethod

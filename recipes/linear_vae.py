@@ -58,7 +58,7 @@ class Args(SampleArgs, DataArgs, TrainArgs):
     latent_size: AtLeast1 = 8
     """Numbers in a code."""
     gradients: Literal["exact", "sampled"] = "exact"
-    """Of the exact expectation over all data, or of minibatches and one code for each point."""
+    """Gradients of the exact expectation over all data, or of minibatches with a code a point."""
     optimizer: OptimizerArgs = adam(1e-2, decay_steps=4000)
     """The optimizer of both players. By default the step size falls for as long as --steps."""
     latent_sizes: tuple[AtLeast1, ...] = (2, 5, 10, 20)

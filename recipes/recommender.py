@@ -89,7 +89,7 @@ class Args(UsersArgs, TrainArgs):
     anneal_steps: AtLeast0 = 500
     """Rounds in which the weight of the KL grows from 0 to --beta."""
     weight_decay: NotNegative = 0.01
-    """So many times Mult-DAE's squared weights, divided by --batch-size, are added to its loss."""
+    """Factor of Mult-DAE's squared weights, divided by --batch-size, in its loss."""
     batch_size: AtLeast1 = 200
     """Users a step sees."""
     learning_rate: Positive = 1e-3

@@ -33,15 +33,15 @@ class TaskArgs(AutoencoderArgs):
     a hole (inpaint), from few pixels (superresolve); or the mask of a digit on a textured ground
     (segment)."""
     noise: Positive | None = None
-    """Of denoise: deviation of the noise on a pixel, which is in [-1, 1]. Default: 0.5."""
+    """Deviation of denoise's noise on a pixel, which is in [-1, 1]. Default: 0.5."""
     hole: AtLeast1 | None = None
-    """Of inpaint: pixels a side of the hole. Default: half of the image's side."""
+    """Pixels a side of inpaint's hole. Default: half of the image's side."""
     factor: AtLeast2 | None = None
-    """Of superresolve: how many times smaller the image is down and across. Default: 4 for images
+    """Factor by which superresolve shrinks the image down and across. Default: 4 for images
     of 16 pixels a side or more, else 2."""
     skips: bool = False
-    """Of --kind conv: hand the encoder's hidden images to the decoder, as a U-Net does, so that no
-    code is between them. Not for reconstruct, where the decoder could copy."""
+    """With --kind conv, hand the encoder's hidden images to the decoder, as a U-Net does, so that
+    no code is between them. Not for reconstruct, where the decoder could copy."""
 
 
 OWN = {"noise": "denoise", "hole": "inpaint", "factor": "superresolve"}

@@ -14,7 +14,7 @@ from recipes._runtime.progress import says
 from recipes._runtime.seeds import random_state
 
 ALTERNATIONS = 15
-"""Of the factorisation, users and then items: as many as the library takes by default."""
+"""Rounds of the factorisation, users and then items: the library's default."""
 
 
 class Baseline(NamedTuple):

@@ -64,7 +64,7 @@ class VAEArgs(AutoencoderArgs):
     """The law of codes: standard normal, a learned mixture of Gaussians, or the mixture of the
     posteriors of learned pseudo-inputs (VampPrior)."""
     components: AtLeast1 = 16
-    """Of a mixture or vamp prior."""
+    """Components of a mixture or vamp prior."""
     conditional: bool = False
     """Tell encoder and decoder the label."""
     objective: Objective = "elbo"

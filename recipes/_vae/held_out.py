@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 import gameopt as go
 from models import GaussianEncoder
-from recipes._latent.elbo import TimedModel, draw_codes, rates
+from recipes._latent.elbo import TimedModel, draw_codes, label_of, rates
 
 CHUNK = 100
 """Codes of a point that are decoded at once."""
@@ -48,8 +48,7 @@ def held_out_numbers(
 
 def code_size(encoder: GaussianEncoder, point: Any) -> int:
     """The numbers in a code."""
-    label = (point.condition,) if isinstance(point, go.Conditioned) else ()
-    return jax.eval_shape(encoder, go.value_of(point), *label).mean.shape[0]
+    return jax.eval_shape(encoder, go.value_of(point), *label_of(point)).mean.shape[0]
 
 
 @eqx.filter_jit

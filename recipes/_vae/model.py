@@ -32,7 +32,7 @@ from recipes._runtime.seeds import keys_of
 from recipes._vae.args import VAEArgs, check_vae
 
 STATIC_SEED = 20_161_231
-"""Of the bits that are drawn once: they are part of the data, whatever the run's seed is."""
+"""Seed of the bits that are drawn once: they are part of the data, whatever --seed is."""
 
 
 class VAEData:

@@ -126,7 +126,9 @@ def draw_units(folder: RunFolder, means: np.ndarray, rates: np.ndarray) -> None:
     order = np.argsort(-rates)
     figure, (left, right) = subplots(1, 2, figsize=(10.0, 4.2), layout="constrained")
     left.bar(range(len(order)), rates[order], color=REAL)
-    left.set(title="KL of each unit on held-out points", xlabel="unit, in order", ylabel="nats")
+    left.set(
+        title="KL to N(0, 1) of each unit, held-out points", xlabel="unit, in order", ylabel="nats"
+    )
     left.grid(alpha=0.25, axis="y")
     deviations = means.std(axis=0)
     kept = [unit for unit in order if deviations[unit] > 0.1]

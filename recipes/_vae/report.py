@@ -44,11 +44,9 @@ def report(folder: RunFolder, args: VAEArgs, data: VAEData, players: go.Players)
     found = held_out_numbers(players.x, players.y, points, key_codes)
     numbers = _likelihood(folder, args, data, players, found, key_weights)
     rates, means = np.asarray(jnp.mean(found.rates, axis=0)), np.asarray(found.means)
-    if len(rates) != means.shape[1]:  # one estimate for all units
-        standard = 0.5 * jnp.mean(
-            found.means**2 + jnp.expm1(2 * found.log_deviations) - 2 * found.log_deviations, axis=0
-        )
-        rates = np.asarray(standard)
+    if len(rates) != means.shape[1]:  # the prior has one estimate for all units
+        of_units = theory.kl_standard_normal(found.means, found.log_deviations)
+        rates = np.asarray(jnp.mean(of_units, axis=0))
     with says("pictures"):
         pictures.draw_units(folder, means, rates)
         if data.data.scaled.kind == "image":

@@ -72,9 +72,9 @@ class VQVAEArgs(AutoencoderArgs):
     """Codes as moving averages of what is assigned to them, or moved by gradients, without
     revival."""
     halvings: AtLeast0 = 1
-    """Of conv: halvings of the image on the way to the grid of codes."""
+    """Halvings of the image on the way to the grid of codes, with --kind conv."""
     groups: AtLeast1 = 8
-    """Of dense: codes of a point."""
+    """Codes of a point, with --kind dense."""
     latent_size: AtLeast1 = 16
     """Numbers in a code."""
     width: AtLeast1 = 64
@@ -84,7 +84,7 @@ class VQVAEArgs(AutoencoderArgs):
     commitment: NotNegative = 0.25
     """Weight of the term that holds the encoder's vectors at their codes."""
     decay: Decay = 0.99
-    """Of the moving averages of --codebook ema."""
+    """Decay of the moving averages of --codebook ema."""
     revive_below: NotNegative = 0.05
     """A code used by less than this share of the codes' mean use is dead, and becomes a random
     vector of the batch; 0 for never. Of --codebook ema."""
