@@ -16,6 +16,16 @@ from models.convolution.trilinear import (
     convolve as convolve,
     transposed_convolve as transposed_convolve,
 )
+from models.diffusion.denoisers import Denoiser as Denoiser
+from models.diffusion.samplers import (
+    DDIM as DDIM,
+    AbstractSampler as AbstractSampler,
+    Ancestral as Ancestral,
+    ReverseProcess as ReverseProcess,
+    Step as Step,
+    reverse_process as reverse_process,
+    start as start,
+)
 from models.latent.gaussian import (
     DiagonalGaussian as DiagonalGaussian,
     MixturePrior as MixturePrior,
@@ -107,7 +117,7 @@ from models.networks.tabular import (
 )
 from models.networks.translation import (
     PatchCritic as PatchCritic,
-    UNet as UNet,
+    TranslationUNet as TranslationUNet,
     patch_critic as patch_critic,
     unet_generator as unet_generator,
 )

@@ -30,14 +30,30 @@ API_PAGES = {
     "theory": {
         **{
             room: room
-            for room in ("divergences", "transport", "gans", "dynamics", "samples", "latent")
+            for room in (
+                "divergences",
+                "transport",
+                "gans",
+                "dynamics",
+                "samples",
+                "latent",
+                "diffusion",
+            )
         },
         "lipschitz": "lipschitz",
         "": "laws",
     },
     "models": {
         room: room
-        for room in ("networks", "latent", "layers", "convolution", "wrappers", "augmentation")
+        for room in (
+            "networks",
+            "latent",
+            "diffusion",
+            "layers",
+            "convolution",
+            "wrappers",
+            "augmentation",
+        )
     },
 }
 """The API page of each room; that of "" has the modules beside the rooms."""

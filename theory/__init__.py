@@ -1,6 +1,31 @@
 """Closed forms and exact computations that games and GANs are tested against; arrays in and out."""
 
 from theory._numeric import Estimate as Estimate
+from theory.diffusion.interpolants import (
+    EDM as EDM,
+    AbstractInterpolant as AbstractInterpolant,
+    Cosine as Cosine,
+    StraightLines as StraightLines,
+    VarianceExploding as VarianceExploding,
+    VariancePreserving as VariancePreserving,
+)
+from theory.diffusion.levels import (
+    NoiseLevel as NoiseLevel,
+    cosine_betas as cosine_betas,
+    edm_levels as edm_levels,
+    levels_of_betas as levels_of_betas,
+    linear_betas as linear_betas,
+    respaced as respaced,
+)
+from theory.diffusion.parametrisations import (
+    PREDICTIONS as PREDICTIONS,
+    Prediction as Prediction,
+    denoised_from as denoised_from,
+    denoised_from_velocity as denoised_from_velocity,
+    loss_weight as loss_weight,
+    prediction_from as prediction_from,
+    velocity_from as velocity_from,
+)
 from theory.distributions import (
     AbstractDistribution as AbstractDistribution,
     GaussianMixture as GaussianMixture,

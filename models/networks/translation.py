@@ -29,7 +29,7 @@ INIT = jax.nn.initializers.he_normal()
 PATCH_HALVINGS = 3
 
 
-class UNet(eqx.Module):
+class TranslationUNet(eqx.Module):
     """An image encoder and decoder, with skip connections between levels of one size.
 
     - `downs`: each takes an image to one of half its size. `bottom`: what is done at the smallest,
@@ -74,7 +74,7 @@ def unet_generator(
     norm: Norm = "instance",
     bounded: bool = True,
     init: Initializer = INIT,
-) -> UNet:
+) -> TranslationUNet:
     """A generator from a latent `(latent_size,)` and an image to an image of `shape`.
 
     **Arguments:**
@@ -107,7 +107,7 @@ def unet_generator(
         ups.append(Chain(_doubling(2 * depth, outs[index], sizes[index], init, up_key), *rest))
         channels = depth
     bottom = Chain(Conv2d(channels + latent_size, channels, 3, init, key_bottom), LeakyReLU(SLOPE))
-    return UNet(tuple(downs), bottom, tuple(reversed(ups)), shape)
+    return TranslationUNet(tuple(downs), bottom, tuple(reversed(ups)), shape)
 
 
 def _doubling(

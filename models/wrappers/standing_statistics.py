@@ -13,7 +13,7 @@ from models.layers.combinators import Chain, Residual, Skip
 from models.layers.conv import with_channels
 from models.layers.normalisation import BatchNorm
 from models.networks.conditional import LabelledGenerator
-from models.networks.translation import UNet, with_planes
+from models.networks.translation import TranslationUNet, with_planes
 from models.wrappers.precision import InPrecision
 
 
@@ -26,9 +26,10 @@ def with_standing_statistics(network: Any, points: Any) -> Any:
     **Arguments:**
 
     - `network`: put together by `Chain`, `Residual` and `Skip`; a `LabelledGenerator` or
-      `InPrecision` of such a one; a `UNet`. `BatchNorm` within any other module is an error.
+      `InPrecision` of such a one; a `TranslationUNet`. `BatchNorm` within any other module is an
+      error.
     - `points`: shape `(n, *shape)`, such as latents; a few thousand of them. `Conditioned` latents
-      for a `LabelledGenerator` or a `UNet`.
+      for a `LabelledGenerator` or a `TranslationUNet`.
 
     **Raises:** `ValueError` for a `BatchNorm` where it cannot be reached.
     """
@@ -41,8 +42,8 @@ def _fixed(network: Any, points: Any) -> tuple[Any, Array]:
     if _has_batch_norm(network):
         raise ValueError(
             f"{type(network).__name__} has a BatchNorm inside, and with_standing_statistics only "
-            "looks into Chain, Residual, Skip, LabelledGenerator, UNet and InPrecision; put the "
-            "network together by these."
+            "looks into Chain, Residual, Skip, LabelledGenerator, TranslationUNet and InPrecision; "
+            "put the network together by these."
         )
     return network, jax.vmap(network)(points)
 
@@ -90,7 +91,7 @@ def _(network: LabelledGenerator, points: Conditioned) -> tuple[LabelledGenerato
 
 
 @_fixed.register
-def _(network: UNet, points: Conditioned) -> tuple[UNet, Array]:
+def _(network: TranslationUNet, points: Conditioned) -> tuple[TranslationUNet, Array]:
     x = jax.vmap(with_channels)(points.condition)
     downs, kept, ups = [], [], []
     for down in network.downs:
@@ -101,7 +102,7 @@ def _(network: UNet, points: Conditioned) -> tuple[UNet, Array]:
     for up, beside in zip(network.ups, reversed(kept), strict=True):
         up, x = _fixed(up, jnp.concatenate([x, beside], axis=-1))
         ups.append(up)
-    fixed = UNet(tuple(downs), bottom, tuple(ups), network.out_shape)
+    fixed = TranslationUNet(tuple(downs), bottom, tuple(ups), network.out_shape)
     return fixed, x.reshape(len(x), *network.out_shape)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 import theory
 from tests.theory.case import Case, whole as _array
+from tests.theory.diffusion_cases import DIFFUSION_CASES
 from tests.theory.latent_cases import LATENT_CASES
 
 _rng = np.random.default_rng(0)
@@ -483,7 +484,7 @@ def _latent() -> theory.Quadrature:
     return theory.quadrature(-6, 6, 20)
 
 
-CASES |= LATENT_CASES
+CASES |= LATENT_CASES | DIFFUSION_CASES
 
 
 NOT_IN_THE_TABLE = {

@@ -1,0 +1,1 @@
+"""Diffusion models: denoisers by networks, and samplers over any denoiser."""

@@ -1,0 +1,1 @@
+"""Parts of the recipes of diffusion models: networks, games, judges, tasks, pictures."""
