@@ -145,7 +145,7 @@ def data_marginal_log_prob(x: ArrayInput, level: NoiseLevel, points: ArrayInput)
     exponents, least = _exponents(x, level, points)
     log_mean = jax.scipy.special.logsumexp(-exponents) - jnp.log(len(points))
     log_scale = x.size * (jnp.log(level.sigma) + 0.5 * jnp.log(2 * jnp.pi))
-    return log_mean - 0.5 * least / level.sigma**2 - log_scale
+    return log_mean - 0.5 * least / level.sigma / level.sigma - log_scale
 
 
 def _log_normal(x: Array, alpha: Array, sigma: Array, mean: Array, cov: Array) -> Scalar:
@@ -177,8 +177,8 @@ def _exponents(x: Array, level: NoiseLevel, points: Array) -> tuple[Float[Array,
     excess = squares - least
     nearest = excess == 0
     none = level.sigma == 0
-    variance = jnp.where(none, 1, level.sigma**2)
-    far = jnp.where(none & ~nearest, jnp.inf, 0.5 * excess / variance)
+    sigma = jnp.where(none, 1, level.sigma)  # its square may underflow
+    far = jnp.where(none & ~nearest, jnp.inf, 0.5 * excess / sigma / sigma)
     return jnp.where(jnp.isnan(level.sigma), jnp.nan, far), least
 
 

@@ -6,6 +6,8 @@ one plus `gaussian_guidance`. Replacement of known entries is not that sampler: 
 what it samples.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -20,9 +22,10 @@ from theory._inputs import (
     check_not_negative,
     check_same,
     check_same_shape,
+    concrete,
     floats,
 )
-from theory._numeric import all_numbers, nan_unless
+from theory._numeric import all_numbers, nan_unless, safe_divide
 from theory._semidefinite import pseudo_solver
 from theory.diffusion.affine_denoisers import best_affine_denoiser
 from theory.diffusion.affine_maps import level_pairs
@@ -31,6 +34,13 @@ from theory.diffusion.levels import NoiseLevel
 from theory.diffusion.markov_chain import reverse_step, transition
 from theory.latent.linear_gaussian import Moments
 from theory.latent.linear_inverse import check_operator
+
+
+class ReplacementLimit(NamedTuple):
+    """The conditional mean is `slope` times the known entry; `variance` is that around it."""
+
+    slope: Float[Array, "..."]
+    variance: Float[Array, "..."]
 
 
 def gaussian_guidance(
@@ -138,6 +148,31 @@ def replacement_law(
     # A known entry has its value and no variance whatever the rest is, unless that is unknown too.
     found = all_numbers(alpha, sigma, cov)
     return Moments(nan_unless(found, law.mean), nan_unless(found, law.covariance))
+
+
+def replacement_limit(correlation: Number) -> ReplacementLimit:
+    r"""The law that replacement tends to in many ancestral steps, of two correlated entries.
+
+    Of entries with mean 0, variance 1 and correlation $\rho$, given that one is $y$ the other has
+    the law $N(\rho y, 1 - \rho^2)$. Replacement draws it from
+
+    $$N\Bigl(\frac{1 - \sqrt{1-\rho^2}}\rho\,y,\
+      (1-\rho^2)\frac{\operatorname{artanh}\rho}\rho\Bigr),$$
+
+    on every interpolant that begins at the data and ends without any of them: about half of the
+    slope for a small correlation.
+
+    **Arguments:**
+
+    - `correlation`: $\rho$, between -1 and 1, any shape.
+    """
+    (rho,) = floats(correlation)
+    found = concrete(rho)
+    if found is not None and (abs(found) >= 1).any():
+        raise ValueError(f"correlation must be between -1 and 1, got {abs(found).max():g}.")
+    left = 1 - rho**2
+    slope = rho / (1 + jnp.sqrt(left))
+    return ReplacementLimit(slope, left * safe_divide(jnp.arctanh(rho), rho, 1.0))
 
 
 def _moved(law: Moments, gain: Array, shift: Array, variance: Array) -> Moments:

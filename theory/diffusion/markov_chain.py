@@ -69,12 +69,11 @@ def reverse_step(cleaner: NoiseLevel, noisier: NoiseLevel, eta: Number = 1.0) ->
         Ho, Jain & Abbeel (2020), arXiv:2006.11239, equation 7; Song, Meng & Ermon (2021),
         arXiv:2010.02502, equation 7.
     """
-    (eta,) = floats(eta)
     found = concrete(eta)
     if found is not None and ((found < 0) | (found > 1)).any():
         raise ValueError(f"eta must be from 0 to 1, got {found:g}.")
     cleaner, noisier = _pair(cleaner, noisier)
-    eta = eta.astype(cleaner.alpha.dtype)
+    eta = floats(eta)[0].astype(cleaner.alpha.dtype)
     factor, beta = _transition(cleaner, noisier)
     most = cleaner.sigma**2
     # Rounding alone lets it be more than that.
