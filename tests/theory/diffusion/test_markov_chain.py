@@ -79,10 +79,8 @@ def test_every_eta_keeps_the_marginals(eta):
 
 def test_single_precision_keeps_short_steps():
     """beta of 1e-4 next to alpha near 1: the levels' own rounding, 2 % of beta, and no more."""
-    single = [
-        theory.NoiseLevel(*(np.asarray(p, np.float32) for p in x)) for x in (CLEANER, NOISIER)
-    ]
-    found = theory.reverse_step(*single, eta=np.float32(1))  # pyright: ignore[reportArgumentType]
+    rounded = lambda level: theory.NoiseLevel(*(part.astype(np.float32) for part in level))
+    found = theory.reverse_step(rounded(CLEANER), rounded(NOISIER))
     exact = theory.reverse_step(CLEANER, NOISIER)
     assert found.of_data.dtype == np.float32
     np.testing.assert_allclose(found.of_data[1:], exact.of_data[1:], rtol=2e-2)
