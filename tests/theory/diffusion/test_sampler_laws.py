@@ -244,7 +244,7 @@ def test_samplers_converge_at_their_order(name):
     On even grids of the log signal-to-noise ratio, 64 to 256 steps, to a level with some noise, for
     data with less variance than noise and with more: equal ones make some errors vanish.
     """
-    sampler, exact, order = ORDERS[name]
+    sampler, exact, order = *map(jax.jit, ORDERS[name][:2]), ORDERS[name][2]
     counts, variances = np.array([64, 128, 256]), np.array([0.3, 4.0])
     errors = []
     for count in counts:
@@ -292,12 +292,14 @@ def test_euler_methods_in_time_converge_at_order_one(interpolant):
         (theory.euler_maruyama_map, theory.reverse_sde_map),
     ):
         errors = []
-        for count in counts:
-            times = jnp.linspace(0.9, 0.1, count + 1)
-            pair = (
+        compiled = jax.jit(
+            lambda times, method=method, exact=exact: (
                 method(interpolant, times, VARIANCES[1:]),
                 exact(interpolant.level(times), VARIANCES[1:]),
             )
+        )
+        for count in counts:
+            pair = compiled(jnp.linspace(0.9, 0.1, count + 1))
             errors.append(np.concatenate([np.abs(a - b) for a, b in zip(*pair, strict=True)]))
         errors = np.array(errors)
         errors = errors[:, errors[0] > 1e-6]
