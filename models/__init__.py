@@ -43,6 +43,7 @@ from models.diffusion.likelihood import (
     LogLikelihood as LogLikelihood,
     log_likelihood as log_likelihood,
 )
+from models.diffusion.loss import denoising_loss as denoising_loss
 from models.diffusion.replacement import Replacement as Replacement
 from models.diffusion.samplers import (
     AbstractSampler as AbstractSampler,
@@ -52,6 +53,9 @@ from models.diffusion.samplers import (
     start as start,
 )
 from models.diffusion.second_order import DPMSolver2M as DPMSolver2M, Heun as Heun
+from models.diffusion.time_embedding import TimeEmbedding as TimeEmbedding
+from models.diffusion.time_mlp import TimeMLP as TimeMLP
+from models.diffusion.unet import UNet as UNet
 from models.latent.gaussian import (
     DiagonalGaussian as DiagonalGaussian,
     MixturePrior as MixturePrior,
@@ -72,7 +76,11 @@ from models.latent.vae import (
     LatentModel as LatentModel,
     labelled_shape as labelled_shape,
 )
-from models.layers.attention import CausalAttention as CausalAttention, Memory as Memory
+from models.layers.attention import (
+    CausalAttention as CausalAttention,
+    Memory as Memory,
+    SelfAttention as SelfAttention,
+)
 from models.layers.codebook import (
     AbstractCodebook as AbstractCodebook,
     CodeAverages as CodeAverages,
@@ -104,6 +112,7 @@ from models.layers.normalisation import (
     BatchNorm as BatchNorm,
     GroupNorm as GroupNorm,
     Statistics as Statistics,
+    modulated as modulated,
 )
 from models.layers.spectral_conv import SpectralConv2d as SpectralConv2d, refreshed as refreshed
 from models.networks.code_prior import CodePrior as CodePrior
