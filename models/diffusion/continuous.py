@@ -90,7 +90,8 @@ def reverse_sde(
     r"""Carry a point back in time along $dx = (v - \tfrac12g^2\nabla\log p)\,dt + g\,d\bar w$.
 
     With the velocity $v$ of the probability flow it has the marginal laws of the forward process
-    for every $g$; that of the interpolant reverses the forward process itself.
+    for every $g$; that of the interpolant reverses the forward process itself. Its outcome in
+    fixed steps has forward derivatives alone.
 
     **Arguments:**
 
@@ -128,13 +129,18 @@ def reverse_sde(
     # diffrax runs in either direction, but its Brownian motion in one.
     times = None if span.times is None else span.begin - span.times
     span_forth = Span(jnp.zeros_like(span.begin), span.begin - span.end, times)
-    finest = FINEST * span_forth.end if times is None else 0.5 * jnp.min(jnp.diff(times))
-    area = diffrax.SpaceTimeLevyArea
-    motion = diffrax.VirtualBrownianTree(
-        span_forth.begin, span_forth.end, finest, jax.ShapeDtypeStruct(x.shape, x.dtype), key, area
+    with_motion = lambda motion: diffrax.MultiTerm(
+        diffrax.ODETerm(drift), diffrax.ControlTerm(diffusion, motion)
     )
-    terms = diffrax.MultiTerm(diffrax.ODETerm(drift), diffrax.ControlTerm(diffusion, motion))
-    return integrate(terms, x, span_forth, integrator, finest)
+    like, area = jax.ShapeDtypeStruct(x.shape, x.dtype), diffrax.SpaceTimeLevyArea
+    if times is None:
+        finest = FINEST * span_forth.end
+        motion = diffrax.VirtualBrownianTree(*span_forth[:2], finest, like, key, area)
+        return integrate(with_motion(motion), x, span_forth, integrator, shortest=finest)
+    # Fixed steps ask for each increment once, and need none of the tree that remembers them.
+    motion = diffrax.UnsafeBrownianPath(like, key, area)
+    adjoint = diffrax.DirectAdjoint()
+    return integrate(with_motion(motion), x, span_forth, integrator, adjoint=adjoint)
 
 
 def velocity(

@@ -84,3 +84,28 @@ def outcomes(sampler, denoise, levels, starts, keys):
 
 def slope(sizes, errors):
     return np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+
+
+def energy_test(x, y, permutations=1999):
+    """The p-value of the energy distance between two samples, by permutation."""
+    both = np.concatenate([x, y])
+    distances = np.linalg.norm(both[:, None] - both[None], axis=-1)
+    rng = np.random.default_rng(0)
+    signs = np.concatenate([np.full(len(x), 1 / len(x)), np.full(len(y), -1 / len(y))])
+    rows = np.stack([signs] + [rng.permutation(signs) for _ in range(permutations)])
+    energies = -np.einsum("ij,ij->i", rows @ distances, rows)
+    return np.mean(energies >= energies[0])
+
+
+STEP = eqx.filter_jit(
+    lambda sampler, x, state, now, after: sampler.step(mixture, x, state, now, after, None)
+)
+
+
+def walk(sampler, levels, x):
+    """The outcome of a sampler without noise on the mixture, a compiled step for all grids."""
+    state = sampler.init(x)
+    for i in range(len(levels.alpha) - 1):
+        now, after = (theory.NoiseLevel(*(part[at] for part in levels)) for at in (i, i + 1))
+        x, state, _ = STEP(sampler, x, state, now, after)
+    return x

@@ -18,11 +18,13 @@ from tests.meets_theory.diffusion_laws import (
     MEANS,
     PROCESSES,
     WEIGHTS,
+    energy_test,
     final_law,
     gaussian,
     mixture,
     outcomes,
     slope,
+    walk,
 )
 
 CHURN = {"churn": 0.3, "churn_from": 0.1, "churn_to": 5.0, "inflation": 1.01}
@@ -97,28 +99,12 @@ def test_ddim_and_heun_are_euler_and_heun_on_the_velocity(process):
         np.testing.assert_allclose(walk(sampler, levels, x), expected, rtol=1e-9)
 
 
-STEP = eqx.filter_jit(
-    lambda sampler, x, state, now, after: sampler.step(mixture, x, state, now, after, None)
-)
-
-
-def walk(sampler, levels, x):
-    """The outcome of a sampler without noise on the mixture, a compiled step for all grids."""
-    state = sampler.init(x)
-    for i in range(len(levels.alpha) - 1):
-        now, after = (theory.NoiseLevel(*(part[at] for part in levels)) for at in (i, i + 1))
-        x, state, _ = STEP(sampler, x, state, now, after)
-    return x
-
-
 @functools.cache
 def flow_end(process, begin):
     tight = go.Integrator(rtol=1e-11, atol=1e-11)
     x = jnp.array([0.8, -0.7])
     interpolant = PROCESSES[process]
-    end = models.probability_flow(
-        mixture, interpolant, x, begin=begin, end=0.1, integrator=tight
-    )
+    end = models.probability_flow(mixture, interpolant, x, begin=begin, end=0.1, integrator=tight)
     return x, end.x
 
 
@@ -140,17 +126,6 @@ def test_samplers_converge_to_the_probability_flow_at_their_order(name, order, p
     if name == "dpm" and begin == 1.0:
         errors = np.array(errors) / np.log(steps)
     assert abs(slope(steps, errors) + order) < 0.2
-
-
-def energy_test(x, y, permutations=1999):
-    """The p-value of the energy distance between two samples, by permutation."""
-    both = np.concatenate([x, y])
-    distances = np.linalg.norm(both[:, None] - both[None], axis=-1)
-    rng = np.random.default_rng(0)
-    signs = np.concatenate([np.full(len(x), 1 / len(x)), np.full(len(y), -1 / len(y))])
-    rows = np.stack([signs] + [rng.permutation(signs) for _ in range(permutations)])
-    energies = -np.einsum("ij,ij->i", rows @ distances, rows)
-    return np.mean(energies >= energies[0])
 
 
 SAMPLERS = {
