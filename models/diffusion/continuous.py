@@ -23,7 +23,7 @@ from models.diffusion.integration import (
     as_grid,
     integrate,
 )
-from models.diffusion.samplers import Denoise
+from models.diffusion.samplers import Denoise, noise_in
 from theory import AbstractInterpolant
 
 Time: TypeAlias = float | Array
@@ -59,7 +59,8 @@ def probability_flow(
 
     - `x`: a point at the time `begin`. Map over points with `jax.vmap`: each has its own steps.
     - `begin`, `end`: times in either order; by default from `last` to `first_time`, 1e-5 of `last`
-      or the interpolant's own first.
+      or the interpolant's own first. Where both $\sigma = 0$ and $\dot\sigma$ is infinite, as of
+      `VariancePreserving` at 0, the velocity is NaN.
     - `times`: of fixed steps, in place of `begin` and `end`, shape `(steps + 1,)`; without them
       steps adapt to the tolerances.
     - `integrator`: an explicit method, its tolerances and most steps; `diffrax.Tsit5` at 1e-5.
@@ -111,6 +112,11 @@ def reverse_sde(
         arXiv:2011.13456, equation 6; Ma et al. (2024), arXiv:2401.08740, for other diffusions.
     """
     span = as_span(interpolant, begin, end, times, x.dtype)
+    if not isinstance(span.begin - span.end, Tracer) and span.begin <= span.end:
+        raise ValueError(
+            "the reverse SDE goes back in time: begin must be after end, "
+            f"got {float(span.begin):g} and {float(span.end):g}."
+        )
     squared = squared_diffusion or interpolant.squared_diffusion
     _check_finite(squared, span.begin)
 
@@ -148,7 +154,8 @@ def velocity(
 ) -> Float[Array, "*shape"]:
     r"""$E(\dot x_t|x_t = x)$, the right-hand side of the probability-flow ODE."""
     level, rate = _at(interpolant, time, x)
-    return theory.velocity_from(denoise(x, level).astype(x.dtype), x, level, rate)
+    denoised = denoise(x, level).astype(x.dtype)
+    return rate.alpha * denoised + rate.sigma * noise_in(x, denoised, level)
 
 
 def _at(

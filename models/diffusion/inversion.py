@@ -64,7 +64,7 @@ def interpolation(
     denoise: Denoise,
     levels: NoiseLevel,
     a: Float[Array, "*shape"],
-    b: Float[Array, "*shape"],
+    b: Float[Array, "*other"],
     shares: Float[Array, " n"],
     sampler: AbstractSampler = EULER,
 ) -> Float[Array, "n *shape"]:

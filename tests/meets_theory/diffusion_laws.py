@@ -11,6 +11,7 @@ import theory
 
 MEAN = jnp.array([1.0, -0.5])
 COV = jnp.array([[1.0, 0.6], [0.6, 0.8]])
+VARIANCES, AXES = jnp.linalg.eigh(COV)
 WEIGHTS = jnp.array([0.3, 0.7])
 MEANS = jnp.array([[1.5, 0.0], [-1.0, 0.5]])
 COVS = jnp.stack([0.1 * jnp.eye(2), 0.3 * COV])
@@ -26,8 +27,10 @@ PROCESSES = {
 
 
 def gaussian(x, level):
-    """The denoiser of N(MEAN, COV)."""
-    return theory.gaussian_denoiser(x, level, MEAN, COV)
+    """The denoiser of N(MEAN, COV), in its eigenbasis."""
+    alpha, sigma = level
+    shrunk = alpha * VARIANCES / (alpha**2 * VARIANCES + sigma**2)
+    return MEAN + AXES @ (shrunk * (AXES.T @ (x - alpha * MEAN)))
 
 
 def mixture(x, level):

@@ -12,11 +12,13 @@ import gameopt as go
 import models
 import theory
 from tests.meets_theory.diffusion_laws import (
+    AXES,
     COV,
     COVS,
     MEAN,
     MEANS,
     PROCESSES,
+    VARIANCES,
     WEIGHTS,
     energy_test,
     gaussian,
@@ -25,7 +27,6 @@ from tests.meets_theory.diffusion_laws import (
     slope,
 )
 
-VARIANCES, AXES = jnp.linalg.eigh(COV)
 X = jnp.array([0.6, -0.9])
 DATA = theory.gaussian_mixture(MEANS, covariances=COVS, weights=WEIGHTS)
 EULER = go.Integrator(diffrax.Euler())
@@ -64,17 +65,16 @@ def test_the_adaptive_flow_is_the_exact_one_in_both_directions(process):
     assert back.successful
 
 
-@pytest.mark.parametrize(("method", "order"), [(diffrax.Heun(), 2), (diffrax.Bosh3(), 3)])
-def test_fixed_steps_converge_at_the_order_of_their_method(method, order):
-    """On the Gaussian's flow along straight lines, to time 0.1; fitted over a factor of eight."""
-    line, errors, sizes = PROCESSES["straight"], [], np.array([8, 16, 32, 64])
+def test_fixed_steps_converge_at_the_order_of_their_method():
+    """Heun's on the Gaussian's flow along straight lines, to time 0.1; over a factor of four."""
+    line, errors, sizes = PROCESSES["straight"], [], np.array([16, 32, 64])
     levels = line.level(jnp.array([1.0, 0.1]))
     exact = moved(theory.probability_flow_map(levels, VARIANCES), X)
     for n in sizes:
-        times, integrator = jnp.linspace(1, 0.1, n + 1), go.Integrator(method)
+        times, integrator = jnp.linspace(1, 0.1, n + 1), go.Integrator(diffrax.Heun())
         end = models.probability_flow(gaussian, line, X, times=times, integrator=integrator).x
         errors.append(float(jnp.linalg.norm(end - exact)))
-    assert abs(slope(sizes, errors) + order) < 0.2
+    assert abs(slope(sizes, errors) + 2) < 0.1
 
 
 @pytest.mark.parametrize("case", ["tsit5", "heun", "heun_fixed", "shark", "shark_fixed"])
@@ -183,17 +183,17 @@ def test_likelihoods_of_a_mixture_are_the_exact_ones(process):
 
 def test_hutchinson_s_trace_is_exact_on_the_line_and_unbiased_in_the_plane():
     """On the line every probe has the square 1. In the plane, the mean of 400 keys is within five
-    standard errors of the exact trace's likelihood: a false alarm in a million runs."""
+    standard errors of the exact log-density: a false alarm in a million runs."""
     line = PROCESSES["straight"]
     one = lambda x, level: theory.mixture_denoiser(x, level, WEIGHTS, MEANS[:, :1], COVS[:, :1, :1])
-    exact = models.log_likelihood(one, line, X[:1]).log_prob
+    level = line.level(models.first_time(line))
     drawn = models.log_likelihood(one, line, X[:1], jax.random.key(0), probes=3).log_prob
-    np.testing.assert_allclose(drawn, exact, rtol=1e-9)
+    exact = theory.mixture_marginal_log_prob(X[:1], level, WEIGHTS, MEANS[:, :1], COVS[:, :1, :1])
+    assert abs(drawn - exact) < 1e-3
 
     run = lambda key: models.log_likelihood(mixture, line, X, key, probes=1).log_prob
     found = jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(6), 400))
-    exact = models.log_likelihood(mixture, line, X).log_prob
-    assert jnp.abs(found.mean() - exact) < 5 * found.std() / 20
+    assert jnp.abs(found.mean() - mixture_log_prob(X, level)) < 5 * found.std() / 20 + 1e-3
     assert found.std() > 0.01
 
 

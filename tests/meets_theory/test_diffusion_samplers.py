@@ -1,6 +1,7 @@
 """Samplers in steps against their exact laws on Gaussian data, and against each other."""
 
 import functools
+import itertools
 
 import equinox as eqx
 import jax
@@ -89,7 +90,7 @@ def test_ddim_and_heun_are_euler_and_heun_on_the_velocity(process):
         level, rate = interpolant.level(time), interpolant.rate(time)
         return theory.velocity_from(mixture(x, level), x, level, rate)
 
-    for now, after in zip(times[:-1], times[1:], strict=True):
+    for now, after in itertools.pairwise(times):
         h = after - now
         euler = euler + h * velocity(euler, now)
         first = velocity(heun, now)
@@ -157,7 +158,7 @@ def test_samples_of_a_mixture_pass_for_data(name):
 
 
 def test_pieces_of_a_grid_give_the_bits_of_the_whole():
-    """Points, states and keys go over from piece to piece; a sampler with a state, one with noise."""
+    """Points, states and keys go over from piece to piece, with a state and with noise."""
     levels = theory.VariancePreserving().levels(12)
     x, key = jnp.array([0.3, 2.0]), jax.random.key(5)
     for sampler in (models.DPMSolver2M(), models.Ancestral()):
