@@ -144,14 +144,6 @@ class InverseGuided(eqx.Module):
 
     def __call__(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         level = NoiseLevel(*(part.astype(x.dtype) for part in level))
-        # A true branch where levels are not mapped.
-        return jax.lax.cond(
-            level.alpha == 0,
-            lambda: self.denoiser(x, level).astype(x.dtype),
-            lambda: self._guided(x, level),
-        )
-
-    def _guided(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         seen = self.observation
         std, noise = self.data_std.astype(x.dtype), seen.noise.astype(x.dtype)
         denoised, pull = jax.vjp(lambda x: self.denoiser(x, level).astype(x.dtype), x)
@@ -163,8 +155,9 @@ class InverseGuided(eqx.Module):
             "isotropic": lambda u: seen.operator(seen.adjoint(u, x)),
             "tweedie": lambda u: seen.operator(pulled(u)),
         }[self.covariance]
-        right = seen.misfit(denoised)
-        solved = self._solve(lambda u: spread(u) + noise**2 / unit * u, right)
+        # At alpha = 0, where M is taken for 0, any system will do that has a solution.
+        ridge = jnp.where(level.alpha == 0, 1, noise**2 / unit)
+        solved = self._solve(lambda u: spread(u) + ridge * u, seen.misfit(denoised))
         return denoised + self.scale.astype(x.dtype) * pulled(solved)
 
     def _solve(self, multiply: Callable[[Array], Array], right: Array) -> Array:
