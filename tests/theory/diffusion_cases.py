@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import theory
@@ -72,8 +73,8 @@ def _of_times(function: Any) -> Case:
 
 
 def _of_law(leaf: int) -> Case:
-    grid = theory.NoiseLevel(GRID["alpha"], GRID["sigma"])
-    sampler = lambda variances: theory.ddim_map(grid, variances, 1)
+    grid = lambda: theory.NoiseLevel(jnp.asarray(GRID["alpha"]), jnp.asarray(GRID["sigma"]))
+    sampler = lambda variances: theory.ddim_map(grid(), variances, 1)
     arrays = {"cov": GAUSSIAN["cov"], **({"mean": GAUSSIAN["mean"]} if leaf == 0 else {})}
     call = lambda cov, mean=GAUSSIAN["mean"], std=2: theory.sampler_law(sampler, mean, cov, std)[
         leaf
@@ -199,6 +200,7 @@ DIFFUSION_CASES: dict[str, Case] = {
     ),
     "replacement_law": _of_replacement(0),
     "replacement_law[covariance]": _of_replacement(1),
+    "replacement_limit": Case(theory.replacement_limit, {"correlation": whole(0)[0]}),
     "prior_kl": Case(
         lambda x0, alpha, sigma, prior: theory.prior_kl(x0, theory.NoiseLevel(alpha, sigma), prior),
         {"x0": DECODED["x0"], **NOISE, "prior": whole(2)[0]},
