@@ -12,7 +12,7 @@ from models.diffusion.time_embedding import TimeEmbedding
 from models.layers.attention import SelfAttention
 from models.layers.conv import Conv2d, ConvTranspose2d
 from models.layers.linear import Linear
-from models.layers.normalisation import GroupNorm, modulated
+from models.layers.normalisation import GroupNorm
 from models.networks.dcgan import KERNEL, PADDING, STRIDE, image_shape
 from models.networks.vqvae import grid_sizes
 
@@ -79,8 +79,7 @@ class ImageBlock(eqx.Module):
 
     def __call__(self, x: Image, embedded: Vector) -> Image:
         hidden = self.first(jax.nn.silu(self.norms[0](x)))
-        hidden = modulated(self.norms[1](hidden), self.told(embedded))
-        hidden = self.second(jax.nn.silu(hidden))
+        hidden = self.second(jax.nn.silu(self.norms[1](hidden, self.told(embedded))))
         x = hidden + (x if self.shortcut is None else self.shortcut(x))
         return x if self.attention is None else self.attention(x)
 
