@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt import BATCH_AXIS, Fixed
@@ -118,16 +119,21 @@ class GroupNorm(eqx.Module):
         if modulation is not None:
             more, moved = jnp.split(_precise(modulation), 2)
             scale, shift = scale * (1 + more), shift * (1 + more) + moved
-        # Computed once a channel: XLA would do it again at every place, and then one by one.
-        scale, shift = jax.lax.optimization_barrier(
-            (scale * jax.lax.rsqrt(variance + self.epsilon), shift)
-        )
+        scale = scale * jax.lax.rsqrt(variance + self.epsilon)
         return (centred * scale[None] + shift[None]).reshape(x.shape).astype(x.dtype)
 
     def _of_groups(self, means: Float[Array, " channels"]) -> Float[Array, " channels"]:
-        """For each channel the mean over those of its group."""
-        grouped = jnp.mean(means.reshape(self.groups, -1), axis=1)
-        return jnp.repeat(grouped, len(means) // self.groups)
+        """For each channel the mean over those of its group.
+
+        By a product, which XLA computes once an image; the same numbers repeated would be looked
+        up at every place.
+        """
+        if self.groups == 1:
+            return jnp.full_like(means, jnp.mean(means))
+        size = len(means) // self.groups
+        same = np.kron(np.eye(self.groups), np.ones((size, size)))
+        total = jnp.dot(means, jnp.asarray(same, means.dtype), precision="highest")
+        return total / size
 
 
 def _at_places(vector: Float[Array, " channels"], x: Array) -> Float[Array, "*places channels"]:
