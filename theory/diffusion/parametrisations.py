@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Number, check_positive, floats
+from theory._inputs import ArrayInput, Number, check_positive, check_same_shape, floats
 from theory.diffusion.levels import NoiseLevel
 
 Prediction = Literal["data", "noise", "score", "v", "flow", "edm"]
@@ -96,6 +96,7 @@ def prediction_target(
     """
     _check_kind(kind)
     data, noise, alpha, sigma, std = floats(data, noise, *level, data_std)
+    check_same_shape(data=data, noise=noise)
     check_positive(data_std=std)
     if kind == "data":
         return data
