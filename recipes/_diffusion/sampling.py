@@ -1,0 +1,176 @@
+"""Samples of a denoiser, in chunks of steps, with a bar."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from tqdm import tqdm
+
+import models
+import theory
+from recipes._diffusion.args import DiffusionArgs, SamplerName
+from recipes._diffusion.model import DiffusionData
+from recipes._diffusion.processes import make_process
+from recipes._runtime.progress import says
+
+SAMPLERS: dict[SamplerName, Callable[[], models.AbstractSampler]] = {
+    "ddim": models.DDIM,
+    "ancestral": models.Ancestral,
+}
+CHUNK = 10
+"""The most steps between two signs of life."""
+BLOCK = 256
+"""The most points that are sampled at once."""
+Denoise = Callable[[Array, theory.NoiseLevel], Array]
+
+
+class Rule(eqx.Module):
+    """A sampler over a denoiser, for points that are each told something of their own.
+
+    - `levels`: from noise to data.
+    - `scale`: of guidance by class. `null`: the label of no class, static. `guided`: whether the
+      scale is other than 1, static.
+
+    Subclasses are told more than a class.
+    """
+
+    denoiser: models.Denoiser
+    sampler: models.AbstractSampler
+    levels: theory.NoiseLevel
+    scale: Float[Array, ""]
+    null: int = eqx.field(static=True)
+    guided: bool = eqx.field(static=True)
+
+    def of(self, label: Any) -> tuple[models.AbstractSampler, Denoise]:
+        """The sampler and the denoiser of a point with a label, `None` without."""
+        if label is None:
+            return self.sampler, self.denoiser
+        return self.sampler, self.guide(label)
+
+    def guide(self, label: Any) -> Denoise:
+        """The denoiser of a label, away from that of no label."""
+        if not self.guided:
+            return lambda x, level: self.denoiser(x, level, label)
+        null = jnp.full_like(label, self.null)
+
+        def guided(x: Array, level: theory.NoiseLevel) -> Array:
+            with_label, without = self.denoiser(x, level, label), self.denoiser(x, level, null)
+            return without + self.scale.astype(x.dtype) * (with_label - without)
+
+        return guided
+
+
+def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser) -> Rule:
+    """The rule of resolved flags."""
+    assert args.sampler is not None
+    assert args.sampling_steps is not None
+    levels = make_process(args, data.std).levels(args.sampling_steps)
+    scale = 1.0 if args.guidance_scale is None else args.guidance_scale
+    sampler = SAMPLERS[args.sampler]()
+    return Rule(denoiser, sampler, levels, jnp.float32(scale), data.classes, scale != 1)
+
+
+class Drawn(NamedTuple):
+    """Points that were sampled, shape `(n, *shape)`.
+
+    - `path`, `denoised`: the points after every step, and what each step went for, of shape
+      `(n, steps, *shape)`; `None` unless they are kept.
+    """
+
+    x: np.ndarray
+    path: np.ndarray | None
+    denoised: np.ndarray | None
+
+
+def draw(
+    rule: Rule,
+    shape: tuple[int, ...],
+    key: PRNGKeyArray,
+    n: int,
+    each: Any = None,
+    *,
+    start: Any = None,
+    keep: bool = False,
+    bar: bool = False,
+) -> Drawn:
+    """Sample `n` points; the i-th is the same whatever `n` is.
+
+    **Arguments:**
+
+    - `each`: for every point what the rule is told, such as its label; axes `n` in front.
+    - `start`: points of the first level, `(n, *shape)`; noise by default.
+    - `keep`: keep all steps. `bar`: show the progress on standard error.
+    """
+    steps = len(rule.levels.alpha) - 1
+    size = min(n, BLOCK)
+    blocks = [np.arange(first, first + size) for first in range(0, n, size)]
+    found: list[list[Drawn]] = []
+    with tqdm(total=steps * len(blocks), unit=" steps", delay=1, disable=not bar) as shown:
+        for rows in blocks:
+            rows = np.minimum(rows, n - 1)  # the last block is filled up: one program for all
+            at = lambda tree, rows=rows: jax.tree.map(lambda leaf: leaf[rows], tree)
+            found.append(_block(rule, shape, key, jnp.asarray(rows), at(each), at(start), keep, shown))
+    parts = [Drawn(block[-1].x, *(_joined(block, name, 1) for name in Drawn._fields[1:]))
+             for block in found]  # fmt: skip
+    return Drawn(*(None if (all_ := _joined(parts, name, 0)) is None else all_[:n]
+                   for name in Drawn._fields))  # fmt: skip
+
+
+def _joined(parts: list[Drawn], name: str, axis: int) -> Any:
+    values = [getattr(part, name) for part in parts]
+    return None if values[0] is None else np.concatenate(values, axis=axis)
+
+
+def _block(
+    rule: Rule, shape: tuple[int, ...], key: PRNGKeyArray, rows: Array, each: Any, start: Any,
+    keep: bool, shown: tqdm,
+) -> list[Drawn]:  # fmt: skip
+    """The points of some rows, a `Drawn` for each chunk of steps."""
+    x, keys = _begin(rule.levels, shape, key, rows)
+    x = x if start is None else jnp.asarray(start)
+    steps, state, found = len(rule.levels.alpha) - 1, None, []
+    chunk = max(size for size in range(1, CHUNK + 1) if steps % size == 0)
+    for first in range(0, steps, chunk):
+        levels = theory.NoiseLevel(*(part[first : first + chunk + 1] for part in rule.levels))
+        if state is None:
+            state = _first_state(rule, x)
+        part = eqx.tree_at(lambda rule: rule.levels, rule, levels)
+        with says("sampling", shown if not shown.disable else None):
+            at = jnp.int32(first)
+            after = _advance(part, x, state, keys, each, at, keep)
+            x, state = after.x, after.state
+            kept = (np.asarray(p) if p is not None else None for p in after[2:])
+            found.append(Drawn(np.asarray(x), *kept))
+        shown.update(chunk)
+    return found
+
+
+@eqx.filter_jit
+def _begin(
+    levels: theory.NoiseLevel, shape: tuple[int, ...], key: PRNGKeyArray, rows: Array
+) -> tuple[Array, Array]:
+    """The noise of every row, and the key of its steps."""
+    keys = jax.vmap(lambda row: jax.random.split(jax.random.fold_in(key, row)))(rows)
+    return jax.vmap(lambda key: models.start(levels, shape, key))(keys[:, 0]), keys[:, 1]
+
+
+@eqx.filter_jit
+def _first_state(rule: Rule, x: Array) -> Any:
+    return jax.vmap(rule.sampler.init)(x)
+
+
+@eqx.filter_jit
+def _advance(
+    rule: Rule, x: Array, state: Any, keys: Array, each: Any, first: Array, keep: bool
+) -> models.ReverseProcess:
+    def one(x: Array, state: Any, key: PRNGKeyArray, each: Any) -> models.ReverseProcess:
+        sampler, denoise = rule.of(each)
+        return models.reverse_process(
+            sampler, denoise, rule.levels, x, key, state=state, first=first, keep=keep
+        )
+
+    return jax.vmap(one)(x, state, keys, each)
