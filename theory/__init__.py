@@ -1,6 +1,17 @@
 """Closed forms and exact computations that games and GANs are tested against; arrays in and out."""
 
 from theory._numeric import Estimate as Estimate
+from theory.diffusion.denoisers import (
+    data_denoiser as data_denoiser,
+    data_denoising as data_denoising,
+    data_marginal_log_prob as data_marginal_log_prob,
+    gaussian_denoiser as gaussian_denoiser,
+    gaussian_denoising as gaussian_denoising,
+    gaussian_marginal_log_prob as gaussian_marginal_log_prob,
+    mixture_denoiser as mixture_denoiser,
+    mixture_denoising as mixture_denoising,
+    mixture_marginal_log_prob as mixture_marginal_log_prob,
+)
 from theory.diffusion.interpolants import (
     EDM as EDM,
     AbstractInterpolant as AbstractInterpolant,

@@ -2,10 +2,19 @@
 
 from typing import Any
 
+import numpy as np
+
 import theory
-from tests.theory.case import Case, whole
+from tests.theory.case import Arrays, Case, whole
 
 AT = {"value": whole(1, 3, 2), "x": whole(2, 0, 5), "alpha": whole(3)[0], "sigma": whole(2)[0]}
+GAUSSIAN = {"mean": whole(1, 0, 2), "cov": whole((6, 1, 0), (1, 4, 1), (0, 1, 2))}
+MIXTURE = {
+    "weights": whole(1, 3),
+    "means": whole((1, 0, 2), (0, 1, 4)),
+    "covs": np.stack([GAUSSIAN["cov"], np.diag([1, 2, 3])]),
+}
+POINTS = {"points": whole((0, 1, 2), (3, 1, 1), (1, 1, 1), (2, 0, 1))}
 RATES = {"d_alpha": whole(0)[0], "d_sigma": whole(1)[0]}
 KINDS: Any = theory.PREDICTIONS
 
@@ -16,6 +25,16 @@ def _of_kind(function: Any, kind: str) -> Case:
     # Of the datum itself nothing is left to convert.
     quiet = ("x", "alpha", "sigma") if kind == "data" else ()
     return Case(call, AT, quiet=quiet, empty=False)
+
+
+def _at_level(function: Any, arrays: Arrays, leaf: int | None = None) -> Case:
+    """A function of a point, one level and a law, or one leaf of its result."""
+
+    def call(x, alpha, sigma, **law):
+        result = function(x, theory.NoiseLevel(alpha, sigma), **law)
+        return result if leaf is None else result[leaf]
+
+    return Case(call, {**{key: AT[key] for key in ("x", "alpha", "sigma")}, **arrays})
 
 
 def _of_velocity(function: Any) -> Case:
@@ -41,22 +60,30 @@ DIFFUSION_CASES: dict[str, Case] = {
         )
         for kind in KINDS
     },
+    "gaussian_denoiser": _at_level(theory.gaussian_denoiser, GAUSSIAN),
+    "gaussian_denoising": _at_level(theory.gaussian_denoising, GAUSSIAN, 0),
+    "gaussian_marginal_log_prob": _at_level(theory.gaussian_marginal_log_prob, GAUSSIAN),
+    "mixture_denoiser": _at_level(theory.mixture_denoiser, MIXTURE),
+    "mixture_denoising": _at_level(theory.mixture_denoising, MIXTURE),
+    "mixture_marginal_log_prob": _at_level(theory.mixture_marginal_log_prob, MIXTURE),
+    "data_denoiser": _at_level(theory.data_denoiser, POINTS),
+    "data_denoising": _at_level(theory.data_denoising, POINTS),
+    "data_marginal_log_prob": _at_level(theory.data_marginal_log_prob, POINTS),
     "linear_betas": Case(
         lambda first, last: theory.linear_betas(3, first, last),
-        {"first": whole(1)[0], "last": whole(2)[0]},
-        degree=1,
+        {"first": whole(1)[0], "last": whole(1)[0]},
     ),
     "cosine_betas": Case(
         lambda offset, most: theory.cosine_betas(3, offset, most),
         {"offset": whole(1)[0], "most": whole(1)[0]},
     ),
-    "levels_of_betas": Case(theory.levels_of_betas, {"betas": whole(0, 0, 0)}),
+    "levels_of_betas": Case(theory.levels_of_betas, {"betas": whole(1, 1, 1)}),
     "respaced": Case(
-        lambda alpha, sigma: theory.respaced(theory.NoiseLevel(alpha, sigma), 2),
+        lambda alpha, sigma: sum(theory.respaced(theory.NoiseLevel(alpha, sigma), 2)),
         {"alpha": whole(4, 3, 2), "sigma": whole(0, 1, 2)},
     ),
     "edm_levels": Case(
-        lambda least, most, rho: theory.edm_levels(3, least, most, rho),
+        lambda least, most, rho: theory.edm_levels(3, least, most, rho).sigma,
         {"least": whole(1)[0], "most": whole(4)[0], "rho": whole(2)[0]},
     ),
 }

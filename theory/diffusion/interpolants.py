@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, Count, Number, as_count, check_positive, floats
-from theory.diffusion.levels import NoiseLevel
+from theory.diffusion.levels import NoiseLevel, check_increasing
 
 
 class AbstractInterpolant(eqx.Module):
@@ -164,7 +164,8 @@ class VarianceExploding(AbstractInterpolant):
     sigma_max: Float[Array, ""]
 
     def __init__(self, sigma_min: Number = 0.01, sigma_max: Number = 50.0):
-        check_positive(sigma_min=sigma_min, sigma_max=sigma_max)
+        check_positive(sigma_min=sigma_min)
+        check_increasing(sigma_min=sigma_min, sigma_max=sigma_max)
         self.sigma_min, self.sigma_max = floats(sigma_min, sigma_max)
 
     @property
@@ -198,7 +199,8 @@ class EDM(AbstractInterpolant):
     sigma_max: float = eqx.field(static=True, default=80.0)
 
     def __check_init__(self):
-        check_positive(sigma_min=self.sigma_min, sigma_max=self.sigma_max)
+        check_positive(sigma_min=self.sigma_min)
+        check_increasing(sigma_min=self.sigma_min, sigma_max=self.sigma_max)
 
     @property
     def first(self) -> float:

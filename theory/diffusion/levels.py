@@ -5,7 +5,18 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Count, Number, as_count, check_line, check_positive, floats
+from theory._inputs import (
+    ArrayInput,
+    Count,
+    Number,
+    as_count,
+    check_line,
+    check_not_negative,
+    check_positive,
+    check_same_shape,
+    concrete,
+    floats,
+)
 
 
 class NoiseLevel(NamedTuple):
@@ -51,7 +62,7 @@ def linear_betas(steps: Count, first: Number = 1e-4, last: Number = 0.02) -> Flo
         Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 4: T = 1000.
     """
     first, last = floats(first, last)
-    check_positive(first=first, last=last)
+    _check_betas(first, last)
     return jnp.linspace(first, last, as_count("steps", steps))
 
 
@@ -68,6 +79,8 @@ def cosine_betas(steps: Count, offset: Number = 0.008, most: Number = 0.999) -> 
         Nichol & Dhariwal (2021), arXiv:2102.09672, equation 17.
     """
     offset, most = floats(offset, most)
+    check_not_negative(offset=offset)
+    _check_betas(most)
     steps = as_count("steps", steps)
     share = jnp.linspace(jnp.zeros_like(offset), jnp.ones_like(offset), steps + 1)
     f = jnp.cos(0.5 * jnp.pi * (share + offset) / (1 + offset)) ** 2
@@ -82,7 +95,7 @@ def levels_of_betas(betas: ArrayInput) -> NoiseLevel:
 
     **Arguments:**
 
-    - `betas`: $\beta_1, \dots, \beta_T$, each between 0 and 1, shape `(T,)`.
+    - `betas`: $\beta_1, \dots, \beta_T$, above 0 and at most 1, shape `(T,)`.
 
     **Returns:** shape `(T + 1,)`, from the data, $(1, 0)$, to $x_T$.
 
@@ -92,6 +105,7 @@ def levels_of_betas(betas: ArrayInput) -> NoiseLevel:
     """
     (betas,) = floats(betas)
     check_line("betas", betas)
+    _check_betas(betas)
     log_alpha = 0.5 * jnp.cumsum(jnp.log1p(-betas))
     return NoiseLevel.of_log_alpha(jnp.concatenate([jnp.zeros_like(betas[:1]), log_alpha]))
 
@@ -111,7 +125,8 @@ def respaced(chain: NoiseLevel, steps: Count) -> NoiseLevel:
         arXiv:2102.09672, section 4.
     """
     alpha, sigma = floats(*chain)
-    check_line("chain", alpha, 2)
+    check_line("alpha", alpha, 2)
+    check_same_shape(alpha=alpha, sigma=sigma)
     size = len(alpha) - 1
     steps = as_count("steps", steps, 1, size)
     at = jnp.asarray([round(size * (1 - step / steps)) for step in range(steps + 1)])
@@ -133,7 +148,27 @@ def edm_levels(
         Karras et al. (2022), arXiv:2206.00364, equation 5.
     """
     steps = as_count("steps", steps, 2)
-    check_positive(sigma_min=sigma_min, sigma_max=sigma_max, rho=rho)
+    check_positive(sigma_min=sigma_min, rho=rho)
+    check_increasing(sigma_min=sigma_min, sigma_max=sigma_max)
     sigma_min, sigma_max, rho = floats(sigma_min, sigma_max, rho)
     roots = jnp.linspace(sigma_max ** (1 / rho), sigma_min ** (1 / rho), steps)
     return NoiseLevel.exploded(jnp.concatenate([roots**rho, jnp.zeros_like(roots[:1])]))
+
+
+def check_increasing(**bounds: Number) -> None:
+    """Check that the first of two named numbers is below the second; NaN and traced ones pass."""
+    (low_name, low), (high_name, high) = bounds.items()
+    numbers = concrete(low), concrete(high)
+    if numbers[0] is not None and numbers[1] is not None and (numbers[0] >= numbers[1]).any():
+        raise ValueError(
+            f"{low_name} must be below {high_name}, got {numbers[0]:g} and {numbers[1]:g}."
+        )
+
+
+def _check_betas(*betas: Array) -> None:
+    """Check that all are above 0 and at most 1; NaN passes, and traced ones do."""
+    for beta in betas:
+        found = concrete(beta)
+        wrong = None if found is None else found[(found <= 0) | (found > 1)]
+        if wrong is not None and wrong.size:
+            raise ValueError(f"betas must be above 0 and at most 1, got {wrong.flat[0]:g}.")

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Number, check_positive, floats
+from theory._inputs import ArrayInput, Number, check_positive, check_same_shape, floats
 from theory.diffusion.levels import NoiseLevel
 
 Prediction = Literal["data", "noise", "score", "v", "flow", "edm"]
@@ -45,6 +45,7 @@ def denoised_from(
     """
     _check_kind(kind)
     p, x, alpha, sigma, std = floats(prediction, x, *level, data_std)
+    check_same_shape(prediction=p, x=x)
     check_positive(data_std=std)
     if kind == "data":
         return p
@@ -68,6 +69,7 @@ def prediction_from(
     """
     _check_kind(kind)
     denoised, x, alpha, sigma, std = floats(denoised, x, *level, data_std)
+    check_same_shape(denoised=denoised, x=x)
     check_positive(data_std=std)
     if kind == "data":
         return denoised
@@ -89,6 +91,7 @@ def velocity_from(
     - `rate`: the interpolant's $(\dot\alpha, \dot\sigma)$ at the time of `level`.
     """
     denoised, x, alpha, sigma, d_alpha, d_sigma = floats(denoised, x, *level, *rate)
+    check_same_shape(denoised=denoised, x=x)
     return d_alpha * denoised + d_sigma * (x - alpha * denoised) / sigma
 
 
@@ -98,6 +101,7 @@ def denoised_from_velocity(
     r"""The denoiser's $\hat x_0$ from an interpolant's velocity at $x$; the inverse of
     `velocity_from`."""
     velocity, x, alpha, sigma, d_alpha, d_sigma = floats(velocity, x, *level, *rate)
+    check_same_shape(velocity=velocity, x=x)
     return (d_sigma * x - sigma * velocity) / (alpha * d_sigma - sigma * d_alpha)
 
 

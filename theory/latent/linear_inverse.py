@@ -4,14 +4,12 @@ Their posterior mean has the least mean squared error of all estimators if the p
 and of all affine ones for any law with the same mean and covariance.
 """
 
-from collections.abc import Callable
-
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from theory._inputs import ArrayInput, Number, check_gaussian, check_not_negative, floats
 from theory._numeric import all_numbers, nan_unless
+from theory._semidefinite import pseudo_solver
 from theory.latent.linear_gaussian import Moments
 
 
@@ -55,7 +53,7 @@ def gaussian_posterior(
         raise ValueError(f"noise_variance must be a single number, got shape {noise.shape}.")
     onto = operator @ cov
     seen = onto @ operator.T + noise * jnp.eye(len(operator), dtype=cov.dtype)
-    solve = _pseudo_solver(seen, noise)
+    solve = pseudo_solver(seen, noise)
     known = all_numbers(cov, operator, noise)
     return Moments(
         nan_unless(known, mean + onto.T @ solve(observation - operator @ mean)),
@@ -72,21 +70,3 @@ def _check_operator(operator: Array, observation: Array, size: int) -> None:
         raise ValueError(
             f"observation must have the shape ({len(operator)},), got {observation.shape}."
         )
-
-
-def _pseudo_solver(matrix: Float[Array, "k k"], least: Array) -> Callable[[Array], Array]:
-    """Multiplication of `(k,)` or `(k, m)` by the pseudo-inverse of a semidefinite matrix.
-
-    `least`: no eigenvalue is less, so that with a positive one none is empty.
-
-    Its derivative is that of an inverse, $-S^+\\,dS\\,S^+$, which holds as long as the range stays,
-    and is finite where eigenvalues coincide.
-    """
-    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(matrix))
-    least = jax.lax.stop_gradient(least)
-    values = jnp.maximum(values, least)
-    empty = (values <= values.size * jnp.finfo(values.dtype).eps * jnp.max(values)) & (least == 0)
-    root = vectors * jnp.where(empty, 0, jax.lax.rsqrt(jnp.where(empty, 1, values)))[None]
-    multiply = lambda times: matrix @ times
-    apply = lambda _, right: root @ (root.T @ right)
-    return lambda right: jax.lax.custom_linear_solve(multiply, right, apply, symmetric=True)
