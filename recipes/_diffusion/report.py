@@ -12,7 +12,7 @@ from recipes._diffusion import chains, losses, plane
 from recipes._diffusion.args import DiffusionArgs
 from recipes._diffusion.bits import bound_terms, spacing_of, write_bound
 from recipes._diffusion.exact import exact_law
-from recipes._diffusion.model import DiffusionData, diffusion_keys
+from recipes._diffusion.model import DiffusionData, boxed, diffusion_keys
 from recipes._diffusion.processes import make_process
 from recipes._diffusion.sampling import Rule, draw, make_rule, noise_of
 from recipes._diffusion.words import labels_of
@@ -34,7 +34,7 @@ def report(
     rule = make_rule(args, data, denoiser)
     chains.draw_curves(folder, args.eval_size)
     over_time(folder.path / "samples", folder.path / "over_time.png")
-    numbers = _losses(folder, args, data, denoiser, key_losses)
+    numbers = _losses(folder, args, data, boxed(denoiser, data), key_losses)
     if data.scaled.kind == "image":
         _chains(folder, args, data, rule, key_chain)
         numbers |= _images(folder, args, data, rule, key_samples)
@@ -43,27 +43,22 @@ def report(
     return numbers
 
 
-def unlabelled(denoiser: models.Denoiser, classes: int) -> Any:
-    """The denoiser of points whose class is not told."""
-    return (lambda x, level: denoiser(x, level, jnp.int32(classes))) if classes else denoiser
-
-
 def _losses(
     folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser,
     key: PRNGKeyArray,
 ) -> dict[str, Any]:  # fmt: skip
     levels, exact = losses.level_grid(make_process(args, data.std)), exact_law(args.data)
     told = bool(data.classes) and exact is None
-    of, found = denoiser if told else unlabelled(denoiser, data.classes), {}
+    found: dict[str, np.ndarray] = {}
     parts = {"held out": data.held_out, "training points": data.scaled}
     judged = {name: losses.judged_of(part, told) for name, part in parts.items()}
     for name, points in judged.items():
-        found[name] = losses.errors_by_level(of, points, levels, key, f"errors, {name}")
+        found[name] = losses.errors_by_level(denoiser, points, levels, key, f"errors, {name}")
     bounds = losses.bounds_of(exact, data.scaled.points, levels, key)
     losses.draw_losses(folder, levels, found, bounds, int(np.prod(data.shape)))
     spacing = spacing_of(data.scaled.points) if data.scaled.kind == "image" else None
     points = np.asarray(judged["held out"].points)
-    last = losses.last_denoised(of, judged["held out"], levels, key)
+    last = losses.last_denoised(denoiser, judged["held out"], levels, key)
     terms = bound_terms(points, levels, found["held out"], last, spacing)
     return write_bound(folder, data, terms, len(levels.alpha), spacing)
 
@@ -125,11 +120,10 @@ def _plane(
     """Pictures of the score, the paths and the density."""
     key_scores, key_paths = jax.random.split(key)
     exact, process = exact_law(args.data), make_process(args, data.std)
-    free = unlabelled(rule.denoiser, data.classes)
     points = data.held_out.points
     with says("pictures of the score"):
         numbers = plane.draw_scores(
-            folder, free, exact, process.interpolant, points, data.std, key_scores
+            folder, rule.denoiser.denoiser, exact, process.interpolant, points, data.std, key_scores
         )
     labels = data.asked(args, plane.PATHS)
     each = None if labels is None else jnp.asarray(labels)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 import models
 import theory
 from recipes._diffusion.args import DiffusionArgs, SamplerName
-from recipes._diffusion.model import DiffusionData
+from recipes._diffusion.model import Boxed, DiffusionData, boxed
 from recipes._diffusion.processes import make_process
 from recipes._runtime.progress import says
 
@@ -31,18 +31,16 @@ Denoise = Callable[[Array, theory.NoiseLevel], Array]
 class Rule(eqx.Module):
     """A sampler over a denoiser, for points that are each told something of their own.
 
-    - `levels`: from noise to data.
-    - `scale`: of guidance by class. `null`: the label of no class, static. `guided`: whether the
-      scale is other than 1, static.
+    - `denoiser`: brought into the data's box, also after guidance. `levels`: from noise to data.
+    - `scale`: of guidance by class. `guided`: whether the scale is other than 1, static.
 
     Subclasses are told more than a class.
     """
 
-    denoiser: models.Denoiser
+    denoiser: Boxed
     sampler: models.AbstractSampler
     levels: theory.NoiseLevel
     scale: Float[Array, ""]
-    null: int = eqx.field(static=True)
     guided: bool = eqx.field(static=True)
 
     def of(self, label: Any) -> tuple[models.AbstractSampler, Denoise]:
@@ -55,11 +53,12 @@ class Rule(eqx.Module):
         """The denoiser of a label, away from that of no label."""
         if not self.guided:
             return lambda x, level: self.denoiser(x, level, label)
-        null = jnp.full_like(label, self.null)
 
         def guided(x: Array, level: theory.NoiseLevel) -> Array:
-            with_label, without = self.denoiser(x, level, label), self.denoiser(x, level, null)
-            return without + self.scale.astype(x.dtype) * (with_label - without)
+            free = self.denoiser.denoiser
+            with_label, without = free(x, level, label), free(x, level)
+            found = without + self.scale.astype(x.dtype) * (with_label - without)
+            return self.denoiser.within(found)
 
         return guided
 
@@ -71,7 +70,7 @@ def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoise
     levels = make_process(args, data.std).levels(args.sampling_steps)
     scale = 1.0 if args.guidance_scale is None else args.guidance_scale
     sampler = SAMPLERS[args.sampler]()
-    return Rule(denoiser, sampler, levels, jnp.float32(scale), data.classes, scale != 1)
+    return Rule(boxed(denoiser, data), sampler, levels, jnp.float32(scale), scale != 1)
 
 
 class Drawn(NamedTuple):
@@ -113,7 +112,9 @@ def draw(
         for rows in blocks:
             rows = np.minimum(rows, n - 1)  # the last block is filled up: one program for all
             at = lambda tree, rows=rows: jax.tree.map(lambda leaf: leaf[rows], tree)
-            found.append(_block(rule, shape, key, jnp.asarray(rows), at(each), at(start), keep, shown))
+            found.append(
+                _block(rule, shape, key, jnp.asarray(rows), at(each), at(start), keep, shown)
+            )
     parts = [Drawn(block[-1].x, *(_joined(block, name, 1) for name in Drawn._fields[1:]))
              for block in found]  # fmt: skip
     return Drawn(*(None if (all_ := _joined(parts, name, 0)) is None else all_[:n]
