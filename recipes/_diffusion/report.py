@@ -26,21 +26,27 @@ COLUMNS, EACH, MOST_CLASSES = 10, 50, 20
 """Samples in a row; of a class for its accuracy; rows at most."""
 
 
+def sample_report(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: Any, key: PRNGKeyArray
+) -> dict[str, Any]:
+    """Draw samples of a trained model, their chains and their paths; return their numbers."""
+    key_chain, key_samples, key_plane = jax.random.split(key, 3)
+    rule = make_rule(args, data, denoiser)
+    if data.scaled.kind == "image":
+        _chains(folder, args, data, rule, key_chain)
+        return _images(folder, args, data, rule, key_samples)
+    return _plane(folder, args, data, rule, key_plane) if data.is_plane else {}
+
+
 def report(
     folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser
 ) -> dict[str, Any]:
     """Draw all pictures and write likelihood.md; return the summary's numbers."""
-    key_chain, key_losses, key_samples, key_plane = jax.random.split(diffusion_keys(args).report, 4)
-    rule = make_rule(args, data, denoiser)
+    key_losses, key_samples = jax.random.split(diffusion_keys(args).report)
     chains.draw_curves(folder, args.eval_size)
     over_time(folder.path / "samples", folder.path / "over_time.png")
     numbers = _losses(folder, args, data, boxed(denoiser, data), key_losses)
-    if data.scaled.kind == "image":
-        _chains(folder, args, data, rule, key_chain)
-        numbers |= _images(folder, args, data, rule, key_samples)
-    if data.is_plane:
-        numbers |= _plane(folder, args, data, rule, key_plane)
-    return numbers
+    return numbers | sample_report(folder, args, data, denoiser, key_samples)
 
 
 def _losses(

@@ -20,6 +20,8 @@ from recipes._runtime.progress import says
 SAMPLERS: dict[SamplerName, Callable[[], models.AbstractSampler]] = {
     "ddim": models.DDIM,
     "ancestral": models.Ancestral,
+    "dpm_solver": models.DPMSolver2M,
+    "heun": models.Heun,
 }
 CHUNK = 10
 """The most steps between two signs of life."""
@@ -32,7 +34,8 @@ class Rule(eqx.Module):
     """A sampler over a denoiser, for points that are each told something of their own.
 
     - `denoiser`: brought into the data's box, also after guidance. `levels`: from noise to data.
-    - `scale`: of guidance by class. `guided`: whether the scale is other than 1, static.
+    - `scale`: of guidance by class. `guided`: whether it is other than 1, static. `null`: the label
+      of no class, static.
 
     Subclasses are told more than a class.
     """
@@ -42,25 +45,21 @@ class Rule(eqx.Module):
     levels: theory.NoiseLevel
     scale: Float[Array, ""]
     guided: bool = eqx.field(static=True)
+    null: int = eqx.field(static=True)
 
     def of(self, label: Any) -> tuple[models.AbstractSampler, Denoise]:
         """The sampler and the denoiser of a point with a label, `None` without."""
+        free = self.free(label)
+        return self.sampler, lambda x, level: self.denoiser.within(free(x, level))
+
+    def free(self, label: Any) -> Denoise:
+        """The denoiser of a label, guided away from that of no label, and not yet in the box."""
+        denoiser = self.denoiser.denoiser
         if label is None:
-            return self.sampler, self.denoiser
-        return self.sampler, self.guide(label)
-
-    def guide(self, label: Any) -> Denoise:
-        """The denoiser of a label, away from that of no label."""
+            return denoiser
         if not self.guided:
-            return lambda x, level: self.denoiser(x, level, label)
-
-        def guided(x: Array, level: theory.NoiseLevel) -> Array:
-            free = self.denoiser.denoiser
-            with_label, without = free(x, level, label), free(x, level)
-            found = without + self.scale.astype(x.dtype) * (with_label - without)
-            return self.denoiser.within(found)
-
-        return guided
+            return lambda x, level: denoiser(x, level, label)
+        return models.ClassifierFree(denoiser, label, jnp.asarray(self.null), self.scale)
 
 
 def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser) -> Rule:
@@ -70,7 +69,7 @@ def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoise
     levels = make_process(args, data.std).levels(args.sampling_steps)
     scale = 1.0 if args.guidance_scale is None else args.guidance_scale
     sampler = SAMPLERS[args.sampler]()
-    return Rule(boxed(denoiser, data), sampler, levels, jnp.float32(scale), scale != 1)
+    return Rule(boxed(denoiser, data), sampler, levels, jnp.float32(scale), scale != 1, data.classes)
 
 
 class Drawn(NamedTuple):
