@@ -11,7 +11,6 @@ from jaxtyping import Array, PRNGKeyArray
 from tqdm import tqdm
 
 import models
-import theory
 from gameopt import Integrator
 from recipes._diffusion.args import DiffusionArgs
 from recipes._diffusion.bits import spacing_of
@@ -87,9 +86,7 @@ def likelihood(
         noise = jax.random.uniform(key_noise, points.shape, points.dtype, -0.5, 0.5)
         points = points + spacing * np.asarray(noise)
     signs = None if data.is_plane else key_signs
-    found, evaluations = log_probs(
-        denoiser, process.interpolant, times, points, signs
-    )
+    found, evaluations = log_probs(denoiser, process.interpolant, times, points, signs)
     size = int(np.prod(data.shape))
     numbers = _numbers(found, size, spacing) | {"evaluations": evaluations}
     rows = [["model", *tables.mean_and_error(found)]]

@@ -69,7 +69,9 @@ def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoise
     levels = make_process(args, data.std).levels(args.sampling_steps)
     scale = 1.0 if args.guidance_scale is None else args.guidance_scale
     sampler = SAMPLERS[args.sampler]()
-    return Rule(boxed(denoiser, data), sampler, levels, jnp.float32(scale), scale != 1, data.classes)
+    return Rule(
+        boxed(denoiser, data), sampler, levels, jnp.float32(scale), scale != 1, data.classes
+    )
 
 
 class Drawn(NamedTuple):

@@ -6,22 +6,19 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-
-from recipes._data import Dataset
 from recipes._diffusion.args import DiffusionArgs, Task, check_flags, check_task
-from recipes._diffusion.model import Boxed, DiffusionData
 from recipes._diffusion.interpolations import interpolate
 from recipes._diffusion.likelihoods import likelihood
+from recipes._diffusion.model import DiffusionData
 from recipes._diffusion.report import sample_report
 from recipes._diffusion.restorations import inpaint, superresolve
 from recipes._runtime.config import read_run_config
 from recipes._runtime.errors import UserError
 from recipes._runtime.experiment import SHOWN
 from recipes._runtime.progress import says
-from recipes._runtime.run import Result, RunFolder, open_run, write_json
+from recipes._runtime.run import Result, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.trained import TrainedRun, load_run
 
