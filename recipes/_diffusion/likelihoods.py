@@ -13,7 +13,7 @@ from tqdm import tqdm
 import models
 from gameopt import Integrator
 from recipes._diffusion.args import DiffusionArgs
-from recipes._diffusion.bits import spacing_of
+from recipes._diffusion.bits import Bins, bins_of
 from recipes._diffusion.exact import exact_law
 from recipes._diffusion.model import DiffusionData
 from recipes._diffusion.processes import Process, make_process
@@ -81,14 +81,14 @@ def likelihood(
     key_noise, key_signs = jax.random.split(key)
     process = make_process(args, data.std)
     times, points = flow_times(process), data.held_out.points[:POINTS]
-    spacing = spacing_of(data.scaled.points) if data.scaled.kind == "image" else None
-    if spacing is not None:
+    bins = bins_of(data.scaled.points) if data.scaled.kind == "image" else None
+    if bins is not None:
         noise = jax.random.uniform(key_noise, points.shape, points.dtype, -0.5, 0.5)
-        points = points + spacing * np.asarray(noise)
+        points = points + bins.width * np.asarray(noise)
     signs = None if data.is_plane else key_signs
     found, evaluations = log_probs(denoiser, process.interpolant, times, points, signs)
     size = int(np.prod(data.shape))
-    numbers = _numbers(found, size, spacing) | {"evaluations": evaluations}
+    numbers = _numbers(found, size, bins) | {"evaluations": evaluations}
     rows = [["model", *tables.mean_and_error(found)]]
     exact = exact_law(args.data)
     if exact is not None:
@@ -97,24 +97,24 @@ def likelihood(
         rows += [["exact law", *tables.mean_and_error(true)]]
         rows += [["model less exact", *tables.mean_and_error(found - true)]]
         numbers |= {"log_likelihood_exact": float(true.mean())}
-    _write(folder, rows, numbers, len(points), process, times, spacing)
+    _write(folder, rows, numbers, len(points), process, times, bins)
     return numbers
 
 
-def _numbers(found: np.ndarray, size: int, spacing: float | None) -> dict[str, float]:
+def _numbers(found: np.ndarray, size: int, bins: Bins | None) -> dict[str, float]:
     mean, error = tables.mean_and_error(found)
     numbers = {"log_likelihood": mean, "log_likelihood_error": error or 0.0}
-    if spacing is not None:
+    if bins is not None:
         # The chance of a pixel's value is at least that of its interval under dequantisation.
-        bits = -(mean / size + np.log(spacing)) / np.log(2)
-        numbers |= {"bits_per_dimension": bits}
-        numbers |= {"bits_per_dimension_error": (error or 0.0) / size / float(np.log(2))}
+        bits = lambda nats, width: float(theory.bits_per_dimension(nats, size, width))
+        numbers |= {"bits_per_dimension": bits(-mean, bins.width)}
+        numbers |= {"bits_per_dimension_error": bits(error or 0.0, 1.0)}
     return numbers
 
 
 def _write(
     folder: RunFolder, rows: list[Any], numbers: dict[str, float], count: int, process: Process,
-    times: FlowTimes, spacing: float | None,
+    times: FlowTimes, bins: Bins | None,
 ) -> None:  # fmt: skip
     ratio = float(np.exp(-0.5 * process.interpolant.log_snr(jnp.float32(times.begin))))
     text = (
@@ -123,9 +123,9 @@ def _write(
         f"after {numbers['evaluations']:.0f} evaluations on average.\n\n"
     )
     text += tables.markdown(["law", "mean", "standard error"], rows)
-    if spacing is not None:
+    if bins is not None:
         text += (
-            f"\nPixels have values {spacing:.4g} apart, and uniform noise of that width was added: "
+            f"\nPixels have {bins.count} values, and uniform noise as wide as their distance was added: "
             f"at most {numbers['bits_per_dimension']:.3f} ± "
             f"{numbers['bits_per_dimension_error']:.3f} bits per dimension.\n"
         )

@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 import theory
 from recipes._data import Dataset
+from recipes._diffusion.bits import Bins
 from recipes._diffusion.exact import ExactLaw
 from recipes._diffusion.processes import Process
 from recipes._report import plots
 from recipes._report.plots import COLOURS, FAKE, REAL, THEORY, Curve, Panel
 from recipes._runtime.run import RunFolder
 
-LEVELS, POINTS = 100, 128
+LEVELS, POINTS = 128, 128
 """Noise levels, and points of which the errors are, with fresh noise at each level."""
 TAIL = 1e-3
 """The shares of the levels that are trained on, least and most noise, that are left out."""
@@ -51,45 +52,55 @@ def level_grid(process: Process) -> theory.NoiseLevel:
     return process.interpolant.level(process.interpolant.time_of(log_snr))
 
 
-def errors_by_level(
-    denoiser: Any, judged: Judged, levels: theory.NoiseLevel, key: PRNGKeyArray, what: str
-) -> Float[np.ndarray, "levels n"]:
-    """Squared errors, summed over the numbers of each point, level by level; `what` is said.
+class Measured(NamedTuple):
+    """Errors of points at every level of a grid, each of shape `(levels, n)`.
 
-    The same key is the same noise, also of another denoiser.
+    - `squares`: squared errors, summed over the numbers of a point.
+    - `reconstructions`: $-\\log p(x_0)$ of a Gaussian about the denoised point, of the deviation
+      that the noise has over the signal, in nats; of discrete points the chance of their bins.
     """
+
+    squares: np.ndarray
+    reconstructions: np.ndarray
+
+
+def measure(
+    denoiser: Any,
+    judged: Judged,
+    levels: theory.NoiseLevel,
+    key: PRNGKeyArray,
+    what: str,
+    bins: Bins | None = None,
+) -> Measured:
+    """Errors level by level; `what` is said. The same key is the same noise, also elsewhere."""
     found = []
     for place in tqdm(range(len(levels.alpha)), desc=what, unit=" levels", delay=1):
         level = theory.NoiseLevel(levels.alpha[place], levels.sigma[place])
-        clean = _denoised(denoiser, *judged, level, jax.random.fold_in(key, place))
-        found.append(np.asarray(_squares(clean, judged.points), np.float64))
-    return np.stack(found)
-
-
-def last_denoised(
-    denoiser: Any, judged: Judged, levels: theory.NoiseLevel, key: PRNGKeyArray
-) -> np.ndarray:
-    """The denoised points at the last level, with the noise of `errors_by_level`."""
-    last = len(levels.alpha) - 1
-    level = theory.NoiseLevel(levels.alpha[last], levels.sigma[last])
-    return np.asarray(_denoised(denoiser, *judged, level, jax.random.fold_in(key, last)))
+        parts = _errors(denoiser, *judged, level, jax.random.fold_in(key, place), bins)
+        found.append([np.asarray(part, np.float64) for part in parts])
+    return Measured(*map(np.stack, zip(*found, strict=True)))
 
 
 @eqx.filter_jit
-def _denoised(
-    denoiser: Any, points: Array, labels: Any, level: theory.NoiseLevel, key: PRNGKeyArray
-) -> Float[Array, "n *shape"]:
-    def one(point: Array, label: Any, key: PRNGKeyArray) -> Array:
+def _errors(
+    denoiser: Any, points: Array, labels: Any, level: theory.NoiseLevel, key: PRNGKeyArray,
+    bins: Bins | None,
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:  # fmt: skip
+    variance = (level.sigma / level.alpha) ** 2
+
+    def one(point: Array, label: Any, key: PRNGKeyArray) -> tuple[Array, Array]:
         noise = jax.random.normal(key, point.shape, point.dtype)
         told = () if label is None else (label,)
-        return denoiser(level.alpha * point + level.sigma * noise, level, *told)
+        clean = denoiser(level.alpha * point + level.sigma * noise, level, *told)
+        if bins is None:
+            nats = theory.gaussian_reconstruction(point, clean, variance)
+        else:
+            nats = theory.discretised_reconstruction(
+                point, clean, variance, bins=bins.count, low=bins.low, high=bins.high
+            )
+        return jnp.sum((clean - point) ** 2), nats
 
     return jax.vmap(one)(points, labels, jax.random.split(key, len(points)))
-
-
-@jax.jit
-def _squares(left: Array, right: Array) -> Float[Array, " n"]:
-    return jnp.sum((left - right).reshape(len(left), -1) ** 2, axis=1)
 
 
 class Memory(eqx.Module):
@@ -116,7 +127,7 @@ def bounds_of(
     flat = points.reshape(len(points), -1)
     if exact is not None:
         judged = Judged(jnp.asarray(points[:POINTS]), None)
-        errors = errors_by_level(exact.denoiser, judged, levels, key, "exact errors")
+        errors = measure(exact.denoiser, judged, levels, key, "exact errors").squares
         return {"the law's exact denoiser": errors.mean(axis=1)}
     spread = np.clip(np.linalg.eigvalsh(np.cov(flat.T, dtype=np.float64)), 0, None)
     alpha, sigma = (np.asarray(part, np.float64)[:, None] for part in levels)
@@ -124,9 +135,8 @@ def bounds_of(
     bounds = {"the best linear denoiser": linear}
     if len(flat) <= MOST_REMEMBERED:
         judged = Judged(jnp.asarray(points[:POINTS]), None)
-        errors = errors_by_level(
-            Memory(jnp.asarray(flat)), judged, levels, key, "errors of the memory"
-        )
+        memory = Memory(jnp.asarray(flat))
+        errors = measure(memory, judged, levels, key, "errors of the memory").squares
         bounds["the training points by heart, on those"] = errors.mean(axis=1)
     return bounds
 

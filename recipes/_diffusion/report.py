@@ -10,7 +10,7 @@ from jaxtyping import PRNGKeyArray
 import models
 from recipes._diffusion import chains, losses, plane
 from recipes._diffusion.args import DiffusionArgs
-from recipes._diffusion.bits import bound_terms, spacing_of, write_bound
+from recipes._diffusion.bits import best_last, bins_of, bound_terms, write_bound
 from recipes._diffusion.exact import exact_law
 from recipes._diffusion.model import DiffusionData, boxed, diffusion_keys
 from recipes._diffusion.processes import make_process
@@ -55,18 +55,25 @@ def _losses(
 ) -> dict[str, Any]:  # fmt: skip
     levels, exact = losses.level_grid(make_process(args, data.std)), exact_law(args.data)
     told = bool(data.classes) and exact is None
-    found: dict[str, np.ndarray] = {}
+    bins = bins_of(data.scaled.points) if data.scaled.kind == "image" else None
     parts = {"held out": data.held_out, "training points": data.scaled}
     judged = {name: losses.judged_of(part, told) for name, part in parts.items()}
-    for name, points in judged.items():
-        found[name] = losses.errors_by_level(denoiser, points, levels, key, f"errors, {name}")
-    bounds = losses.bounds_of(exact, data.scaled.points, levels, key)
-    losses.draw_losses(folder, levels, found, bounds, int(np.prod(data.shape)))
-    spacing = spacing_of(data.scaled.points) if data.scaled.kind == "image" else None
-    points = np.asarray(judged["held out"].points)
-    last = losses.last_denoised(denoiser, judged["held out"], levels, key)
-    terms = bound_terms(points, levels, found["held out"], last, spacing)
-    return write_bound(folder, data, terms, len(levels.alpha), spacing)
+    found = {
+        name: losses.measure(denoiser, points, levels, key, f"errors, {name}", bins)
+        for name, points in judged.items()
+    }
+    bounds, size = (
+        losses.bounds_of(exact, data.scaled.points, levels, key),
+        int(np.prod(data.shape)),
+    )
+    losses.draw_losses(folder, levels, {n: f.squares for n, f in found.items()}, bounds, size)
+    last = best_last(
+        np.asarray(judged["training points"].points), levels, *found["training points"]
+    )
+    points, (squares, nats) = np.asarray(judged["held out"].points), found["held out"]
+    prior, steps = bound_terms(points, levels, squares, last)
+    terms = {"prior": prior, "steps": steps, "reconstruction": nats[last]}
+    return write_bound(folder, terms, size, last, bins)
 
 
 def _chains(
