@@ -86,9 +86,9 @@ def write_bound(
         else "densities, in the units of training"
     )  # fmt: skip
     text = (
-        f"Negative log-likelihoods of {len(each['bound'])} held-out points, {what}: the variational "
-        f"bound of a chain with {steps} steps, evenly spaced in the log signal-to-noise ratio. It "
-        "ends where the bound of training points is least.\n\n"
+        f"Negative log-likelihoods of {len(each['bound'])} held-out points, {what}: the "
+        f"variational bound of a chain with {steps} steps, evenly spaced in the log "
+        "signal-to-noise ratio. It ends where the bound of training points is least.\n\n"
     )
     (folder.path / "likelihood.md").write_text(
         text + tables.markdown(heads, rows), encoding="utf-8"

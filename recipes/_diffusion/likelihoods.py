@@ -125,8 +125,8 @@ def _write(
     text += tables.markdown(["law", "mean", "standard error"], rows)
     if bins is not None:
         text += (
-            f"\nPixels have {bins.count} values, and uniform noise as wide as their distance was added: "
-            f"at most {numbers['bits_per_dimension']:.3f} ± "
+            f"\nPixels have {bins.count} values, and uniform noise as wide as their distance was "
+            f"added: at most {numbers['bits_per_dimension']:.3f} ± "
             f"{numbers['bits_per_dimension_error']:.3f} bits per dimension.\n"
         )
     (folder.path / "likelihood.md").write_text(text, encoding="utf-8")
