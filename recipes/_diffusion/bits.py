@@ -15,14 +15,14 @@ MOST_VALUES = 256
 class Bins(NamedTuple):
     """Evenly spaced values of discrete points: how many, the least and the greatest."""
 
-    count: int
+    number: int
     low: float
     high: float
 
     @property
     def width(self) -> float:
         """The distance between two values."""
-        return (self.high - self.low) / (self.count - 1)
+        return (self.high - self.low) / (self.number - 1)
 
 
 def bins_of(points: np.ndarray) -> Bins | None:
@@ -82,7 +82,7 @@ def write_bound(
         rows.append([name, nats, error, bits, float(theory.bits_per_dimension(error or 0.0, size))])
     heads = ["term", "nats", "standard error", "bits per dimension", "standard error"]
     what = (
-        f"chances of pixels with {bins.count} values" if bins is not None
+        f"chances of pixels with {bins.number} values" if bins is not None
         else "densities, in the units of training"
     )  # fmt: skip
     text = (

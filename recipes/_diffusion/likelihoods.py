@@ -11,6 +11,7 @@ from jaxtyping import Array, PRNGKeyArray
 from tqdm import tqdm
 
 import models
+import theory
 from gameopt import Integrator
 from recipes._diffusion.args import DiffusionArgs
 from recipes._diffusion.bits import Bins, bins_of
@@ -23,8 +24,6 @@ from recipes._runtime.run import RunFolder
 POINTS, BLOCK = 128, 16
 """Held-out points, and how many are integrated at once."""
 INTEGRATOR = Integrator(diffrax.Tsit5(), 1e-3, 1e-3)
-TOLD_APART = 0.05
-"""Deviation of the noise, over that of the data, at which densities in the plane are compared."""
 
 
 class FlowTimes(NamedTuple):
@@ -125,7 +124,7 @@ def _write(
     text += tables.markdown(["law", "mean", "standard error"], rows)
     if bins is not None:
         text += (
-            f"\nPixels have {bins.count} values, and uniform noise as wide as their distance was "
+            f"\nPixels have {bins.number} values, and uniform noise as wide as their distance was "
             f"added: at most {numbers['bits_per_dimension']:.3f} ± "
             f"{numbers['bits_per_dimension_error']:.3f} bits per dimension.\n"
         )

@@ -96,7 +96,7 @@ def _errors(
             nats = theory.gaussian_reconstruction(point, clean, variance)
         else:
             nats = theory.discretised_reconstruction(
-                point, clean, variance, bins=bins.count, low=bins.low, high=bins.high
+                point, clean, variance, bins=bins.number, low=bins.low, high=bins.high
             )
         return jnp.sum((clean - point) ** 2), nats
 

@@ -9,15 +9,19 @@ from jaxtyping import PRNGKeyArray
 
 import theory
 from recipes._diffusion.exact import ExactLaw, denoised
+from recipes._diffusion.likelihoods import flow_times, log_probs
+from recipes._diffusion.processes import Process
 from recipes._diffusion.sampling import Drawn
-from recipes._report import plots
+from recipes._report import plots, tables
 from recipes._report.plots import FAKE, REAL, THEORY, subplots
 from recipes._runtime.run import RunFolder
 
 NOISES = (0.1, 0.3, 1.0)
 """Noise over signal where scores are drawn, in deviations of the data."""
-SIDE, PATHS, COMPARED = 19, 60, 2000
-"""Arrows a side, paths, and noised points on which two scores are compared."""
+SIDE, PATHS, COMPARED, CELLS = 19, 60, 2000, 80
+"""Arrows a side, paths, noised points on which two models are compared, and cells a side."""
+TOLD_APART = 0.05
+"""Deviation of the noise, over that of the data, at which densities are drawn."""
 
 
 def scores(denoiser: Any, points: Any, level: theory.NoiseLevel) -> np.ndarray:
@@ -81,6 +85,60 @@ def _finish(figure: Any, axes: Any, title: str, folder: RunFolder, name: str) ->
     figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=4, markerscale=4)
     figure.suptitle(title, fontsize=11)
     plots.save(figure, folder.path / name)
+
+
+def draw_density(
+    folder: RunFolder,
+    denoiser: Any,
+    exact: ExactLaw | None,
+    process: Process,
+    points: np.ndarray,
+    std: float,
+    key: PRNGKeyArray,
+) -> dict[str, float]:
+    """density.png: contours of the density of a model's probability flow, beside the exact ones.
+
+    **Returns:** `kl_at_little_noise`: the mean of the exact log-density less the learned one on
+    noised held-out points, in nats, and its standard error.
+    """
+    interpolant, ratio = process.interpolant, TOLD_APART * std
+    begin = float(interpolant.time_of(jnp.float32(-2 * np.log(ratio))))
+    times = flow_times(process)._replace(begin=begin)
+    level = interpolant.level(jnp.float32(begin))
+    limits = plots.plane_limits(float(level.alpha) * points, 0.1)
+    grid = plots.plane_grid(limits, CELLS)
+    of_model = lambda x: log_probs(denoiser, interpolant, times, x.astype(np.float32), None)[0]
+    found = {"learned": of_model(grid)}
+    numbers = {}
+    if exact is not None:
+        noise = np.asarray(jax.random.normal(key, points[:COMPARED].shape))
+        noised = float(level.alpha) * points[:COMPARED] + float(level.sigma) * noise
+        of_law = jax.jit(jax.vmap(lambda x: exact.log_prob(x, level)))
+        gap = np.asarray(of_law(jnp.asarray(noised)), np.float64) - of_model(noised)
+        mean, error = tables.mean_and_error(gap)
+        numbers = {"kl_at_little_noise": mean, "kl_at_little_noise_error": error or 0.0}
+        found = {"exact": np.asarray(of_law(jnp.asarray(grid, jnp.float32)))} | found
+    figure, axes = subplots(
+        1, len(found), figsize=(4.6 * len(found) + 0.8, 4.6), layout="constrained", squeeze=False
+    )
+    top = max(float(values.max()) for values in found.values())
+    ticks = [np.linspace(low, high, CELLS) for low, high in zip(*limits, strict=True)]
+    shown = None
+    for axis, (name, values) in zip(axes.flat, found.items(), strict=True):
+        # Contours at equal ratios, down to a thousandth of the highest.
+        shown = axis.contourf(
+            *ticks, (values.reshape(CELLS, CELLS) - top) / np.log(10), np.linspace(-3, 0, 10),
+            cmap="Blues", extend="min",
+        )  # fmt: skip
+        axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title=name)
+        axis.label_outer()
+    assert shown is not None
+    figure.colorbar(shown, ax=axes, label="$\\log_{10}$ of density over the highest", shrink=0.8)
+    kl = f"; KL {numbers['kl_at_little_noise']:.3f} nats" if numbers else ""
+    title = f"density of data with noise of {ratio:.2g} of the signal{kl}"
+    figure.suptitle(title, fontsize=11)
+    plots.save(figure, folder.path / "density.png")
+    return numbers
 
 
 def draw_trajectories(

@@ -50,7 +50,7 @@ def report(
 
 
 def _losses(
-    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser,
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: Any,
     key: PRNGKeyArray,
 ) -> dict[str, Any]:  # fmt: skip
     levels, exact = losses.level_grid(make_process(args, data.std)), exact_law(args.data)
@@ -131,12 +131,16 @@ def _plane(
     folder: RunFolder, args: DiffusionArgs, data: DiffusionData, rule: Rule, key: PRNGKeyArray
 ) -> dict[str, Any]:
     """Pictures of the score, the paths and the density."""
-    key_scores, key_paths = jax.random.split(key)
+    key_scores, key_paths, key_density = jax.random.split(key, 3)
     exact, process = exact_law(args.data), make_process(args, data.std)
     points = data.held_out.points
     with says("pictures of the score"):
         numbers = plane.draw_scores(
             folder, rule.denoiser.denoiser, exact, process.interpolant, points, data.std, key_scores
+        )
+    with says("the density"):
+        numbers |= plane.draw_density(
+            folder, rule.denoiser.denoiser, exact, process, points, data.std, key_density
         )
     labels = data.asked(args, plane.PATHS)
     each = None if labels is None else jnp.asarray(labels)

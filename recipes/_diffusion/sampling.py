@@ -93,7 +93,6 @@ def draw(
     n: int,
     each: Any = None,
     *,
-    start: Any = None,
     keep: bool = False,
     bar: bool = False,
 ) -> Drawn:
@@ -102,24 +101,21 @@ def draw(
     **Arguments:**
 
     - `each`: for every point what the rule is told, such as its label; axes `n` in front.
-    - `start`: points of the first level, `(n, *shape)`; noise by default.
     - `keep`: keep all steps. `bar`: show the progress on standard error.
     """
-    steps = len(rule.levels.alpha) - 1
-    size = min(n, BLOCK)
-    blocks = [np.arange(first, first + size) for first in range(0, n, size)]
-    found: list[list[Drawn]] = []
+    steps, size = len(rule.levels.alpha) - 1, min(n, BLOCK)
+    found: list[Drawn] = []
+    blocks = range(0, n, size)
     with tqdm(total=steps * len(blocks), unit=" steps", delay=1, disable=not bar) as shown:
-        for rows in blocks:
-            rows = np.minimum(rows, n - 1)  # the last block is filled up: one program for all
-            at = lambda tree, rows=rows: jax.tree.map(lambda leaf: leaf[rows], tree)
-            found.append(
-                _block(rule, shape, key, jnp.asarray(rows), at(each), at(start), keep, shown)
-            )
-    parts = [Drawn(block[-1].x, *(_joined(block, name, 1) for name in Drawn._fields[1:]))
-             for block in found]  # fmt: skip
-    return Drawn(*(None if (all_ := _joined(parts, name, 0)) is None else all_[:n]
-                   for name in Drawn._fields))  # fmt: skip
+        for first in blocks:
+            # The last block is filled up: one program for all.
+            rows = np.minimum(np.arange(first, first + size), n - 1)
+            told = jax.tree.map(lambda leaf, rows=rows: leaf[rows], each)
+            found.append(_block(rule, shape, key, jnp.asarray(rows), told, keep, shown))
+    whole = lambda parts: None if parts[0] is None else np.concatenate(parts)[:n]
+    x, *kept = map(whole, zip(*found, strict=True))
+    assert x is not None
+    return Drawn(x, *kept)
 
 
 def noise_of(rule: Rule, shape: tuple[int, ...], key: PRNGKeyArray, n: int) -> np.ndarray:
@@ -127,33 +123,26 @@ def noise_of(rule: Rule, shape: tuple[int, ...], key: PRNGKeyArray, n: int) -> n
     return np.asarray(_begin(rule.levels, shape, key, jnp.arange(n))[0])
 
 
-def _joined(parts: list[Drawn], name: str, axis: int) -> Any:
-    values = [getattr(part, name) for part in parts]
-    return None if values[0] is None else np.concatenate(values, axis=axis)
-
-
 def _block(
-    rule: Rule, shape: tuple[int, ...], key: PRNGKeyArray, rows: Array, each: Any, start: Any,
-    keep: bool, shown: tqdm,
-) -> list[Drawn]:  # fmt: skip
-    """The points of some rows, a `Drawn` for each chunk of steps."""
+    rule: Rule, shape: tuple[int, ...], key: PRNGKeyArray, rows: Array, each: Any, keep: bool,
+    shown: tqdm,
+) -> Drawn:  # fmt: skip
+    """The points of some rows, in chunks of steps."""
     x, keys = _begin(rule.levels, shape, key, rows)
-    x = x if start is None else jnp.asarray(start)
-    steps, state, found = len(rule.levels.alpha) - 1, None, []
+    steps, state, kept = len(rule.levels.alpha) - 1, _first_state(rule, x), []
     chunk = max(size for size in range(1, CHUNK + 1) if steps % size == 0)
     for first in range(0, steps, chunk):
         levels = theory.NoiseLevel(*(part[first : first + chunk + 1] for part in rule.levels))
-        if state is None:
-            state = _first_state(rule, x)
         part = eqx.tree_at(lambda rule: rule.levels, rule, levels)
         with says("sampling", shown if not shown.disable else None):
-            at = jnp.int32(first)
-            after = _advance(part, x, state, keys, each, at, keep)
-            x, state = after.x, after.state
-            kept = (np.asarray(p) if p is not None else None for p in after[2:])
-            found.append(Drawn(np.asarray(x), *kept))
+            after = _advance(part, x, state, keys, each, jnp.int32(first), keep)
+            x, state = jax.block_until_ready((after.x, after.state))
+        kept.append((np.asarray(after.points), np.asarray(after.denoised)) if keep else ())
         shown.update(chunk)
-    return found
+    if not keep:
+        return Drawn(np.asarray(x), None, None)
+    path, denoised = (np.concatenate(parts, axis=1) for parts in zip(*kept, strict=True))
+    return Drawn(np.asarray(x), path, denoised)
 
 
 @eqx.filter_jit

@@ -67,9 +67,11 @@ def _load(args: DiffusionArgs) -> TrainedRun:
     recipe = read_run_config(args.run)["recipe"]
     if recipe != "diffusion":
         raise UserError(f"--run {args.run} is a run of recipes.{recipe}, and not of diffusion.")
-    changes = {} if args.data_dir is None else {"data_dir": args.data_dir}
     with says("loading the run"):
-        trained = load_run(args.run, **changes)
+        if args.data_dir is None:
+            trained = load_run(args.run)
+        else:  # the files may have moved since
+            trained = load_run(args.run, data_dir=args.data_dir)
     for line in trained.skipped:
         print(line, file=sys.stderr)
     return trained
