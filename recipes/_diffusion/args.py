@@ -19,8 +19,8 @@ Task = Literal["sample", "inpaint", "superresolve", "interpolate", "likelihood"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "mnist": {
-        "data": "mnist", "steps": 12_000, "eval_every": 2000, "batch_size": 64,
-        "multipliers": (1, 2, 2), "eval_size": 1000,
+        "data": "mnist", "objective": "velocity", "condition": "class", "guidance_scale": 1.5,
+        "multipliers": (1, 2, 2), "steps": 7500, "eval_every": 1500, "ema": 0.999,
     },
     "cifar10": {
         "data": "cifar10", "steps": 200_000, "eval_every": 10_000, "batch_size": 128, "width": 128,
@@ -28,9 +28,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ema": 0.9999,
     },
 }  # fmt: skip
-PLANE: dict[str, Any] = {"batch_size": 256, "steps": 10_000, "eval_every": 2000}
+PLANE: dict[str, Any] = {"width": 128, "batch_size": 256, "steps": 10_000, "eval_every": 2000}
 """The defaults for points in the plane."""
-STEPS, RATE = 3000, 1e-3
+STEPS, RATE = 2000, 1e-3
 GROUPS = 8
 """Groups of channels that a unet normalises apart."""
 OF_THE_TASK = (
@@ -49,7 +49,7 @@ class DiffusionArgs(SampleArgs, DataArgs, TrainArgs):
     on two cores), cifar10 (colour, for a GPU). --preset NAME --help shows them."""
     steps: AtLeast1 = STEPS
     """Rounds."""
-    eval_every: AtLeast1 = 1000
+    eval_every: AtLeast1 = 500
     """Rounds between two evaluations: samples, pictures, a checkpoint."""
     objective: Objective = "noise"
     """What the network predicts, and on which noise levels: the noise on the chain of DDPM, v on a
@@ -108,6 +108,8 @@ class DiffusionArgs(SampleArgs, DataArgs, TrainArgs):
         the run trains."""
         plane = given.get("data") in TOYS
         found = PRESETS.get(given.get("preset", "small"), {}) | (PLANE if plane else {})
+        if given.get("condition") == "none":
+            found.pop("guidance_scale", None)
         return found | decaying(given, adam(RATE), found.get("steps", STEPS))
 
     @classmethod

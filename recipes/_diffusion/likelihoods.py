@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,6 @@ from tqdm import tqdm
 
 import models
 import theory
-from gameopt import Integrator
 from recipes._diffusion.args import DiffusionArgs
 from recipes._diffusion.bits import Bins, bins_of
 from recipes._diffusion.exact import exact_law
@@ -23,7 +21,6 @@ from recipes._runtime.run import RunFolder
 
 POINTS, BLOCK = 128, 16
 """Held-out points, and how many are integrated at once."""
-INTEGRATOR = Integrator(diffrax.Tsit5(), 1e-3, 1e-3)
 
 
 class FlowTimes(NamedTuple):
@@ -50,7 +47,7 @@ def _log_probs(
     def one(point: Array, key: PRNGKeyArray | None) -> models.LogLikelihood:
         return models.log_likelihood(
             denoiser, interpolant, point, key, probes=0 if key is None else 1,
-            begin=times.begin, end=times.end, integrator=INTEGRATOR,
+            begin=times.begin, end=times.end,
         )  # fmt: skip
 
     return jax.vmap(one)(points, keys)

@@ -10,7 +10,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from tqdm import tqdm
 
 import theory
-from recipes._data import Dataset
 from recipes._diffusion.bits import Bins
 from recipes._diffusion.exact import ExactLaw
 from recipes._diffusion.processes import Process
@@ -26,19 +25,6 @@ MOST_LOG_SNR = 15.0
 """The bound of the log signal-to-noise ratio, either side."""
 MOST_REMEMBERED = 10_000
 """The most training points of which the denoiser that has memorised them is computed."""
-
-
-class Judged(NamedTuple):
-    """Points whose errors are taken: `points`, and their `labels` or `None`."""
-
-    points: Array
-    labels: Array | None
-
-
-def judged_of(data: Dataset, told: bool) -> Judged:
-    """The first points, with their labels if they are to be told."""
-    labels = None if data.labels is None or not told else jnp.asarray(data.labels[:POINTS])
-    return Judged(jnp.asarray(data.points[:POINTS]), labels)
 
 
 def level_grid(process: Process) -> theory.NoiseLevel:
@@ -66,32 +52,34 @@ class Measured(NamedTuple):
 
 def measure(
     denoiser: Any,
-    judged: Judged,
+    points: np.ndarray,
     levels: theory.NoiseLevel,
     key: PRNGKeyArray,
     what: str,
     bins: Bins | None = None,
 ) -> Measured:
-    """Errors level by level; `what` is said. The same key is the same noise, also elsewhere."""
-    found = []
+    """Errors of the first points, whose class is not told, level by level; `what` is said.
+
+    The same key is the same noise, also of another denoiser.
+    """
+    judged, found = jnp.asarray(points[:POINTS]), []
     for place in tqdm(range(len(levels.alpha)), desc=what, unit=" levels", delay=1):
         level = theory.NoiseLevel(levels.alpha[place], levels.sigma[place])
-        parts = _errors(denoiser, *judged, level, jax.random.fold_in(key, place), bins)
+        parts = _errors(denoiser, judged, level, jax.random.fold_in(key, place), bins)
         found.append([np.asarray(part, np.float64) for part in parts])
     return Measured(*map(np.stack, zip(*found, strict=True)))
 
 
 @eqx.filter_jit
 def _errors(
-    denoiser: Any, points: Array, labels: Any, level: theory.NoiseLevel, key: PRNGKeyArray,
+    denoiser: Any, points: Array, level: theory.NoiseLevel, key: PRNGKeyArray,
     bins: Bins | None,
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:  # fmt: skip
     variance = (level.sigma / level.alpha) ** 2
 
-    def one(point: Array, label: Any, key: PRNGKeyArray) -> tuple[Array, Array]:
+    def one(point: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
         noise = jax.random.normal(key, point.shape, point.dtype)
-        told = () if label is None else (label,)
-        clean = denoiser(level.alpha * point + level.sigma * noise, level, *told)
+        clean = denoiser(level.alpha * point + level.sigma * noise, level)
         if bins is None:
             nats = theory.gaussian_reconstruction(point, clean, variance)
         else:
@@ -100,7 +88,7 @@ def _errors(
             )
         return jnp.sum((clean - point) ** 2), nats
 
-    return jax.vmap(one)(points, labels, jax.random.split(key, len(points)))
+    return jax.vmap(one)(points, jax.random.split(key, len(points)))
 
 
 class Memory(eqx.Module):
@@ -111,8 +99,7 @@ class Memory(eqx.Module):
 
     points: Float[Array, "n d"]
 
-    def __call__(self, x: Float[Array, "*shape"], level: theory.NoiseLevel, *label: Any) -> Array:
-        del label
+    def __call__(self, x: Float[Array, "*shape"], level: theory.NoiseLevel) -> Array:
         return theory.data_denoiser(x.reshape(-1), level, self.points).reshape(x.shape)
 
 
@@ -126,17 +113,15 @@ def bounds_of(
     """
     flat = points.reshape(len(points), -1)
     if exact is not None:
-        judged = Judged(jnp.asarray(points[:POINTS]), None)
-        errors = measure(exact.denoiser, judged, levels, key, "exact errors").squares
+        errors = measure(exact.denoiser, points, levels, key, "exact errors").squares
         return {"the law's exact denoiser": errors.mean(axis=1)}
     spread = np.clip(np.linalg.eigvalsh(np.cov(flat.T, dtype=np.float64)), 0, None)
     alpha, sigma = (np.asarray(part, np.float64)[:, None] for part in levels)
     linear = np.sum(spread * sigma**2 / (alpha**2 * spread + sigma**2), axis=1)
     bounds = {"the best linear denoiser": linear}
     if len(flat) <= MOST_REMEMBERED:
-        judged = Judged(jnp.asarray(points[:POINTS]), None)
         memory = Memory(jnp.asarray(flat))
-        errors = measure(memory, judged, levels, key, "errors of the memory").squares
+        errors = measure(memory, points, levels, key, "errors of the memory").squares
         bounds["the training points by heart, on those"] = errors.mean(axis=1)
     return bounds
 

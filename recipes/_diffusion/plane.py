@@ -18,8 +18,10 @@ from recipes._runtime.run import RunFolder
 
 NOISES = (0.1, 0.3, 1.0)
 """Noise over signal where scores are drawn, in deviations of the data."""
-SIDE, PATHS, COMPARED, CELLS = 19, 60, 2000, 80
+SIDE, PATHS, COMPARED, CELLS = 17, 60, 1000, 60
 """Arrows a side, paths, noised points on which two models are compared, and cells a side."""
+MOST_SHOWN = 3.0
+"""The score, over the noise's deviation, whose arrow is as long as a cell of the grid."""
 TOLD_APART = 0.05
 """Deviation of the noise, over that of the data, at which densities are drawn."""
 
@@ -45,7 +47,7 @@ def draw_scores(
     **Returns:** the mean squared error of the learned score over the exact one's mean square, over
     noised points, where `score_error` is the mean of it over the noise levels.
     """
-    figure, axes = subplots(1, len(NOISES), figsize=(plots.WIDE, 4.3), layout="constrained")
+    figure, axes = subplots(1, len(NOISES), figsize=(plots.WIDE, 4.7), layout="constrained")
     errors = []
     for axis, noise, one in zip(axes, NOISES, jax.random.split(key, len(NOISES)), strict=True):
         time = interpolant.time_of(jnp.float32(-2 * np.log(noise * std)))
@@ -53,17 +55,18 @@ def draw_scores(
         fresh = np.asarray(jax.random.normal(one, points[:COMPARED].shape))
         noised = float(level.alpha) * points[:COMPARED] + float(level.sigma) * fresh
         title = f"$\\sigma/\\alpha$ = {noise * std:.2g}"
-        grid = plots.plane_grid(plots.plane_limits(noised, 0.05), SIDE)
+        grid = plots.plane_grid(_square(plots.plane_limits(noised, 0.05)), SIDE)
         if exact is not None:
             true, learned = (scores(f, noised, level) for f in (exact.denoiser, denoiser))
             errors.append(float(np.mean((true - learned) ** 2) / np.mean(true**2)))
             title += f", error {100 * errors[-1]:.1f} %"
-            _arrows(axis, grid, scores(exact.denoiser, grid, level), REAL, "exact", 0.011)
-        axis.plot(*noised[:500].T, ".", ms=1.5, color="#bbbbbb", label="noised data", zorder=0)
-        _arrows(axis, grid, scores(denoiser, grid, level), FAKE, "learned", 0.005)
-        axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+            _arrows(axis, grid, scores(exact.denoiser, grid, level), REAL, "exact", 0.009)
+        axis.plot(*noised[:500].T, ".", ms=2, color="#aaaaaa", label="noised data", zorder=0)
+        _arrows(axis, grid, scores(denoiser, grid, level), FAKE, "learned", 0.0035)
+        (left, bottom), (right, top) = grid.min(axis=0), grid.max(axis=0)
+        axis.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
+        axis.set_aspect("equal")
         axis.set_title(title, fontsize=10)
-        axis.label_outer()
     note = (
         "" if exact is None else "; error: mean square over that of the exact score, on noised data"
     )
@@ -71,18 +74,28 @@ def draw_scores(
     return {"score_error": float(np.mean(errors))} if errors else {}
 
 
+def _square(limits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The square around a window, with its centre."""
+    centre, half = (limits[0] + limits[1]) / 2, (limits[1] - limits[0]).max() / 2
+    return centre - half, centre + half
+
+
 def _arrows(
     axis: Any, grid: np.ndarray, values: np.ndarray, color: str, label: str, width: float
 ) -> None:
-    """Arrows of lengths that are seen: the square root of what they are."""
+    """Arrows whose lengths are the square roots of what they are; of `MOST_SHOWN` a cell's side."""
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    shown = values / np.sqrt(np.maximum(lengths, 1e-9))
-    axis.quiver(*grid.T, *shown.T, color=color, width=width, label=label, angles="xy")
+    cell = float(grid[1, 0] - grid[0, 0])
+    shown = values / np.sqrt(np.maximum(lengths, 1e-9)) * cell / np.sqrt(MOST_SHOWN)
+    axis.quiver(
+        *grid.T, *shown.T, color=color, width=width, label=label, angles="xy", scale_units="xy",
+        scale=1, headwidth=3.5, headlength=4, headaxislength=3.5,
+    )  # fmt: skip
 
 
 def _finish(figure: Any, axes: Any, title: str, folder: RunFolder, name: str) -> None:
     handles, names = np.atleast_1d(axes).flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=4, markerscale=4)
+    figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=4, markerscale=2)
     figure.suptitle(title, fontsize=11)
     plots.save(figure, folder.path / name)
 
@@ -119,7 +132,7 @@ def draw_density(
         numbers = {"kl_at_little_noise": mean, "kl_at_little_noise_error": error or 0.0}
         found = {"exact": np.asarray(of_law(jnp.asarray(grid, jnp.float32)))} | found
     figure, axes = subplots(
-        1, len(found), figsize=(4.6 * len(found) + 0.8, 4.6), layout="constrained", squeeze=False
+        1, len(found), figsize=(4.6 * len(found) + 0.8, 5.0), layout="constrained", squeeze=False
     )
     top = max(float(values.max()) for values in found.values())
     ticks = [np.linspace(low, high, CELLS) for low, high in zip(*limits, strict=True)]
@@ -151,7 +164,7 @@ def draw_trajectories(
     scale = np.sqrt(alpha**2 + (sigma / std) ** 2)[None, :, None]
     paths = np.concatenate([start[:, None], drawn.path], axis=1) / scale
     figure, axis = subplots(figsize=(5.6, 5.6), layout="constrained")
-    axis.plot(*data[:2000].T, ".", ms=1.5, color="#bbbbbb", label="data", zorder=0)
+    axis.plot(*data[:2000].T, ".", ms=2, color="#aaaaaa", label="data", zorder=0)
     for place, path in enumerate(paths):
         label = "a path" if place == 0 else None
         axis.plot(*path.T, lw=0.8, color=THEORY, alpha=0.6, label=label)

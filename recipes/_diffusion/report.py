@@ -54,24 +54,21 @@ def _losses(
     key: PRNGKeyArray,
 ) -> dict[str, Any]:  # fmt: skip
     levels, exact = losses.level_grid(make_process(args, data.std)), exact_law(args.data)
-    told = bool(data.classes) and exact is None
     bins = bins_of(data.scaled.points) if data.scaled.kind == "image" else None
-    parts = {"held out": data.held_out, "training points": data.scaled}
-    judged = {name: losses.judged_of(part, told) for name, part in parts.items()}
+    parts = {"held out": data.held_out.points, "training points": data.scaled.points}
     found = {
         name: losses.measure(denoiser, points, levels, key, f"errors, {name}", bins)
-        for name, points in judged.items()
+        for name, points in parts.items()
     }
     bounds, size = (
         losses.bounds_of(exact, data.scaled.points, levels, key),
         int(np.prod(data.shape)),
     )
     losses.draw_losses(folder, levels, {n: f.squares for n, f in found.items()}, bounds, size)
-    last = best_last(
-        np.asarray(judged["training points"].points), levels, *found["training points"]
-    )
-    points, (squares, nats) = np.asarray(judged["held out"].points), found["held out"]
-    prior, steps = bound_terms(points, levels, squares, last)
+    first = {name: points[: losses.POINTS] for name, points in parts.items()}
+    last = best_last(first["training points"], levels, *found["training points"])
+    squares, nats = found["held out"]
+    prior, steps = bound_terms(first["held out"], levels, squares, last)
     terms = {"prior": prior, "steps": steps, "reconstruction": nats[last]}
     return write_bound(folder, terms, size, last, bins)
 

@@ -109,7 +109,7 @@ def _restore(
     rows += [Row(f"draw {i + 1}", images[:COLUMNS]) for i, images in enumerate(draws)]
     rows += [Row("nearest in training", copies[:COLUMNS]), Row("data", points[:COLUMNS])]
     note = (
-        f"{title}\nmean difference of a pixel, in [-1, 1]: two draws {numbers['l1_spread']:.3f}, "
+        f"{title}\nmean difference of a pixel, in [-1, 1]: two draws {numbers['l1_spread']:.3f},\n"
         f"draw and data {numbers['l1_draw']:.3f}, nearest training image and data "
         f"{numbers['l1_nearest']:.3f}"
     )
