@@ -14,6 +14,7 @@ plane also the density and the score of the model beside the exact ones. --run d
 trained model, in a folder of its own.
 """
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -109,6 +110,14 @@ def experiment(args: Args, data: DiffusionData, folder: RunFolder) -> Experiment
 
         return SampleJudge(folder, data, args.eval_size, args.seed, sampled, conditions=data.labels)
 
+    quick_judge = judge_of(quick)
+
+    def evaluate(players: go.Players, round: int) -> dict[str, Any]:
+        due = round % args.eval_every == 0 or round == args.steps
+        # Only what is due is spoken of by the training loop.
+        with contextlib.nullcontext() if due else says("drawing samples"):
+            return quick_judge(players, round)
+
     def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
         head = {"data": args.data, "objective": args.objective, "sampler": args.sampler}
         head |= {"sampling_steps": args.sampling_steps}
@@ -121,7 +130,7 @@ def experiment(args: Args, data: DiffusionData, folder: RunFolder) -> Experiment
 
     return Experiment(
         game=game, solver=make_solver(args), players=players, key=diffusion_keys(args).play,
-        evaluate=judge_of(quick), shown=SHOWN, finish=finish,
+        evaluate=evaluate, shown=SHOWN, finish=finish,
     )  # fmt: skip
 
 

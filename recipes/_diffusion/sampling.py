@@ -1,5 +1,6 @@
 """Samples of a denoiser, in chunks of steps, with a bar."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -134,7 +135,7 @@ def _block(
     for first in range(0, steps, chunk):
         levels = theory.NoiseLevel(*(part[first : first + chunk + 1] for part in rule.levels))
         part = eqx.tree_at(lambda rule: rule.levels, rule, levels)
-        with says("sampling", shown if not shown.disable else None):
+        with contextlib.nullcontext() if shown.disable else says("sampling", shown):
             after = _advance(part, x, state, keys, each, jnp.int32(first), keep)
             x, state = jax.block_until_ready((after.x, after.state))
         kept.append((np.asarray(after.points), np.asarray(after.denoised)) if keep else ())
