@@ -17,6 +17,7 @@ from models.convolution.trilinear import (
     transposed_convolve as transposed_convolve,
 )
 from models.diffusion.denoisers import Denoiser as Denoiser
+from models.diffusion.loss import denoising_loss as denoising_loss
 from models.diffusion.samplers import (
     DDIM as DDIM,
     AbstractSampler as AbstractSampler,
@@ -26,6 +27,9 @@ from models.diffusion.samplers import (
     reverse_process as reverse_process,
     start as start,
 )
+from models.diffusion.time_embedding import TimeEmbedding as TimeEmbedding
+from models.diffusion.time_mlp import TimeMLP as TimeMLP
+from models.diffusion.unet import UNet as UNet
 from models.latent.gaussian import (
     DiagonalGaussian as DiagonalGaussian,
     MixturePrior as MixturePrior,
@@ -46,7 +50,11 @@ from models.latent.vae import (
     LatentModel as LatentModel,
     labelled_shape as labelled_shape,
 )
-from models.layers.attention import CausalAttention as CausalAttention, Memory as Memory
+from models.layers.attention import (
+    CausalAttention as CausalAttention,
+    Memory as Memory,
+    SelfAttention as SelfAttention,
+)
 from models.layers.codebook import (
     AbstractCodebook as AbstractCodebook,
     CodeAverages as CodeAverages,
@@ -78,6 +86,7 @@ from models.layers.normalisation import (
     BatchNorm as BatchNorm,
     GroupNorm as GroupNorm,
     Statistics as Statistics,
+    modulated as modulated,
 )
 from models.layers.spectral_conv import SpectralConv2d as SpectralConv2d, refreshed as refreshed
 from models.networks.code_prior import CodePrior as CodePrior

@@ -1,6 +1,13 @@
 """Closed forms and exact computations that games and GANs are tested against; arrays in and out."""
 
 from theory._numeric import Estimate as Estimate
+from theory.diffusion.affine_maps import AffineMap as AffineMap, sampler_law as sampler_law
+from theory.diffusion.continuous_laws import (
+    euler_map as euler_map,
+    euler_maruyama_map as euler_maruyama_map,
+    probability_flow_map as probability_flow_map,
+    reverse_sde_map as reverse_sde_map,
+)
 from theory.diffusion.denoisers import (
     data_denoiser as data_denoiser,
     data_denoising as data_denoising,
@@ -28,6 +35,12 @@ from theory.diffusion.levels import (
     linear_betas as linear_betas,
     respaced as respaced,
 )
+from theory.diffusion.markov_chain import (
+    ReverseStep as ReverseStep,
+    Transition as Transition,
+    reverse_step as reverse_step,
+    transition as transition,
+)
 from theory.diffusion.parametrisations import (
     PREDICTIONS as PREDICTIONS,
     Prediction as Prediction,
@@ -35,7 +48,14 @@ from theory.diffusion.parametrisations import (
     denoised_from_velocity as denoised_from_velocity,
     loss_weight as loss_weight,
     prediction_from as prediction_from,
+    prediction_target as prediction_target,
     velocity_from as velocity_from,
+)
+from theory.diffusion.sampler_laws import (
+    ancestral_map as ancestral_map,
+    ddim_map as ddim_map,
+    dpm_solver_map as dpm_solver_map,
+    heun_map as heun_map,
 )
 from theory.distributions import (
     AbstractDistribution as AbstractDistribution,

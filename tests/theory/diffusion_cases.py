@@ -15,6 +15,13 @@ MIXTURE = {
     "covs": np.stack([GAUSSIAN["cov"], np.diag([1, 2, 3])]),
 }
 POINTS = {"points": whole((0, 1, 2), (3, 1, 1), (1, 1, 1), (2, 0, 1))}
+GRID = {"alpha": whole(1, 2, 4), "sigma": whole(6, 3, 1), "variances": whole(2, 0, 5)}
+PAIR = {
+    "cleaner_alpha": whole(4, 3),
+    "cleaner_sigma": whole(1, 0),
+    "noisier_alpha": whole(2, 1),
+    "noisier_sigma": whole(3, 2),
+}
 RATES = {"d_alpha": whole(0)[0], "d_sigma": whole(1)[0]}
 KINDS: Any = theory.PREDICTIONS
 
@@ -35,6 +42,39 @@ def _at_level(function: Any, arrays: Arrays, leaf: int | None = None) -> Case:
         return result if leaf is None else result[leaf]
 
     return Case(call, {**{key: AT[key] for key in ("x", "alpha", "sigma")}, **arrays})
+
+
+def _of_pair(function: Any) -> Any:
+    """A function of two levels, the parts of its result added up."""
+
+    def call(cleaner_alpha, cleaner_sigma, noisier_alpha, noisier_sigma):
+        cleaner = theory.NoiseLevel(cleaner_alpha, cleaner_sigma)
+        return sum(function(cleaner, theory.NoiseLevel(noisier_alpha, noisier_sigma)))
+
+    return call
+
+
+def _of_grid(function: Any, **settings: Any) -> Case:
+    """A map of a sampler over a grid of levels, its three parts added up."""
+    call = lambda alpha, sigma, variances: sum(
+        function(theory.NoiseLevel(alpha, sigma), variances, **settings)
+    )
+    return Case(call, GRID)
+
+
+def _of_times(function: Any) -> Case:
+    call = lambda times, variances: sum(function(theory.EDM(), times, variances))
+    return Case(call, {"times": whole(6, 3, 1), "variances": GRID["variances"]})
+
+
+def _of_law(leaf: int) -> Case:
+    grid = theory.NoiseLevel(GRID["alpha"], GRID["sigma"])
+    sampler = lambda variances: theory.ddim_map(grid, variances, 1)
+    arrays = {"cov": GAUSSIAN["cov"], **({"mean": GAUSSIAN["mean"]} if leaf == 0 else {})}
+    call = lambda cov, mean=GAUSSIAN["mean"], std=2: theory.sampler_law(sampler, mean, cov, std)[
+        leaf
+    ]
+    return Case(call, {**arrays, "std": whole(2)[0]})
 
 
 def _of_velocity(function: Any) -> Case:
@@ -69,6 +109,21 @@ DIFFUSION_CASES: dict[str, Case] = {
     "data_denoiser": _at_level(theory.data_denoiser, POINTS),
     "data_denoising": _at_level(theory.data_denoising, POINTS),
     "data_marginal_log_prob": _at_level(theory.data_marginal_log_prob, POINTS),
+    "transition": Case(_of_pair(theory.transition), PAIR, empty=False),
+    "reverse_step": Case(_of_pair(theory.reverse_step), PAIR, empty=False),
+    "ddim_map": _of_grid(theory.ddim_map),
+    "ddim_map[eta]": _of_grid(theory.ddim_map, eta=1),
+    "ancestral_map": _of_grid(theory.ancestral_map),
+    "ancestral_map[large]": _of_grid(theory.ancestral_map, variance="large"),
+    "heun_map": _of_grid(theory.heun_map),
+    "heun_map[churn]": _of_grid(theory.heun_map, churn=1, churn_high=4),
+    "dpm_solver_map": _of_grid(theory.dpm_solver_map),
+    "probability_flow_map": _of_grid(theory.probability_flow_map),
+    "reverse_sde_map": _of_grid(theory.reverse_sde_map),
+    "euler_map": _of_times(theory.euler_map),
+    "euler_maruyama_map": _of_times(theory.euler_maruyama_map),
+    "sampler_law": _of_law(0),
+    "sampler_law[covariance]": _of_law(1),
     "linear_betas": Case(
         lambda first, last: theory.linear_betas(3, first, last),
         {"first": whole(1)[0], "last": whole(1)[0]},

@@ -1,0 +1,162 @@
+r"""Exact laws of samplers in steps on Gaussian data, for any grid of noise levels.
+
+All take the data's variances in its eigenbasis, of any shape, elementwise, and give an `AffineMap`;
+`sampler_law` makes the law in d dimensions of it.
+"""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from theory._inputs import ArrayInput, Number, floats
+from theory.diffusion.affine_maps import (
+    AffineMap,
+    affine_denoiser,
+    affine_velocity,
+    grid_and_variances,
+    level_pairs,
+    over_steps,
+)
+from theory.diffusion.levels import NoiseLevel
+from theory.diffusion.markov_chain import ReverseStep, reverse_step, transition
+
+
+def ddim_map(levels: NoiseLevel, variances: ArrayInput, eta: Number = 0.0) -> AffineMap:
+    r"""DDIM($\eta$): $x_s = ax_t + b\hat x_0 + \sqrt v\,z$ with the coefficients of `reverse_step`.
+
+    With $\eta = 0$ it is Euler's method along chords: of flow matching on straight lines, and of
+    EDM's probability-flow ODE.
+
+    **Arguments:**
+
+    - `levels`: from noise to data, shape `(n + 1,)`. `variances`: of the data, any shape.
+
+    !!! cite "Source"
+
+        Song, Meng & Ermon (2021), arXiv:2010.02502, equation 12.
+    """
+    levels, variances = grid_and_variances(levels, variances)
+    step = lambda now, after: _of_step(reverse_step(after, now, eta), now, variances)
+    return over_steps(level_pairs(levels), variances, step)
+
+
+def ancestral_map(
+    levels: NoiseLevel, variances: ArrayInput, variance: Literal["small", "large"] = "small"
+) -> AffineMap:
+    r"""The reverse chain of DDPM, with the posterior's variance or the forward step's.
+
+    **Arguments:**
+
+    - `levels`: from noise to data, shape `(n + 1,)`. `variances`: of the data, any shape.
+    - `variance`: `small` is $\sigma_s^2\beta/\sigma_t^2$; `large` is $\beta$, but 0 in a step to
+      the data.
+
+    !!! cite "Source"
+
+        Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 3.2.
+    """
+    if variance not in ("small", "large"):
+        raise ValueError(f'variance must be "small" or "large", got {variance!r}.')
+    levels, variances = grid_and_variances(levels, variances)
+
+    def step(now: NoiseLevel, after: NoiseLevel) -> AffineMap:
+        posterior = reverse_step(after, now)
+        if variance == "large":
+            beta = jnp.where(after.sigma == 0, 0, transition(after, now).variance)
+            posterior = posterior._replace(variance=beta)
+        return _of_step(posterior, now, variances)
+
+    return over_steps(level_pairs(levels), variances, step)
+
+
+def heun_map(
+    levels: NoiseLevel,
+    variances: ArrayInput,
+    *,
+    churn: Number = 0.0,
+    churn_low: Number = 0.0,
+    churn_high: Number = jnp.inf,
+    churn_noise: Number = 1.0,
+) -> AffineMap:
+    r"""Heun's method along chords, with EDM's churn; Euler's in a step to $\sigma = 0$.
+
+    Before a step of n, $\sigma$ is raised to $(1 + \gamma)\sigma$ with
+    $\gamma = \min(S_{churn}/n, \sqrt2 - 1)$ if $S_{low} \le \sigma \le S_{high}$, and 0 otherwise.
+
+    **Arguments:**
+
+    - `levels`: from noise to data, shape `(n + 1,)`. `variances`: of the data, any shape.
+    - `churn`: $S_{churn}$; 0 is deterministic. `churn_noise`: the factor of the noise added.
+
+    !!! cite "Source"
+
+        Karras et al. (2022), arXiv:2206.00364, algorithm 2.
+    """
+    numbers = floats(churn, churn_low, churn_high, churn_noise)
+    levels, variances = grid_and_variances(levels, variances)
+    amount, low, high, scale = (number.astype(variances.dtype) for number in numbers)
+    most = jnp.minimum(amount / (len(levels.sigma) - 1), jnp.sqrt(2.0).astype(amount.dtype) - 1)
+
+    def step(now: NoiseLevel, after: NoiseLevel) -> AffineMap:
+        inside = (now.sigma >= low) & (now.sigma <= high)
+        raised = NoiseLevel(now.alpha, now.sigma * (1 + jnp.where(inside, most, 0)))
+        added = (raised.sigma**2 - now.sigma**2) * scale**2
+        rate = NoiseLevel(after.alpha - raised.alpha, after.sigma - raised.sigma)
+        slope, shift = affine_velocity(raised, rate, variances)
+        again, shift_again = affine_velocity(after, rate, variances)
+        last = after.sigma == 0
+        corrected = jnp.where(last, slope, again * (1 + slope))
+        shift_corrected = jnp.where(last, shift, again * shift + shift_again)
+        gain = 1 + 0.5 * (slope + corrected)
+        return AffineMap(gain, 0.5 * (shift + shift_corrected), gain**2 * added)
+
+    return over_steps(level_pairs(levels), variances, step)
+
+
+def dpm_solver_map(levels: NoiseLevel, variances: ArrayInput) -> AffineMap:
+    r"""DPM-Solver++(2M): with $\lambda = \log\alpha/\sigma$, steps $h$ of it, $r = h_{-1}/h$,
+
+    $$x' = \frac{\sigma'}\sigma x + \alpha'(1 - e^{-h})
+      \Bigl(\hat x_0 + \frac{\hat x_0 - \hat x_{0,-1}}{2r}\Bigr)$$
+
+    and $\hat x_0$ alone in the first step and in one to $\sigma = 0$, which are DDIM's.
+
+    **Arguments:**
+
+    - `levels`: from noise to data, shape `(n + 1,)`. `variances`: of the data, any shape.
+
+    !!! cite "Source"
+
+        Lu et al. (2022), arXiv:2211.01095, algorithm 2.
+    """
+    levels, variances = grid_and_variances(levels, variances)
+    half_snr = jnp.log(levels.alpha) - jnp.log(levels.sigma)
+    steps = half_snr[1:] - half_snr[:-1]
+    # 1 / 2r: 0 without a step before, and after one from endless noise or to no noise at all.
+    lean = jnp.concatenate([jnp.zeros_like(steps[:1]), 0.5 * steps[1:] / steps[:-1]])
+    lean = jnp.where(levels.sigma[1:] == 0, 0, lean)
+
+    def body(carry: tuple[Array, ...], at: tuple[NoiseLevel, NoiseLevel, Array]):
+        (gain, offset, gain_before, offset_before), (now, after, lean) = carry, at
+        of_data = after.alpha - now.alpha * after.sigma / now.sigma
+        slope, rest = affine_denoiser(now, variances)
+        data_gain, data_offset = slope * gain, slope * offset + rest
+        aim = (1 + lean) * data_gain - lean * gain_before
+        aim_offset = (1 + lean) * data_offset - lean * offset_before
+        kept = after.sigma / now.sigma
+        moved = kept * gain + of_data * aim, kept * offset + of_data * aim_offset
+        return (*moved, data_gain, data_offset), None
+
+    none = jnp.zeros_like(variances)
+    carry = (jnp.ones_like(variances), none, none, none)
+    (gain, offset, *_), _ = jax.lax.scan(body, carry, (*level_pairs(levels), lean))
+    return AffineMap(gain, offset, none)
+
+
+def _of_step(step: ReverseStep, now: NoiseLevel, variances: Array) -> AffineMap:
+    """A reverse step to the denoised point in place of the data."""
+    slope, rest = affine_denoiser(now, variances)
+    gain = step.of_noisier + step.of_data * slope
+    return AffineMap(gain, step.of_data * rest, step.variance + 0 * gain)
