@@ -120,6 +120,11 @@ def draw(
                    for name in Drawn._fields))  # fmt: skip
 
 
+def noise_of(rule: Rule, shape: tuple[int, ...], key: PRNGKeyArray, n: int) -> np.ndarray:
+    """The noise that `draw` begins with, shape `(n, *shape)`."""
+    return np.asarray(_begin(rule.levels, shape, key, jnp.arange(n))[0])
+
+
 def _joined(parts: list[Drawn], name: str, axis: int) -> Any:
     values = [getattr(part, name) for part in parts]
     return None if values[0] is None else np.concatenate(values, axis=axis)

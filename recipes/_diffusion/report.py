@@ -1,0 +1,139 @@
+"""End-of-run report of a diffusion model: chains, losses, likelihoods, classes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+import models
+from recipes._diffusion import chains, losses, plane
+from recipes._diffusion.args import DiffusionArgs
+from recipes._diffusion.bits import bound_terms, spacing_of, write_bound
+from recipes._diffusion.exact import exact_law
+from recipes._diffusion.model import DiffusionData, diffusion_keys
+from recipes._diffusion.processes import make_process
+from recipes._diffusion.sampling import Rule, draw, make_rule, noise_of
+from recipes._diffusion.words import labels_of
+from recipes._report.classifier import class_numbers, judging
+from recipes._report.plots import image_grid, over_time
+from recipes._report.rows import Row, draw_neighbours, draw_rows
+from recipes._runtime.progress import says
+from recipes._runtime.run import RunFolder
+
+COLUMNS, EACH, MOST_CLASSES = 10, 50, 20
+"""Samples in a row; of a class for its accuracy; rows at most."""
+
+
+def report(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser
+) -> dict[str, Any]:
+    """Draw all pictures and write likelihood.md; return the summary's numbers."""
+    key_chain, key_losses, key_samples, key_plane = jax.random.split(diffusion_keys(args).report, 4)
+    rule = make_rule(args, data, denoiser)
+    chains.draw_curves(folder, args.eval_size)
+    over_time(folder.path / "samples", folder.path / "over_time.png")
+    numbers = _losses(folder, args, data, denoiser, key_losses)
+    if data.scaled.kind == "image":
+        _chains(folder, args, data, rule, key_chain)
+        numbers |= _images(folder, args, data, rule, key_samples)
+    if data.is_plane:
+        numbers |= _plane(folder, args, data, rule, key_plane)
+    return numbers
+
+
+def unlabelled(denoiser: models.Denoiser, classes: int) -> Any:
+    """The denoiser of points whose class is not told."""
+    return (lambda x, level: denoiser(x, level, jnp.int32(classes))) if classes else denoiser
+
+
+def _losses(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser,
+    key: PRNGKeyArray,
+) -> dict[str, Any]:  # fmt: skip
+    levels, exact = losses.level_grid(make_process(args, data.std)), exact_law(args.data)
+    told = bool(data.classes) and exact is None
+    of, found = denoiser if told else unlabelled(denoiser, data.classes), {}
+    parts = {"held out": data.held_out, "training points": data.scaled}
+    judged = {name: losses.judged_of(part, told) for name, part in parts.items()}
+    for name, points in judged.items():
+        found[name] = losses.errors_by_level(of, points, levels, key, f"errors, {name}")
+    bounds = losses.bounds_of(exact, data.scaled.points, levels, key)
+    losses.draw_losses(folder, levels, found, bounds, int(np.prod(data.shape)))
+    spacing = spacing_of(data.scaled.points) if data.scaled.kind == "image" else None
+    points = np.asarray(judged["held out"].points)
+    last = losses.last_denoised(of, judged["held out"], levels, key)
+    terms = bound_terms(points, levels, found["held out"], last, spacing)
+    return write_bound(folder, data, terms, len(levels.alpha), spacing)
+
+
+def _chains(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, rule: Rule, key: PRNGKeyArray
+) -> None:
+    count = chains.ROWS
+    labels = data.asked(args, count)
+    each = None if labels is None else jnp.asarray(labels)
+    drawn = draw(rule, data.shape, key, count, each, keep=True)
+    start, rng = noise_of(rule, data.shape, key, count), np.random.default_rng(0)
+    images = data.held_out.points[:count]
+    chains.draw_chains(folder, images, start, drawn, rule.levels, data.std, rng)
+
+
+def _images(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, rule: Rule, key: PRNGKeyArray
+) -> dict[str, Any]:
+    """samples.png, neighbours.png, prompt.png; a classifier's numbers, where there are labels."""
+    judge = judging(data.scaled, data.held_out)
+    count = max(2 * EACH, args.eval_size)
+    if not data.classes:
+        images = draw(rule, data.shape, key, count, bar=True).x
+        image_grid(images[:100], folder.path / "samples.png")
+        draw_neighbours(folder, data.scaled, images[:COLUMNS])
+        return {} if judge is None else class_numbers(judge, jnp.asarray(images))
+    asked = np.tile(np.arange(data.classes), EACH)
+    images = draw(rule, data.shape, key, len(asked), jnp.asarray(asked), bar=True).x
+    shown = range(min(data.classes, MOST_CLASSES))
+    rows = [Row(data.words[c], images[asked == c][:COLUMNS]) for c in shown]
+    scale = float(rule.scale)
+    draw_rows(rows, folder.path / "samples.png", f"samples of each class, guidance scale {scale:g}")
+    draw_neighbours(folder, data.scaled, images[:COLUMNS])
+    draw_prompt(folder, args, data, rule, key)
+    return {} if judge is None else class_numbers(judge, jnp.asarray(images), jnp.asarray(asked))
+
+
+def draw_prompt(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, rule: Rule, key: PRNGKeyArray
+) -> None:
+    """prompt.png: samples of each word of the prompt, if there is one, and images."""
+    if args.prompt is None or data.scaled.kind != "image":
+        return
+    labels = labels_of(args.prompt, data.words)
+    each = jnp.repeat(jnp.asarray(labels, jnp.int32), COLUMNS)
+    images = draw(rule, data.shape, key, len(each), each, bar=True).x
+    rows = [
+        Row(data.words[label], part)
+        for label, part in zip(labels, np.split(images, len(labels)), strict=True)
+    ]
+    title = f'"{args.prompt}", guidance scale {float(rule.scale):g}'
+    draw_rows(rows, folder.path / "prompt.png", title)
+
+
+def _plane(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, rule: Rule, key: PRNGKeyArray
+) -> dict[str, Any]:
+    """Pictures of the score, the paths and the density."""
+    key_scores, key_paths = jax.random.split(key)
+    exact, process = exact_law(args.data), make_process(args, data.std)
+    free = unlabelled(rule.denoiser, data.classes)
+    points = data.held_out.points
+    with says("pictures of the score"):
+        numbers = plane.draw_scores(
+            folder, free, exact, process.interpolant, points, data.std, key_scores
+        )
+    labels = data.asked(args, plane.PATHS)
+    each = None if labels is None else jnp.asarray(labels)
+    drawn = draw(rule, data.shape, key_paths, plane.PATHS, each, keep=True)
+    start = noise_of(rule, data.shape, key_paths, plane.PATHS)
+    plane.draw_trajectories(folder, start, drawn, rule.levels, points, data.std)
+    return numbers
