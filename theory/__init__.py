@@ -1,6 +1,11 @@
 """Closed forms and exact computations that games and GANs are tested against; arrays in and out."""
 
 from theory._numeric import Estimate as Estimate
+from theory.diffusion.affine_denoisers import (
+    AffineDenoiser as AffineDenoiser,
+    affine_denoiser_error as affine_denoiser_error,
+    best_affine_denoiser as best_affine_denoiser,
+)
 from theory.diffusion.affine_maps import AffineMap as AffineMap, sampler_law as sampler_law
 from theory.diffusion.continuous_laws import (
     euler_map as euler_map,
@@ -19,6 +24,10 @@ from theory.diffusion.denoisers import (
     mixture_denoising as mixture_denoising,
     mixture_marginal_log_prob as mixture_marginal_log_prob,
 )
+from theory.diffusion.gaussian_bound import (
+    GaussianBound as GaussianBound,
+    gaussian_variational_bound as gaussian_variational_bound,
+)
 from theory.diffusion.interpolants import (
     EDM as EDM,
     AbstractInterpolant as AbstractInterpolant,
@@ -26,6 +35,10 @@ from theory.diffusion.interpolants import (
     StraightLines as StraightLines,
     VarianceExploding as VarianceExploding,
     VariancePreserving as VariancePreserving,
+)
+from theory.diffusion.inverse_problems import (
+    gaussian_guidance as gaussian_guidance,
+    replacement_law as replacement_law,
 )
 from theory.diffusion.levels import (
     NoiseLevel as NoiseLevel,
@@ -40,6 +53,12 @@ from theory.diffusion.markov_chain import (
     Transition as Transition,
     reverse_step as reverse_step,
     transition as transition,
+)
+from theory.diffusion.optimal_losses import (
+    estimated_mmse as estimated_mmse,
+    gaussian_information as gaussian_information,
+    gaussian_mmse as gaussian_mmse,
+    mixture_mmse as mixture_mmse,
 )
 from theory.diffusion.parametrisations import (
     PREDICTIONS as PREDICTIONS,
@@ -56,6 +75,13 @@ from theory.diffusion.sampler_laws import (
     ddim_map as ddim_map,
     dpm_solver_map as dpm_solver_map,
     heun_map as heun_map,
+)
+from theory.diffusion.variational_bound import (
+    bits_per_dimension as bits_per_dimension,
+    denoising_kl as denoising_kl,
+    discretised_reconstruction as discretised_reconstruction,
+    gaussian_reconstruction as gaussian_reconstruction,
+    prior_kl as prior_kl,
 )
 from theory.distributions import (
     AbstractDistribution as AbstractDistribution,

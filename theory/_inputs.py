@@ -189,6 +189,16 @@ def check_positive(**numbers: Any) -> None:
             raise ValueError(f"{name} must be positive, got {found.min():g}.")
 
 
+def check_increasing(**bounds: Number) -> None:
+    """Check that the first of two named numbers is below the second; NaN and traced ones pass."""
+    (low_name, low), (high_name, high) = bounds.items()
+    numbers = concrete(low), concrete(high)
+    if numbers[0] is not None and numbers[1] is not None and (numbers[0] >= numbers[1]).any():
+        raise ValueError(
+            f"{low_name} must be below {high_name}, got {numbers[0]:g} and {numbers[1]:g}."
+        )
+
+
 def check_order(p: Any) -> None:
     """Check the order of a Wasserstein distance: at least 1, infinity included."""
     found = concrete(p)

@@ -491,6 +491,7 @@ NOT_IN_THE_TABLE = {
     "assign_codes": "indices, -1 for NaN: latent/test_quantization",
     "check_duality": "takes the results of two others",
     "code_counts": "takes indices, which are whole numbers",
+    "estimated_mmse": "takes a function: diffusion/test_optimal_losses",
     "equal_laws_coverage": "takes whole numbers only",
     "gaussian_mixture": "refuses what is not finite: test_distributions",
     "grid": "takes whole numbers and a deviation: test_distributions",

@@ -22,6 +22,10 @@ PAIR = {
     "noisier_alpha": whole(2, 1),
     "noisier_sigma": whole(3, 2),
 }
+ONE_PAIR = {key: value[0] for key, value in PAIR.items()}
+NOISE = {key: AT[key] for key in ("alpha", "sigma")}
+DECODED = {"x0": whole(1, 3, 2), "mean": whole(2, 0, 5), "variance": whole(2)[0]}
+LINE_MIXTURE = {"weights": whole(1, 3), "means": whole(0, 5), "variances": whole(0, 2)}
 RATES = {"d_alpha": whole(0)[0], "d_sigma": whole(1)[0]}
 KINDS: Any = theory.PREDICTIONS
 
@@ -77,6 +81,39 @@ def _of_law(leaf: int) -> Case:
     return Case(call, {**arrays, "std": whole(2)[0]})
 
 
+def _of_bound(chain_alpha, chain_sigma, mean, cov, gains, offsets, variances, prior):
+    """All terms of the bound, added up, and the likelihood."""
+    found = theory.gaussian_variational_bound(
+        theory.NoiseLevel(chain_alpha, chain_sigma),
+        mean,
+        cov,
+        theory.AffineDenoiser(gains, offsets),
+        variances,
+        prior,
+    )
+    return found.total + found.negative_log_likelihood
+
+
+def _of_term(x0, denoised, variance=None, **pair):
+    """One term of the bound."""
+    return _of_pair(
+        lambda cleaner, noisier: [theory.denoising_kl(x0, denoised, cleaner, noisier, variance)]
+    )(**pair)
+
+
+def _of_replacement(leaf: int) -> Case:
+    """The law of inpainting: its mean, or its covariance, which no mean has part in."""
+
+    def call(alpha, sigma, cov, mean=GAUSSIAN["mean"], observation=AT["x"]):
+        levels = theory.NoiseLevel(alpha, sigma)
+        known = [True, False, True]
+        return theory.replacement_law(levels, mean, cov, observation, known, resamplings=2)[leaf]
+
+    arrays = {"alpha": GRID["alpha"], "sigma": GRID["sigma"], "cov": GAUSSIAN["cov"]}
+    more = {"mean": GAUSSIAN["mean"], "observation": AT["x"]} if leaf == 0 else {}
+    return Case(call, {**arrays, **more})
+
+
 def _of_velocity(function: Any) -> Case:
     def call(value, x, alpha, sigma, d_alpha, d_sigma):
         level, rate = theory.NoiseLevel(alpha, sigma), theory.NoiseLevel(d_alpha, d_sigma)
@@ -116,7 +153,7 @@ DIFFUSION_CASES: dict[str, Case] = {
     "ancestral_map": _of_grid(theory.ancestral_map),
     "ancestral_map[large]": _of_grid(theory.ancestral_map, variance="large"),
     "heun_map": _of_grid(theory.heun_map),
-    "heun_map[churn]": _of_grid(theory.heun_map, churn=1, churn_high=4),
+    "heun_map[churn]": _of_grid(theory.heun_map, churn=1, churn_to=2),
     "dpm_solver_map": _of_grid(theory.dpm_solver_map),
     "probability_flow_map": _of_grid(theory.probability_flow_map),
     "reverse_sde_map": _of_grid(theory.reverse_sde_map),
@@ -124,6 +161,82 @@ DIFFUSION_CASES: dict[str, Case] = {
     "euler_maruyama_map": _of_times(theory.euler_maruyama_map),
     "sampler_law": _of_law(0),
     "sampler_law[covariance]": _of_law(1),
+    "best_affine_denoiser": Case(
+        lambda alpha, sigma, mean, cov: (
+            theory.best_affine_denoiser(theory.NoiseLevel(alpha, sigma), mean, cov).offset
+        ),
+        {**NOISE, **GAUSSIAN},
+    ),
+    "affine_denoiser_error": Case(
+        lambda gain, offset, alpha, sigma, mean, cov: theory.affine_denoiser_error(
+            theory.AffineDenoiser(gain, offset), theory.NoiseLevel(alpha, sigma), mean, cov
+        ),
+        {**NOISE, **GAUSSIAN, "gain": np.diag([1, 0, 2]), "offset": whole(1, 0, 1)},
+    ),
+    **{
+        function.__name__: Case(
+            lambda alpha, sigma, cov, function=function: function(
+                theory.NoiseLevel(alpha, sigma), cov
+            ),
+            {**NOISE, "cov": GAUSSIAN["cov"]},
+        )
+        for function in (theory.gaussian_mmse, theory.gaussian_information)
+    },
+    "mixture_mmse": Case(
+        lambda alpha, sigma, **law: theory.mixture_mmse(theory.NoiseLevel(alpha, sigma), **law),
+        {**NOISE, **LINE_MIXTURE},
+    ),
+    "gaussian_guidance": _at_level(
+        lambda x, level, mean, cov, operator, noise, observation: theory.gaussian_guidance(
+            x, level, mean, cov, operator, noise, observation
+        ),
+        {
+            **GAUSSIAN,
+            "operator": whole((1, 2, 0), (0, 1, 1)),
+            "noise": whole(2)[0],
+            "observation": whole(3, 0),
+        },
+    ),
+    "replacement_law": _of_replacement(0),
+    "replacement_law[covariance]": _of_replacement(1),
+    "prior_kl": Case(
+        lambda x0, alpha, sigma, prior: theory.prior_kl(x0, theory.NoiseLevel(alpha, sigma), prior),
+        {"x0": DECODED["x0"], **NOISE, "prior": whole(2)[0]},
+    ),
+    "denoising_kl": Case(_of_term, {"x0": DECODED["x0"], "denoised": DECODED["mean"], **ONE_PAIR}),
+    "denoising_kl[variance]": Case(
+        _of_term,
+        {
+            "x0": DECODED["x0"],
+            "denoised": DECODED["mean"],
+            "variance": DECODED["variance"],
+            **ONE_PAIR,
+        },
+    ),
+    "gaussian_reconstruction": Case(theory.gaussian_reconstruction, DECODED),
+    "discretised_reconstruction": Case(
+        lambda x0, mean, variance: theory.discretised_reconstruction(
+            x0, mean, variance, bins=6, low=0, high=5
+        ),
+        DECODED,
+    ),
+    "bits_per_dimension": Case(
+        lambda nats, bin_width: theory.bits_per_dimension(nats, 3, bin_width),
+        {"nats": whole(6, 9), "bin_width": whole(2)[0]},
+        empty=False,
+    ),
+    "gaussian_variational_bound": Case(
+        _of_bound,
+        {
+            "chain_alpha": whole(3, 2, 1),
+            "chain_sigma": whole(0, 1, 2),
+            **GAUSSIAN,
+            "gains": np.stack([np.eye(3, dtype=np.int64)] * 2),
+            "offsets": whole((1, 0, 2), (0, 1, 1)),
+            "variances": whole(1, 2),
+            "prior": whole(3)[0],
+        },
+    ),
     "linear_betas": Case(
         lambda first, last: theory.linear_betas(3, first, last),
         {"first": whole(1)[0], "last": whole(1)[0]},

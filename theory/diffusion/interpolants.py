@@ -11,8 +11,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from theory._inputs import ArrayInput, Count, Number, as_count, check_positive, floats
-from theory.diffusion.levels import NoiseLevel, check_increasing
+from theory._inputs import (
+    ArrayInput,
+    Count,
+    Number,
+    as_count,
+    check_increasing,
+    check_positive,
+    floats,
+)
+from theory.diffusion.levels import NoiseLevel
 
 
 class AbstractInterpolant(eqx.Module):

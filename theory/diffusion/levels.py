@@ -10,6 +10,7 @@ from theory._inputs import (
     Count,
     Number,
     as_count,
+    check_increasing,
     check_line,
     check_not_negative,
     check_positive,
@@ -153,16 +154,6 @@ def edm_levels(
     sigma_min, sigma_max, rho = floats(sigma_min, sigma_max, rho)
     roots = jnp.linspace(sigma_max ** (1 / rho), sigma_min ** (1 / rho), steps)
     return NoiseLevel.exploded(jnp.concatenate([roots**rho, jnp.zeros_like(roots[:1])]))
-
-
-def check_increasing(**bounds: Number) -> None:
-    """Check that the first of two named numbers is below the second; NaN and traced ones pass."""
-    (low_name, low), (high_name, high) = bounds.items()
-    numbers = concrete(low), concrete(high)
-    if numbers[0] is not None and numbers[1] is not None and (numbers[0] >= numbers[1]).any():
-        raise ValueError(
-            f"{low_name} must be below {high_name}, got {numbers[0]:g} and {numbers[1]:g}."
-        )
 
 
 def _check_betas(*betas: Array) -> None:

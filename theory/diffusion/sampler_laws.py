@@ -4,6 +4,7 @@ All take the data's variances in its eigenbasis, of any shape, elementwise, and 
 `sampler_law` makes the law in d dimensions of it.
 """
 
+import math
 from typing import Literal
 
 import jax
@@ -76,33 +77,35 @@ def heun_map(
     variances: ArrayInput,
     *,
     churn: Number = 0.0,
-    churn_low: Number = 0.0,
-    churn_high: Number = jnp.inf,
-    churn_noise: Number = 1.0,
+    churn_from: Number = 0.0,
+    churn_to: Number = math.inf,
+    inflation: Number = 1.0,
 ) -> AffineMap:
     r"""Heun's method along chords, with EDM's churn; Euler's in a step to $\sigma = 0$.
 
-    Before a step of n, $\sigma$ is raised to $(1 + \gamma)\sigma$ with
-    $\gamma = \min(S_{churn}/n, \sqrt2 - 1)$ if $S_{low} \le \sigma \le S_{high}$, and 0 otherwise.
+    Before a step $\sigma$ is raised to $(1 + \gamma)\sigma$ by fresh noise.
 
     **Arguments:**
 
     - `levels`: from noise to data, shape `(n + 1,)`. `variances`: of the data, any shape.
-    - `churn`: $S_{churn}$; 0 is deterministic. `churn_noise`: the factor of the noise added.
+    - `churn`: $\gamma$, at most $\sqrt2 - 1$; of n steps the paper's is $S_{churn}/n$.
+    - `churn_from`, `churn_to`: between which $\sigma/\alpha$ is churned. `inflation`: the factor of
+      the fresh noise, $S_{noise}$.
 
     !!! cite "Source"
 
         Karras et al. (2022), arXiv:2206.00364, algorithm 2.
     """
-    numbers = floats(churn, churn_low, churn_high, churn_noise)
+    numbers = floats(churn, churn_from, churn_to, inflation)
     levels, variances = grid_and_variances(levels, variances)
-    amount, low, high, scale = (number.astype(variances.dtype) for number in numbers)
-    most = jnp.minimum(amount / (len(levels.sigma) - 1), jnp.sqrt(2.0).astype(amount.dtype) - 1)
+    growth, low, high, inflation = (number.astype(variances.dtype) for number in numbers)
+    growth = jnp.clip(growth, 0, math.sqrt(2) - 1)
 
     def step(now: NoiseLevel, after: NoiseLevel) -> AffineMap:
-        inside = (now.sigma >= low) & (now.sigma <= high)
-        raised = NoiseLevel(now.alpha, now.sigma * (1 + jnp.where(inside, most, 0)))
-        added = (raised.sigma**2 - now.sigma**2) * scale**2
+        ratio = now.sigma / now.alpha
+        grown = jnp.where((ratio < low) | (ratio > high), 0, growth)
+        raised = NoiseLevel(now.alpha, now.sigma * (1 + grown))
+        added = grown * (2 + grown) * (inflation * now.sigma) ** 2
         rate = NoiseLevel(after.alpha - raised.alpha, after.sigma - raised.sigma)
         slope, shift = affine_velocity(raised, rate, variances)
         again, shift_again = affine_velocity(after, rate, variances)

@@ -48,7 +48,7 @@ def gaussian_posterior(
         mean, cov, operator, noise_variance, observation
     )
     check_gaussian("the prior", mean, cov)
-    _check_operator(operator, observation, mean.size)
+    check_operator(operator, observation, mean.size)
     if noise.ndim:
         raise ValueError(f"noise_variance must be a single number, got shape {noise.shape}.")
     onto = operator @ cov
@@ -61,7 +61,8 @@ def gaussian_posterior(
     )
 
 
-def _check_operator(operator: Array, observation: Array, size: int) -> None:
+def check_operator(operator: Array, observation: Array, size: int) -> None:
+    """Check for a linear map from `size` numbers, and for what it gives."""
     if operator.ndim != 2 or operator.shape[1] != size or len(operator) == 0:
         raise ValueError(
             f"operator must have the shape (k, {size}), k at least 1, got {operator.shape}."
