@@ -5,7 +5,7 @@
     python -m recipes.diffusion --objective flow --sampler heun
     python -m recipes.diffusion --data ring --objective edm   # against the exact score
     python -m recipes.diffusion --preset mnist --data-dir DIR # 40 minutes on two cores
-    python -m recipes.diffusion --run RUN --task inpaint      # superresolve, interpolate, likelihood
+    python -m recipes.diffusion --run RUN --task inpaint      # with what was trained
     python -m recipes.diffusion --data PICTURES --image-size 32 --multipliers 1 2 2
 
 The run folder gets samples over time; the forward and the reverse chain; the loss by noise level
@@ -37,9 +37,12 @@ from recipes._report.judge import SampleJudge
 from recipes._runtime import cli
 from recipes._runtime.errors import FEWEST, UserError
 from recipes._runtime.experiment import Experiment, run_experiment
+from recipes._runtime.progress import says
 from recipes._runtime.run import Result, RunFolder
 
 SHOWN = {"w1_exact": "W1"}
+QUICK = 10
+"""The most sampling steps of an evaluation while training."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,26 +94,34 @@ def run(args: Args) -> Result:
 
 
 def experiment(args: Args, data: DiffusionData, folder: RunFolder) -> Experiment:
-    """The experiment of resolved flags in its folder."""
+    """The experiment of resolved flags in its folder.
+
+    While it trains it is judged by few steps, and at the end by as many as the flags say.
+    """
     game, players = set_up(args, data)
+    quick = dataclasses.replace(args, sampling_steps=min(QUICK, args.sampling_steps or QUICK))
 
-    def sampled(players: go.Players, labels: Any) -> Array:
-        rule = make_rule(args, data, players.x)
-        key = diffusion_keys(args).samples
-        return jnp.asarray(draw(rule, data.shape, key, args.eval_size, labels).x)
+    def judge_of(args: Args) -> SampleJudge:
+        def sampled(players: go.Players, labels: Any) -> Array:
+            rule = make_rule(args, data, players.x)
+            key = diffusion_keys(args).samples
+            return jnp.asarray(draw(rule, data.shape, key, args.eval_size, labels).x)
 
-    judge = SampleJudge(
-        folder, data, args.eval_size, args.seed, sampled, conditions=data.labels,
-    )  # fmt: skip
+        return SampleJudge(folder, data, args.eval_size, args.seed, sampled, conditions=data.labels)
 
     def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
         head = {"data": args.data, "objective": args.objective, "sampler": args.sampler}
+        head |= {"sampling_steps": args.sampling_steps}
+        with says("samples of all steps"):
+            judge = judge_of(args)
+            measured = judge(players, args.steps)
+            head["w1_of_all_steps"] = measured["w1_exact"]
         head |= judge.write_generated(players, args.metrics)
         return players, head | report(folder, args, data, players.x)
 
     return Experiment(
         game=game, solver=make_solver(args), players=players, key=diffusion_keys(args).play,
-        evaluate=judge, shown=SHOWN, finish=finish,
+        evaluate=judge_of(quick), shown=SHOWN, finish=finish,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from recipes._data import TOYS
 from recipes._data.training import DataArgs
 from recipes._report.judge import SampleArgs
 from recipes._runtime.errors import UserError, flag_of
-from recipes._runtime.fields import AtLeast0, AtLeast1, AtLeast2, Decay, NotNegative
+from recipes._runtime.fields import AtLeast1, AtLeast2, Decay, NotNegative
 from recipes._runtime.optimizers import OptimizerArgs, adam, check_decay, decaying
 from recipes._runtime.run import TrainArgs
 
@@ -31,6 +31,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 PLANE: dict[str, Any] = {"batch_size": 256, "steps": 10_000, "eval_every": 2000}
 """The defaults for points in the plane."""
 STEPS, RATE = 3000, 1e-3
+GROUPS = 8
+"""Groups of channels that a unet normalises apart."""
 OF_THE_TASK = (
     "run", "task", "prompt", "sampler", "sampling_steps", "guidance_scale", "factor", "seed",
     "out", "overwrite", "resume", "config", "compile_cache", "data_dir",
@@ -60,8 +62,8 @@ class DiffusionArgs(SampleArgs, DataArgs, TrainArgs):
     times: Literal["uniform", "logit_normal"] = "uniform"
     """For --objective flow: the law of the times that are trained on."""
     network: Literal["mlp", "unet"] | None = None
-    """A residual MLP, or convolutions at several sizes for images. Default: unet for images, mlp for
-    other points."""
+    """A residual MLP, or convolutions at several sizes. Default: unet for images, mlp for other
+    points."""
     width: AtLeast1 | None = None
     """Units of a hidden layer; of unet, channels at the full size. Default: 256, and 32 of unet."""
     depth: AtLeast1 = 3
@@ -138,7 +140,10 @@ def with_defaults(args: DiffusionArgs, kind: str) -> Any:
 def check_flags(args: DiffusionArgs) -> None:
     """Raise a `UserError` for flags that no data could make right."""
     check_decay(args.optimizer, args.steps)
-    of_noise = {"diffusion_steps": args.diffusion_steps != 1000, "schedule": args.schedule != "cosine"}
+    of_noise = {
+        "diffusion_steps": args.diffusion_steps != 1000,
+        "schedule": args.schedule != "cosine",
+    }
     for name, changed in of_noise.items():
         if changed and args.objective != "noise":
             raise UserError(
@@ -183,10 +188,16 @@ def check_network(args: DiffusionArgs, shape: tuple[int, ...]) -> None:
             f"--network unet needs images, and --data {args.data} has points of shape {shape}; "
             "take --network mlp."
         )
+    assert args.width is not None
+    if args.width % GROUPS:
+        raise UserError(
+            f"--width {args.width}: the channels of a unet are normalised in {GROUPS} groups; take "
+            f"a multiple of {GROUPS}."
+        )
     if not args.multipliers:
         raise UserError("--multipliers is empty; give a number for each size of the unet.")
     halvings = len(args.multipliers) - 1
-    sizes = [-(-shape[0] >> place) for place in range(halvings + 1)]
+    sizes = [shape[0] >> place for place in range(halvings + 1)]
     if min(shape[:2]) >> halvings < 2:
         raise UserError(
             f"--multipliers {' '.join(map(str, args.multipliers))} halves images of "

@@ -89,7 +89,9 @@ def write_bound(
         f"Negative log-likelihood of {count} held-out points, {what}: the variational bound of the "
         f"chain with {levels - 1} steps, evenly spaced in the log signal-to-noise ratio.\n\n"
     )
-    (folder.path / "likelihood.md").write_text(text + tables.markdown(heads, rows), encoding="utf-8")
+    (folder.path / "likelihood.md").write_text(
+        text + tables.markdown(heads, rows), encoding="utf-8"
+    )
     if spacing is None:
         return {"bound_nats": rows[-1][1], "bound_nats_error": rows[-1][2]}
     return {"bits_per_dimension_bound": rows[-1][3], "bits_per_dimension_bound_error": rows[-1][4]}

@@ -1,13 +1,14 @@
 """Pictures of the forward and the reverse chain, and of how the training went."""
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 import theory
+from recipes._diffusion.sampling import Drawn
 from recipes._report import plots
-from recipes._report.plots import COLOURS, FAKE, PERFECT, REAL, THEORY, Curve, Panel
+from recipes._report.plots import FAKE, PERFECT, THEORY, Curve, Panel
 from recipes._report.rows import Row, draw_rows
 from recipes._runtime.run import RunFolder
-from recipes._diffusion.sampling import Drawn
 
 COLUMNS, ROWS = 10, 3
 """Moments of a chain, and images whose chains are drawn."""
@@ -57,7 +58,10 @@ def draw_chains(
         whole = np.concatenate([first[None], path])[places]
         # After its last step a chain is where that step went for.
         goals = denoised[np.minimum(places, steps - 1)]
-        rows += [Row("noise to a sample", in_view(whole, levels, places, std)), Row("seen in it", goals)]
+        rows += [
+            Row("noise to a sample", in_view(whole, levels, places, std)),
+            Row("seen in it", goals),
+        ]
     draw_rows(
         rows, folder.path / "chains.png",
         "the forward chain of data, and the reverse chain with the denoiser's view at each moment",
@@ -70,7 +74,7 @@ def draw_curves(folder: RunFolder, size: int) -> None:
     # Without the start, which would hide all that follows.
     train, held = (plots.columns_of(lines, kind, after=0) for kind in ("train", "eval"))
     rounds, at = train["round"], held["round"]
-    colours = plots.time_colours(len(BANDS))
+    colours = [to_hex(colour) for colour in plots.time_colours(len(BANDS))]
     losses = [
         Curve(name, rounds, smoothed(train[f"loss_band_{i + 1}"]), "-", colour)
         for i, (name, colour) in enumerate(zip(BANDS, colours, strict=True))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-import equinox as eqx
 import theory
 
 ALONG = 400

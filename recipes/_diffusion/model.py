@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 import gameopt as go
+import theory
 from models import Denoiser, TimeMLP, UNet, in_half_precision
 from recipes._data.training import HeldOutData
 from recipes._diffusion.args import DiffusionArgs, check_network, with_defaults
@@ -57,6 +59,39 @@ class DiffusionData(HeldOutData):
             return None
         of_prompt = None if args.prompt is None else labels_of(args.prompt, self.words)
         return np.resize(np.asarray(of_prompt or range(self.classes), np.int32), n)
+
+
+class Boxed(eqx.Module):
+    """A denoiser whose answers are brought into the box that holds the data.
+
+    A mean of data is in it, so that of the exact denoiser this would change nothing. Where little
+    of the data is left, a small error of predicted noise would be a large one of the point.
+
+    - `low`, `high`: the corners, of shapes that broadcast with a point.
+
+    !!! cite "Source"
+
+        Ho, Jain & Abbeel (2020), authors' code (clipping); Saharia et al. (2022), arXiv:2205.11487,
+        section 2.3 (static thresholding).
+    """
+
+    denoiser: Any
+    low: Float[Array, "..."]
+    high: Float[Array, "..."]
+
+    def __call__(self, x: Array, level: theory.NoiseLevel, *label: Any) -> Array:
+        return self.within(self.denoiser(x, level, *label))
+
+    def within(self, x: Array) -> Array:
+        """The nearest point of the box."""
+        return jnp.clip(x, self.low.astype(x.dtype), self.high.astype(x.dtype))
+
+
+def boxed(denoiser: Any, data: DiffusionData) -> Boxed:
+    """The denoiser within the training data's box: of images one range for all their numbers."""
+    points = data.scaled.points
+    over = None if data.scaled.kind == "image" else 0
+    return Boxed(denoiser, jnp.asarray(points.min(axis=over)), jnp.asarray(points.max(axis=over)))
 
 
 def resolved(args: DiffusionArgs, data: DiffusionData) -> Any:

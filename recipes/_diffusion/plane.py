@@ -60,12 +60,16 @@ def draw_scores(
         axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
         axis.set_title(title, fontsize=10)
         axis.label_outer()
-    note = "" if exact is None else "; error: mean square over that of the exact score, on noised data"
+    note = (
+        "" if exact is None else "; error: mean square over that of the exact score, on noised data"
+    )
     _finish(figure, axes, f"score $\\sigma\\nabla\\log p${note}", folder, "scores.png")
     return {"score_error": float(np.mean(errors))} if errors else {}
 
 
-def _arrows(axis: Any, grid: np.ndarray, values: np.ndarray, color: str, label: str, width: float) -> None:
+def _arrows(
+    axis: Any, grid: np.ndarray, values: np.ndarray, color: str, label: str, width: float
+) -> None:
     """Arrows of lengths that are seen: the square root of what they are."""
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     shown = values / np.sqrt(np.maximum(lengths, 1e-9))

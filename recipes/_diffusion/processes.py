@@ -108,7 +108,7 @@ def make_process(args: DiffusionArgs, data_std: float) -> Process:
     kind = KINDS[args.objective]
     if args.objective == "noise":
         chain = _chain(args)
-        return Process(kind, ChainLaw(chain), theory.Cosine(), chain)
+        return Process(kind, ChainLaw(chain), theory.VariancePreserving(), chain)
     if args.objective == "velocity":
         return Process(kind, TimeLaw(theory.Cosine()), theory.Cosine())
     if args.objective == "flow":

@@ -12,7 +12,7 @@ from recipes._diffusion import chains, losses, plane
 from recipes._diffusion.args import DiffusionArgs
 from recipes._diffusion.bits import bound_terms, spacing_of, write_bound
 from recipes._diffusion.exact import exact_law
-from recipes._diffusion.model import DiffusionData, diffusion_keys
+from recipes._diffusion.model import DiffusionData, boxed, diffusion_keys
 from recipes._diffusion.processes import make_process
 from recipes._diffusion.sampling import Rule, draw, make_rule, noise_of
 from recipes._diffusion.words import labels_of
@@ -26,26 +26,27 @@ COLUMNS, EACH, MOST_CLASSES = 10, 50, 20
 """Samples in a row; of a class for its accuracy; rows at most."""
 
 
+def sample_report(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: Any, key: PRNGKeyArray
+) -> dict[str, Any]:
+    """Draw samples of a trained model, their chains and their paths; return their numbers."""
+    key_chain, key_samples, key_plane = jax.random.split(key, 3)
+    rule = make_rule(args, data, denoiser)
+    if data.scaled.kind == "image":
+        _chains(folder, args, data, rule, key_chain)
+        return _images(folder, args, data, rule, key_samples)
+    return _plane(folder, args, data, rule, key_plane) if data.is_plane else {}
+
+
 def report(
     folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser
 ) -> dict[str, Any]:
     """Draw all pictures and write likelihood.md; return the summary's numbers."""
-    key_chain, key_losses, key_samples, key_plane = jax.random.split(diffusion_keys(args).report, 4)
-    rule = make_rule(args, data, denoiser)
+    key_losses, key_samples = jax.random.split(diffusion_keys(args).report)
     chains.draw_curves(folder, args.eval_size)
     over_time(folder.path / "samples", folder.path / "over_time.png")
-    numbers = _losses(folder, args, data, denoiser, key_losses)
-    if data.scaled.kind == "image":
-        _chains(folder, args, data, rule, key_chain)
-        numbers |= _images(folder, args, data, rule, key_samples)
-    if data.is_plane:
-        numbers |= _plane(folder, args, data, rule, key_plane)
-    return numbers
-
-
-def unlabelled(denoiser: models.Denoiser, classes: int) -> Any:
-    """The denoiser of points whose class is not told."""
-    return (lambda x, level: denoiser(x, level, jnp.int32(classes))) if classes else denoiser
+    numbers = _losses(folder, args, data, boxed(denoiser, data), key_losses)
+    return numbers | sample_report(folder, args, data, denoiser, key_samples)
 
 
 def _losses(
@@ -54,16 +55,16 @@ def _losses(
 ) -> dict[str, Any]:  # fmt: skip
     levels, exact = losses.level_grid(make_process(args, data.std)), exact_law(args.data)
     told = bool(data.classes) and exact is None
-    of, found = denoiser if told else unlabelled(denoiser, data.classes), {}
+    found: dict[str, np.ndarray] = {}
     parts = {"held out": data.held_out, "training points": data.scaled}
     judged = {name: losses.judged_of(part, told) for name, part in parts.items()}
     for name, points in judged.items():
-        found[name] = losses.errors_by_level(of, points, levels, key, f"errors, {name}")
+        found[name] = losses.errors_by_level(denoiser, points, levels, key, f"errors, {name}")
     bounds = losses.bounds_of(exact, data.scaled.points, levels, key)
     losses.draw_losses(folder, levels, found, bounds, int(np.prod(data.shape)))
     spacing = spacing_of(data.scaled.points) if data.scaled.kind == "image" else None
     points = np.asarray(judged["held out"].points)
-    last = losses.last_denoised(of, judged["held out"], levels, key)
+    last = losses.last_denoised(denoiser, judged["held out"], levels, key)
     terms = bound_terms(points, levels, found["held out"], last, spacing)
     return write_bound(folder, data, terms, len(levels.alpha), spacing)
 
@@ -125,11 +126,10 @@ def _plane(
     """Pictures of the score, the paths and the density."""
     key_scores, key_paths = jax.random.split(key)
     exact, process = exact_law(args.data), make_process(args, data.std)
-    free = unlabelled(rule.denoiser, data.classes)
     points = data.held_out.points
     with says("pictures of the score"):
         numbers = plane.draw_scores(
-            folder, free, exact, process.interpolant, points, data.std, key_scores
+            folder, rule.denoiser.denoiser, exact, process.interpolant, points, data.std, key_scores
         )
     labels = data.asked(args, plane.PATHS)
     each = None if labels is None else jnp.asarray(labels)

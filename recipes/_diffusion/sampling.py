@@ -13,13 +13,15 @@ from tqdm import tqdm
 import models
 import theory
 from recipes._diffusion.args import DiffusionArgs, SamplerName
-from recipes._diffusion.model import DiffusionData
+from recipes._diffusion.model import Boxed, DiffusionData, boxed
 from recipes._diffusion.processes import make_process
 from recipes._runtime.progress import says
 
 SAMPLERS: dict[SamplerName, Callable[[], models.AbstractSampler]] = {
     "ddim": models.DDIM,
     "ancestral": models.Ancestral,
+    "dpm_solver": models.DPMSolver2M,
+    "heun": models.Heun,
 }
 CHUNK = 10
 """The most steps between two signs of life."""
@@ -31,37 +33,33 @@ Denoise = Callable[[Array, theory.NoiseLevel], Array]
 class Rule(eqx.Module):
     """A sampler over a denoiser, for points that are each told something of their own.
 
-    - `levels`: from noise to data.
-    - `scale`: of guidance by class. `null`: the label of no class, static. `guided`: whether the
-      scale is other than 1, static.
+    - `denoiser`: brought into the data's box, also after guidance. `levels`: from noise to data.
+    - `scale`: of guidance by class. `guided`: whether it is other than 1, static. `null`: the label
+      of no class, static.
 
     Subclasses are told more than a class.
     """
 
-    denoiser: models.Denoiser
+    denoiser: Boxed
     sampler: models.AbstractSampler
     levels: theory.NoiseLevel
     scale: Float[Array, ""]
-    null: int = eqx.field(static=True)
     guided: bool = eqx.field(static=True)
+    null: int = eqx.field(static=True)
 
     def of(self, label: Any) -> tuple[models.AbstractSampler, Denoise]:
         """The sampler and the denoiser of a point with a label, `None` without."""
+        free = self.free(label)
+        return self.sampler, lambda x, level: self.denoiser.within(free(x, level))
+
+    def free(self, label: Any) -> Denoise:
+        """The denoiser of a label, guided away from that of no label, and not yet in the box."""
+        denoiser = self.denoiser.denoiser
         if label is None:
-            return self.sampler, self.denoiser
-        return self.sampler, self.guide(label)
-
-    def guide(self, label: Any) -> Denoise:
-        """The denoiser of a label, away from that of no label."""
+            return denoiser
         if not self.guided:
-            return lambda x, level: self.denoiser(x, level, label)
-        null = jnp.full_like(label, self.null)
-
-        def guided(x: Array, level: theory.NoiseLevel) -> Array:
-            with_label, without = self.denoiser(x, level, label), self.denoiser(x, level, null)
-            return without + self.scale.astype(x.dtype) * (with_label - without)
-
-        return guided
+            return lambda x, level: denoiser(x, level, label)
+        return models.ClassifierFree(denoiser, label, jnp.asarray(self.null), self.scale)
 
 
 def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoiser) -> Rule:
@@ -71,7 +69,9 @@ def make_rule(args: DiffusionArgs, data: DiffusionData, denoiser: models.Denoise
     levels = make_process(args, data.std).levels(args.sampling_steps)
     scale = 1.0 if args.guidance_scale is None else args.guidance_scale
     sampler = SAMPLERS[args.sampler]()
-    return Rule(denoiser, sampler, levels, jnp.float32(scale), data.classes, scale != 1)
+    return Rule(
+        boxed(denoiser, data), sampler, levels, jnp.float32(scale), scale != 1, data.classes
+    )
 
 
 class Drawn(NamedTuple):
@@ -113,7 +113,9 @@ def draw(
         for rows in blocks:
             rows = np.minimum(rows, n - 1)  # the last block is filled up: one program for all
             at = lambda tree, rows=rows: jax.tree.map(lambda leaf: leaf[rows], tree)
-            found.append(_block(rule, shape, key, jnp.asarray(rows), at(each), at(start), keep, shown))
+            found.append(
+                _block(rule, shape, key, jnp.asarray(rows), at(each), at(start), keep, shown)
+            )
     parts = [Drawn(block[-1].x, *(_joined(block, name, 1) for name in Drawn._fields[1:]))
              for block in found]  # fmt: skip
     return Drawn(*(None if (all_ := _joined(parts, name, 0)) is None else all_[:n]
