@@ -38,7 +38,7 @@ from recipes._samplers.study import ExactDenoiser, Judge, studied
 
 SHOWN = {"w1_exact": "W1"}
 FEWEST_EVALUATIONS = 3
-"""Heun's method needs two steps, of which the last costs one evaluation."""
+"""Two steps of Heun's method, of which the last costs one evaluation."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,8 @@ class Args(TrainArgs):
 def of_diffusion(args: Args) -> DiffusionArgs:
     """The flags of the network's training, as recipes.diffusion has them."""
     return DiffusionArgs(
-        data=args.data, objective=args.objective, width=args.width, depth=args.depth, seed=args.seed,
-        batch_size=args.batch_size, steps=args.steps, eval_every=args.eval_every,
+        data=args.data, objective=args.objective, width=args.width, depth=args.depth,
+        batch_size=args.batch_size, steps=args.steps, eval_every=args.eval_every, seed=args.seed,
     )  # fmt: skip
 
 
@@ -143,7 +143,9 @@ def experiment(args: Args, data: DiffusionData, folder: RunFolder) -> Experiment
     judge = SampleJudge(folder, data, size, args.seed, sampled)
 
     def finish(players: go.Players) -> tuple[go.Players, dict[str, Any]]:
-        return players, {"data": args.data} | compare(args, data, law, players.x, folder, keys.study)
+        return players, {"data": args.data} | compare(
+            args, data, law, players.x, folder, keys.study
+        )
 
     return Experiment(
         game=game, solver=make_solver(args), players=players, key=keys.play, evaluate=judge,

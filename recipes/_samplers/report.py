@@ -16,7 +16,7 @@ LABELS = {
 }
 COSTS = "evaluations of the denoiser"
 HEADS = (
-    "sampler", "evaluations", "score", "sliced W1", "excess cross-entropy (nats)",
+    "sampler", "evaluations", "score", "sliced W1", "share near a mode",
     "distance to the exact path's end", "share at another mode",
 )  # fmt: skip
 DRAWN = 3
@@ -24,49 +24,38 @@ DRAWN = 3
 
 
 def draw_curves(study: Study, path: Path) -> None:
-    """Writes quality against cost: with the exact score, trained, and both errors of a path."""
-    titles = {
-        "exact": "exact score: the sampler's error",
-        "trained": "trained network: both errors",
-    }
-    found = [
-        Panel(titles[score], COSTS, "sliced W1 to the law", _of_score(study, score), True, True)
-        for score in SCORES
-    ]
-    found.append(
-        Panel(
-            "end of a path: median distance to the exact one",
-            COSTS,
-            "distance, in the data's units",
-            _of_paths(study),
-            log_y=True,
-            log_x=True,
-        )
-    )
-    panels(found, path, columns=3)
-
-
-def _of_score(study: Study, score: str) -> list[Curve]:
-    lines = [line for line in study.lines if line.score == score]
-    curves = [
-        Curve(LABELS[name], *_along(lines, name, "w1"), "o-", COLOURS[place])
-        for place, name in enumerate(_names(lines))
-    ]
-    costs = sorted({line.evaluations for line in lines})
-    return [*curves, constant("draws of the law itself", study.floor, costs)]
-
-
-def _of_paths(study: Study) -> list[Curve]:
-    curves, names = [], _names(study.lines)
+    """Writes quality against cost: of laws, and of the ends of single paths."""
+    network = study.network.off
+    assert network is not None
     costs = sorted({line.evaluations for line in study.lines})
-    for score, style in zip(SCORES, ("o-", "s--"), strict=True):
-        for place, name in enumerate(names):
+    both = [
+        ("law of the samples", "sliced W1 to the exact law", "w1"),
+        ("end of a path", "median distance to the exact path's end", "off"),
+    ]
+    levels = [
+        constant("draws of the law itself", study.floor, costs),
+        constant("the network's own error", network, costs),
+    ]
+    found = [
+        Panel(
+            title, COSTS, says, [*_curves(study, what), level], True, True,
+            "solid: exact score, the sampler's error alone; dashed: trained network, both errors",
+        )
+        for (title, says, what), level in zip(both, levels, strict=True)
+    ]  # fmt: skip
+    panels(found, path)
+
+
+def _curves(study: Study, what: str) -> list[Curve]:
+    """A curve for each sampler and score that has the number; the legend has each sampler once."""
+    curves = []
+    for place, name in enumerate(_names(study.lines)):
+        for score, style, mark in zip(SCORES, ("o-", "s--"), ("", "_"), strict=True):
             lines = [line for line in study.lines if line.score == score]
-            x, y = _along(lines, name, "off")
+            x, y = _along(lines, name, what)
             if x:
-                curves.append(Curve(f"{LABELS[name]}, {score}", x, y, style, COLOURS[place]))
-    assert study.network.off is not None
-    return [*curves, constant("the network's own error", study.network.off, costs)]
+                curves.append(Curve(f"{mark}{LABELS[name]}", x, y, style, COLOURS[place]))
+    return curves
 
 
 def _names(lines: list[SamplerLine]) -> list[str]:
@@ -98,6 +87,7 @@ def draw_samples(study: Study, path: Path) -> None:
             axis.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
     for axis, (score, cost) in zip(axes[0], columns, strict=True):
         axis.set_title(f"{score}, {cost} evaluations", fontsize=9, color=THEORY)
+    figure.supxlabel("grey: draws of the law", fontsize=9)
     save(figure, path)
 
 
