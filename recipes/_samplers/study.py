@@ -84,7 +84,7 @@ class Judge:
 
     def ends(
         self, denoiser: Any, sampler: models.AbstractSampler, steps: int
-    ) -> Float[Array, "points 2"]:
+    ) -> Float[Array, "n 2"]:
         """Samples of a denoiser; a step is one program, whatever their number."""
         levels = self.process.levels(steps)
         x = _starts(levels, self.keys)
@@ -115,7 +115,7 @@ class Judge:
 
 
 @eqx.filter_jit
-def _starts(levels: theory.NoiseLevel, keys: PRNGKeyArray) -> Float[Array, "n 2"]:
+def _starts(levels: theory.NoiseLevel, keys: Array) -> Float[Array, "n 2"]:
     return jax.vmap(lambda key: models.start(levels, (2,), key))(keys)
 
 
@@ -126,7 +126,7 @@ def _step(
     levels: theory.NoiseLevel,
     x: Float[Array, "n 2"],
     state: Any,
-    keys: PRNGKeyArray,
+    keys: Array,
     place: Array,
 ) -> tuple[Float[Array, "n 2"], Any]:
     def one(x: Array, state: Any, key: PRNGKeyArray) -> tuple[Array, Any]:

@@ -32,17 +32,20 @@ def judge_of(law, points):
     return Judge(law, process, points, jax.random.key(0))
 
 
-@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("dpm_solver", 2), ("heun", 2)])
+@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("heun", 2)])
 def test_ends_of_paths_come_nearer_at_the_samplers_order(sampler, order):
-    """From 32 to 128 steps with an exact score; float64, so that nothing here is rounding."""
+    """From 16 to 64 steps with an exact score; float64, so that nothing here is rounding.
+
+    DPM-Solver++ has its order on levels even in log-SNR, which these are not at their ends.
+    """
     judge = judge_of(broad(), 64)
     denoiser, rule = ExactDenoiser(judge.exact), samplers.SAMPLERS[sampler]()
-    ends = judge.ends(denoiser, models.Heun(), 1024)
+    ends = judge.ends(denoiser, models.Heun(), 512)
     gaps = [
         float(jnp.mean(jnp.linalg.norm(judge.ends(denoiser, rule, steps) - ends, axis=1)))
-        for steps in (32, 128)
+        for steps in (16, 64)
     ]
-    assert np.log(gaps[0] / gaps[1]) / np.log(4) == pytest.approx(order, abs=0.3)
+    assert np.log(gaps[0] / gaps[1]) / np.log(4) == pytest.approx(order, abs=0.1)
 
 
 def test_costs_are_paid_in_full_and_no_more():
@@ -75,7 +78,7 @@ def test_a_run_leaves_everything_and_is_read_back(tmp_path, float32):
     found = samplers.run(samplers.Args(out=tmp_path / "run", **TINY))
     text = (found.folder / "samplers.md").read_text(encoding="utf-8")
     assert text.count("| ancestral |") == text.count("| heun |") == 4
-    for picture in ("curves", "samples", "over_time"):
+    for picture in ("curves", "samples"):
         assert (found.folder / f"{picture}.png").stat().st_size > 10_000
     assert found.summary["w1_heun_exact"] < found.summary["w1_heun_trained"]
 
