@@ -69,6 +69,7 @@ from theory.diffusion.parametrisations import (
     denoised_from_velocity as denoised_from_velocity,
     loss_weight as loss_weight,
     prediction_from as prediction_from,
+    prediction_target as prediction_target,
     velocity_from as velocity_from,
 )
 from theory.diffusion.sampler_laws import (

@@ -1,4 +1,4 @@
-"""Causal attention over a sequence, all at once or place by place."""
+"""Attention over places, and causal attention, all at once or place by place."""
 
 import equinox as eqx
 import jax
@@ -16,8 +16,8 @@ class Memory(eqx.Module):
     values: Float[Array, "places heads size"]
 
 
-class CausalAttention(eqx.Module):
-    """Attention of several heads, in which a place sees itself and those before it.
+class SelfAttention(eqx.Module):
+    """Attention of several heads, in which every place sees all.
 
     - `inward`: to queries, keys and values of all heads. `outward`: from the heads' answers.
     - `heads`: static.
@@ -42,8 +42,26 @@ class CausalAttention(eqx.Module):
 
     def __call__(self, x: Float[Array, "places width"]) -> Float[Array, "places width"]:
         queries, keys, values = self._heads(jax.vmap(self.inward)(x))
-        seen = jnp.tril(jnp.ones((len(x), len(x)), bool))
+        seen = self._seen(len(x))
         return jax.vmap(self.outward)(_attend(queries, keys, values, seen))
+
+    def _seen(self, places: int) -> Bool[Array, "places places"]:
+        """The places, across, that each place, down, sees."""
+        return jnp.ones((places, places), bool)
+
+    def _heads(self, x: Float[Array, "places three"]) -> list[Float[Array, "places heads size"]]:
+        return [part.reshape(len(x), self.heads, -1) for part in jnp.split(x, 3, axis=1)]
+
+
+class CausalAttention(SelfAttention):
+    """Attention of several heads, in which a place sees itself and those before it."""
+
+    def __init__(self, width: int, heads: int, init: Initializer, key: PRNGKeyArray):
+        """**Raises:** `ValueError` unless the heads share the width evenly."""
+        super().__init__(width, heads, init, key)
+
+    def _seen(self, places: int) -> Bool[Array, "places places"]:
+        return jnp.tril(jnp.ones((places, places), bool))
 
     def memory(self, places: int) -> Memory:
         """The memory before the first of some places."""
@@ -60,9 +78,6 @@ class CausalAttention(eqx.Module):
         memory = Memory(put(memory.keys, own_key), put(memory.values, own_value))
         seen = jnp.arange(len(memory.keys), dtype=place.dtype)[None] <= place
         return self.outward(_attend(query, memory.keys, memory.values, seen)[0]), memory
-
-    def _heads(self, x: Float[Array, "places three"]) -> list[Float[Array, "places heads size"]]:
-        return [part.reshape(len(x), self.heads, -1) for part in jnp.split(x, 3, axis=1)]
 
 
 def _attend(

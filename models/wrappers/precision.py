@@ -16,7 +16,8 @@ class InPrecision(eqx.Module):
 
     Weights and inputs are cast on the way in, and the output is cast back to the precision of the
     first input. So gradients, optimizers and averages are in that of the weights, and losses
-    in that of the data.
+    in that of the data. A condition that is one number, such as a time, keeps its own precision:
+    half has two or three digits, and networks embed such numbers before anything else.
 
     - `network`: called with a point, and perhaps its condition. `dtype`: such as `jnp.bfloat16`.
       Static.
@@ -30,8 +31,7 @@ class InPrecision(eqx.Module):
     dtype: DTypeLike = eqx.field(static=True)
 
     def __call__(self, x: Array, *condition: Any) -> Array:
-        low, *rest = self._cast((x, *condition))
-        return self._cast(self.network)(low, *rest).astype(x.dtype)
+        return self._cast(self.network)(self._cast(x), *self._cast_all(condition)).astype(x.dtype)
 
     def class_logits(self, x: Array) -> Array:
         """The class logits of a network that has them."""
@@ -44,7 +44,13 @@ class InPrecision(eqx.Module):
         judge = getattr(network, "patch_scores", None)
         if judge is None:
             return None
-        return lambda x, *condition: judge(*self._cast((x, *condition))).astype(x.dtype)
+        return lambda x, *condition: judge(self._cast(x), *self._cast_all(condition)).astype(
+            x.dtype
+        )
+
+    def _cast_all(self, conditions: tuple[Any, ...]) -> list[Any]:
+        is_number = lambda part: eqx.is_array(part) and part.ndim == 0
+        return [part if is_number(part) else self._cast(part) for part in conditions]
 
     def _cast(self, tree: Any) -> Any:
         # What is carried keeps its own precision.

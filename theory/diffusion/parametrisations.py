@@ -80,6 +80,34 @@ def prediction_from(
     return a * denoised + b * noise
 
 
+def prediction_target(
+    kind: Prediction,
+    data: ArrayInput,
+    noise: ArrayInput,
+    level: NoiseLevel,
+    data_std: Number = 1.0,
+) -> Float[Array, "..."]:
+    r"""The target of a prediction of a kind, whose conditional mean it is.
+
+    **Arguments:**
+
+    - `data`, `noise`: $x_0$ and $\varepsilon$, of one shape. `level`: shape `()`, or such that it
+      broadcasts with them. `data_std`: $s$ of `edm`.
+
+    **Returns:** their combination, at every level; infinite of `score` at $\sigma = 0$.
+    """
+    _check_kind(kind)
+    data, noise, alpha, sigma, std = floats(data, noise, *level, data_std)
+    check_same_shape(data=data, noise=noise)
+    check_positive(data_std=std)
+    if kind == "data":
+        return data
+    if kind == "score":
+        return -noise / sigma
+    a, b = _combination(kind, alpha, sigma, std)
+    return a * data + b * noise
+
+
 def velocity_from(
     denoised: ArrayInput, x: ArrayInput, level: NoiseLevel, rate: NoiseLevel
 ) -> Float[Array, "..."]:
