@@ -13,8 +13,8 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import Scalar, all_numbers, nan_unless
+from theory._semidefinite import noised, pseudo_solver
 from theory.diffusion.levels import NoiseLevel
-from theory.latent.semidefinite import noised, pseudo_solver
 
 
 class AffineDenoiser(NamedTuple):

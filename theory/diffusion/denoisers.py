@@ -20,9 +20,9 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import Scalar, all_numbers, log_or_minus_inf, nan_unless
+from theory._semidefinite import log_det, noised, pseudo_solver
 from theory.diffusion.levels import NoiseLevel
 from theory.latent.linear_gaussian import Moments
-from theory.latent.semidefinite import log_det, noised, pseudo_solver
 
 
 def gaussian_denoiser(

@@ -27,13 +27,13 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide
+from theory._semidefinite import pseudo_solver, spectrum
 from theory.diffusion.affine_denoisers import best_affine_denoiser
 from theory.diffusion.denoisers import gaussian_denoising
 from theory.diffusion.levels import NoiseLevel
 from theory.diffusion.markov_chain import check_eta, reverse_step, transition
 from theory.latent.linear_gaussian import Moments
 from theory.latent.linear_inverse import check_operator
-from theory.latent.semidefinite import pseudo_solver, spectrum
 
 
 class ReplacementLimit(NamedTuple):

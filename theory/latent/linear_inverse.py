@@ -9,8 +9,8 @@ from jaxtyping import Array
 
 from theory._inputs import ArrayInput, Number, check_gaussian, check_not_negative, floats
 from theory._numeric import all_numbers, nan_unless
+from theory._semidefinite import pseudo_solver, spectrum
 from theory.latent.linear_gaussian import Moments
-from theory.latent.semidefinite import pseudo_solver, spectrum
 
 
 def gaussian_posterior(
