@@ -12,7 +12,7 @@ from models.diffusion.time_embedding import TimeEmbedding
 from models.layers.attention import SelfAttention
 from models.layers.conv import Conv2d, ConvTranspose2d
 from models.layers.linear import Linear
-from models.layers.normalisation import GroupNorm, modulated
+from models.layers.normalisation import GroupNorm
 from models.networks.dcgan import KERNEL, PADDING, STRIDE, image_shape
 from models.networks.vqvae import grid_sizes
 
@@ -48,7 +48,8 @@ class ImageBlock(eqx.Module):
     """Two convolutions, between them scale and shift by the embedded time, added to what comes in.
 
     - `norms`, `first`, `second`: each convolution, 3x3, after its normalisation and silu; the
-      second begins at 0. `told`: from the embedding to the scale and the shift.
+      second begins at 0. `told`: from the embedding to the scale and the shift, to which those of
+      the normalisation are added.
     - `shortcut`: a 1x1 convolution where the channels change, or `None`. `attention`, or `None`.
 
     !!! cite "Source"
@@ -65,22 +66,23 @@ class ImageBlock(eqx.Module):
     attention: ImageAttention | None
 
     def __init__(
-        self, channels: int, out: int, size: int, groups: int, heads: int, key: PRNGKeyArray
+        self, channels: int, out: int, size: int, groups: int, heads: int | None, key: PRNGKeyArray
     ):
-        """`size`: of the embedding. `heads`: of the attention; 0 for none."""
+        """`size`: of the embedding. `heads`: of the attention; `None` for none."""
         key_first, key_told, key_shortcut, key_attention = jax.random.split(key, 4)
         self.norms = GroupNorm(channels, groups), GroupNorm(out, groups)
         self.first = Conv2d(channels, out, 3, INIT, key_first)
-        self.told = Linear(size, 2 * out, INIT, key_told)
+        self.told = Linear(size, 2 * out, INIT, key_told, bias=False)
         self.second = Conv2d(out, out, 3, ZEROS, key)
         same = channels == out
         self.shortcut = None if same else Conv2d(channels, out, 1, INIT, key_shortcut)
-        self.attention = ImageAttention(out, groups, heads, key_attention) if heads else None
+        self.attention = None
+        if heads is not None:
+            self.attention = ImageAttention(out, groups, heads, key_attention)
 
     def __call__(self, x: Image, embedded: Vector) -> Image:
         hidden = self.first(jax.nn.silu(self.norms[0](x)))
-        hidden = modulated(self.norms[1](hidden), self.told(embedded))
-        hidden = self.second(jax.nn.silu(hidden))
+        hidden = self.second(jax.nn.silu(self.norms[1](hidden, self.told(embedded))))
         x = hidden + (x if self.shortcut is None else self.shortcut(x))
         return x if self.attention is None else self.attention(x)
 
@@ -144,7 +146,7 @@ class UNet(eqx.Module):
         sizes, channels = _levels(shape, width, multipliers, blocks, attention)
         keys = iter(jax.random.split(key, 2 * (blocks + 1) * len(sizes) + 5))
         made = EXPANSION * width
-        heads_at = [heads if size[0] in attention else 0 for size in sizes]
+        heads_at = [heads if size[0] in attention else None for size in sizes]
 
         def block(before: int, level: int) -> ImageBlock:
             return ImageBlock(before, channels[level], made, groups, heads_at[level], next(keys))

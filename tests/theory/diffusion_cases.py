@@ -39,6 +39,21 @@ def _of_kind(function: Any, kind: str) -> Case:
     return Case(call, AT, quiet=quiet, empty=False)
 
 
+def _target(kind: str) -> Case:
+    """What a prediction of a kind is trained on, at one level."""
+    call = lambda x, value, alpha, sigma: theory.prediction_target(
+        kind, x, value, theory.NoiseLevel(alpha, sigma)
+    )
+    # Not of the other part of the sum, nor of the level where the kind is the same at all of them.
+    quiet = {
+        "data": ("value", "alpha", "sigma"),
+        "noise": ("x", "alpha", "sigma"),
+        "score": ("x", "alpha"),
+        "flow": ("alpha", "sigma"),
+    }
+    return Case(call, AT, quiet=quiet.get(kind, ()), empty=False)
+
+
 def _at_level(function: Any, arrays: Arrays, leaf: int | None = None) -> Case:
     """A function of a point, one level and a law, or one leaf of its result."""
 
@@ -126,6 +141,7 @@ def _of_velocity(function: Any) -> Case:
 DIFFUSION_CASES: dict[str, Case] = {
     **{f"denoised_from[{kind}]": _of_kind(theory.denoised_from, kind) for kind in KINDS},
     **{f"prediction_from[{kind}]": _of_kind(theory.prediction_from, kind) for kind in KINDS},
+    **{f"prediction_target[{kind}]": _target(kind) for kind in KINDS},
     "velocity_from": _of_velocity(theory.velocity_from),
     "denoised_from_velocity": _of_velocity(theory.denoised_from_velocity),
     **{

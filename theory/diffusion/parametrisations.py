@@ -98,6 +98,7 @@ def prediction_target(
     """
     _check_kind(kind)
     data, noise, alpha, sigma, std = floats(data, noise, *level, data_std)
+    check_same_shape(data=data, noise=noise)
     check_positive(data_std=std)
     if kind == "data":
         return data
