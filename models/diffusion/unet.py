@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from models.diffusion.time_embedding import TimeEmbedding
@@ -144,31 +143,33 @@ class UNet(eqx.Module):
         heights that no level has, channels that do not come in `groups` or `heads`.
         """
         sizes, channels = _levels(shape, width, multipliers, blocks, attention)
-        keys = iter(jax.random.split(key, 2 * (blocks + 1) * len(sizes) + 5))
+        levels, colours = range(len(sizes)), image_shape(shape)[2]
+        keys = iter(jax.random.split(key, 2 * (blocks + 1) * len(sizes) + 2))
         made = EXPANSION * width
-        heads_at = [heads if size[0] in attention else None for size in sizes]
 
         def block(before: int, level: int) -> ImageBlock:
-            return ImageBlock(before, channels[level], made, groups, heads_at[level], next(keys))
+            heads_here = heads if sizes[level][0] in attention else None
+            return ImageBlock(before, channels[level], made, groups, heads_here, next(keys))
 
-        def level_of(level: int, beside: int) -> tuple[ImageBlock, ...]:
-            first = channels[max(level - 1, 0)] if not beside else channels[level]
-            befores = [first, *[channels[level]] * (blocks - 1)]
-            return tuple(block(before + beside, level) for before in befores)
-
-        levels = range(len(sizes))
+        befores = [channels[0], *channels[:-1]]
         self.embedding = TimeEmbedding(2 * width, made, classes, next(keys))
-        self.inward = Conv2d(image_shape(shape)[2], channels[0], 3, INIT, next(keys))
-        self.downs = tuple(level_of(level, 0) for level in levels)
-        self.halvings = tuple(_halving(channels[level], next(keys)) for level in levels[:-1])
+        self.inward = Conv2d(colours, channels[0], 3, INIT, next(keys))
+        self.downs = tuple(
+            tuple(block((channels if index else befores)[level], level) for index in range(blocks))
+            for level in levels
+        )
+        self.halvings = tuple(_halving(count, next(keys)) for count in channels[:-1])
         self.middle = block(channels[-1], -1), block(channels[-1], -1)
-        self.ups = tuple(level_of(level, channels[level]) for level in reversed(levels))
+        self.ups = tuple(
+            tuple(block(2 * channels[level], level) for _ in range(blocks))
+            for level in reversed(levels)
+        )
         self.doublings = tuple(
-            _doubling(channels[level], channels[level - 1], sizes[level - 1], next(keys))
+            _doubling(channels[level], befores[level], sizes[level - 1], next(keys))
             for level in reversed(levels[1:])
         )
         self.norm = GroupNorm(channels[0], groups)
-        self.outward = Conv2d(channels[0], image_shape(shape)[2], 3, ZEROS, key)
+        self.outward = Conv2d(channels[0], colours, 3, ZEROS, key)
 
     def __call__(
         self, x: Float[Array, "h w ..."], time: Float[Array, ""], *label: Int[Array, ""]
@@ -211,12 +212,11 @@ def _levels(
     return sizes, [width * multiplier for multiplier in multipliers]
 
 
-def _halving(channels: int, key: PRNGKeyArray, init: Initializer = INIT) -> Conv2d:
-    return Conv2d(channels, channels, KERNEL, init, key, stride=STRIDE, padding=PADDING)
+def _halving(channels: int, key: PRNGKeyArray) -> Conv2d:
+    return Conv2d(channels, channels, KERNEL, INIT, key, stride=STRIDE, padding=PADDING)
 
 
-def _doubling(
-    channels: int, out: int, size: tuple[int, int], key: PRNGKeyArray, init: Initializer = INIT
-) -> ConvTranspose2d:
-    shape = {"stride": STRIDE, "padding": PADDING, "out_shape": size}
-    return ConvTranspose2d(channels, out, KERNEL, init, key, **shape)
+def _doubling(channels: int, out: int, size: tuple[int, int], key: PRNGKeyArray) -> ConvTranspose2d:
+    return ConvTranspose2d(
+        channels, out, KERNEL, INIT, key, stride=STRIDE, padding=PADDING, out_shape=size
+    )

@@ -110,6 +110,7 @@ def test_each_step_draws_its_own_standard_normal_noise():
         models.Ancestral("large"), lambda x, _: 0 * x, levels, jnp.zeros(2), key, keep=True
     )
     points = jax.vmap(run)(jax.random.split(KEY, 2000)).points
+    assert points is not None
     first, second = points[:, 0], points[:, 1] - 0.25 * points[:, 0]
     drawn = jnp.stack([first / jnp.sqrt(0.48), second / jnp.sqrt(0.12)], axis=1).reshape(2000, 4)
     assert (jnp.abs(drawn.mean(0)) < 5 / np.sqrt(2000)).all()
