@@ -172,6 +172,12 @@ WRONG: dict[str, tuple[Any, str]] = {
         lambda: models.LinearObservation(models.Pooled(2), jnp.zeros(3)).misfit(POINT),
         r"the operator's values, \(1, 1, 1\), got \(3,\)",
     ),
+    "no covariance": (
+        lambda: models.InverseGuided(
+            denoise, models.LinearObservation(models.Pooled(2), jnp.zeros((1, 1, 1))), "none"
+        ),
+        "the observation must have noise, got 0",
+    ),
     "labels": (
         lambda: models.ClassifierFree(lambda x, *_: x, jnp.zeros(2), jnp.zeros(3), 1.0)(
             POINT, theory.NoiseLevel(jnp.array(1.0), jnp.array(1.0))
