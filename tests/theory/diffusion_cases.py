@@ -40,7 +40,7 @@ def _of_kind(function: Any, kind: str) -> Case:
 
 
 def _target(kind: str) -> Case:
-    """What a prediction of a kind is trained on, at one level."""
+    """The target of a kind of prediction, at one level."""
     call = lambda x, value, alpha, sigma: theory.prediction_target(
         kind, x, value, theory.NoiseLevel(alpha, sigma)
     )
