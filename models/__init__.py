@@ -16,17 +16,43 @@ from models.convolution.trilinear import (
     convolve as convolve,
     transposed_convolve as transposed_convolve,
 )
+from models.diffusion.ancestral import DDIM as DDIM, Ancestral as Ancestral
+from models.diffusion.continuous import (
+    first_time as first_time,
+    probability_flow as probability_flow,
+    reverse_sde as reverse_sde,
+)
 from models.diffusion.denoisers import Denoiser as Denoiser
+from models.diffusion.guidance import (
+    ClassifierFree as ClassifierFree,
+    ClassifierGuided as ClassifierGuided,
+)
+from models.diffusion.integration import Trajectory as Trajectory
+from models.diffusion.inverse import (
+    Entries as Entries,
+    InverseGuided as InverseGuided,
+    LinearObservation as LinearObservation,
+    Pooled as Pooled,
+)
+from models.diffusion.inversion import (
+    interpolation as interpolation,
+    invert as invert,
+    spherical as spherical,
+)
+from models.diffusion.likelihood import (
+    LogLikelihood as LogLikelihood,
+    log_likelihood as log_likelihood,
+)
 from models.diffusion.loss import denoising_loss as denoising_loss
+from models.diffusion.replacement import Replacement as Replacement
 from models.diffusion.samplers import (
-    DDIM as DDIM,
     AbstractSampler as AbstractSampler,
-    Ancestral as Ancestral,
     ReverseProcess as ReverseProcess,
     Step as Step,
     reverse_process as reverse_process,
     start as start,
 )
+from models.diffusion.second_order import DPMSolver2M as DPMSolver2M, Heun as Heun
 from models.diffusion.time_embedding import TimeEmbedding as TimeEmbedding
 from models.diffusion.time_mlp import TimeMLP as TimeMLP
 from models.diffusion.unet import UNet as UNet
@@ -86,6 +112,7 @@ from models.layers.normalisation import (
     BatchNorm as BatchNorm,
     GroupNorm as GroupNorm,
     Statistics as Statistics,
+    modulated as modulated,
 )
 from models.layers.spectral_conv import SpectralConv2d as SpectralConv2d, refreshed as refreshed
 from models.networks.code_prior import CodePrior as CodePrior

@@ -7,13 +7,14 @@ lines and EDM are their own chords.
 """
 
 import abc
+import operator
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Num, PRNGKeyArray
 
 from theory import NoiseLevel
 
@@ -31,10 +32,9 @@ class AbstractSampler(eqx.Module):
         """The state before the first step, at a point of the shape that is sampled."""
         del x
 
-    @property
     @abc.abstractmethod
-    def evaluations(self) -> int:
-        """The number of denoiser evaluations of a step."""
+    def evaluations(self, levels: NoiseLevel) -> int:
+        """The number of denoiser evaluations of all steps over a grid, shape `(steps + 1,)`."""
 
     @abc.abstractmethod
     def step(
@@ -44,9 +44,13 @@ class AbstractSampler(eqx.Module):
         state: Any,
         now: NoiseLevel,
         after: NoiseLevel,
-        key: PRNGKeyArray,
+        key: PRNGKeyArray | None,
     ) -> "Step":
-        """One step from the level `now` to the level `after`, which may be the data's, (1, 0)."""
+        r"""One step from the level `now` to the level `after`.
+
+        `now` may have $\alpha = 0$, the noise, and `after` may have $\sigma = 0$, the data. The
+        key may be `None` for samplers that draw nothing.
+        """
 
 
 class Step(NamedTuple):
@@ -71,91 +75,14 @@ class ReverseProcess(NamedTuple):
     denoised: Float[Array, "steps *shape"] | None
 
 
-class DDIM(AbstractSampler):
-    r"""Denoising diffusion implicit models; Euler's method for $\eta = 0$.
-
-    $$x' = \alpha'\hat x_0 + \sqrt{\sigma'^2 - s^2}\,\hat\varepsilon + s z, \qquad
-      s = \eta\,\frac{\sigma'}{\sigma}\sqrt{\sigma^2 - (\alpha/\alpha')^2\sigma'^2}$$
-
-    - `eta`: 0 is deterministic, 1 is `Ancestral("small")`; shape `()`.
-
-    !!! cite "Source"
-
-        Song, Meng & Ermon (2021), arXiv:2010.02502, equations 12 and 16, in terms of levels of any
-        interpolant.
-    """
-
-    eta: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)
-
-    @property
-    def evaluations(self) -> int:
-        return 1
-
-    def step(
-        self,
-        denoise: Denoise,
-        x: Float[Array, "*shape"],
-        state: Any,
-        now: NoiseLevel,
-        after: NoiseLevel,
-        key: PRNGKeyArray,
-    ) -> Step:
-        denoised = denoise(x, now)
-        noise = noise_in(x, denoised, now)
-        spread = self.eta.astype(x.dtype) * posterior_deviation(now, after)
-        along = jnp.sqrt(jnp.maximum(after.sigma**2 - spread**2, 0))
-        fresh = jax.random.normal(key, x.shape, x.dtype)
-        return Step(after.alpha * denoised + along * noise + spread * fresh, state, denoised)
-
-
-class Ancestral(AbstractSampler):
-    r"""The reverse Markov chain of DDPM: the posterior $q(x'|x, \hat x_0)$.
-
-    $$x' = \frac{r\sigma'^2}{\sigma^2}x + \alpha'\frac{\sigma^2 - r^2\sigma'^2}{\sigma^2}\hat x_0
-      + \varsigma z, \qquad r = \alpha/\alpha'$$
-
-    - `variance`: `small` is the posterior's, $\tilde\beta = \sigma'^2(\sigma^2 - r^2\sigma'^2)/
-      \sigma^2$; `large` is the forward step's, $\beta = \sigma^2 - r^2\sigma'^2$, but 0 in a step
-      to the data. Static.
-
-    !!! cite "Source"
-
-        Ho, Jain & Abbeel (2020), arXiv:2006.11239, equation 7 and section 3.2.
-    """
-
-    variance: Literal["small", "large"] = eqx.field(static=True, default="small")
-
-    @property
-    def evaluations(self) -> int:
-        return 1
-
-    def step(
-        self,
-        denoise: Denoise,
-        x: Float[Array, "*shape"],
-        state: Any,
-        now: NoiseLevel,
-        after: NoiseLevel,
-        key: PRNGKeyArray,
-    ) -> Step:
-        denoised = denoise(x, now)
-        ratio = now.alpha / after.alpha
-        beta = forward_variance(now, after)
-        kept = ratio * (after.sigma / now.sigma) ** 2
-        mean = kept * x + after.alpha * beta / now.sigma**2 * denoised
-        if self.variance == "small":
-            spread = posterior_deviation(now, after)
-        else:
-            spread = jnp.where(after.sigma > 0, jnp.sqrt(beta), 0)
-        fresh = jax.random.normal(key, x.shape, x.dtype)
-        return Step(mean + spread * fresh, state, denoised)
-
-
 def noise_in(
     x: Float[Array, "*shape"], denoised: Float[Array, "*shape"], level: NoiseLevel
 ) -> Float[Array, "*shape"]:
-    r"""$\hat\varepsilon = (x - \alpha\hat x_0)/\sigma$."""
-    return (x - level.alpha * denoised) / level.sigma
+    r"""$\hat\varepsilon = (x - \alpha\hat x_0)/\sigma$, and its limit at $\sigma = 0$, which is 0
+    wherever the data have a smooth density."""
+    none = level.sigma == 0
+    left = x - level.alpha * denoised
+    return jnp.where(none, 0 * left, left / jnp.where(none, 1, level.sigma))
 
 
 def forward_variance(now: NoiseLevel, after: NoiseLevel) -> Float[Array, ""]:
@@ -165,16 +92,17 @@ def forward_variance(now: NoiseLevel, after: NoiseLevel) -> Float[Array, ""]:
 
 
 def posterior_deviation(now: NoiseLevel, after: NoiseLevel) -> Float[Array, ""]:
-    r"""The deviation of $q(x'|x, x_0)$."""
-    return after.sigma / now.sigma * jnp.sqrt(forward_variance(now, after))
+    r"""The deviation of $q(x'|x, x_0)$; 0 from the data, and in a step towards the noise."""
+    noise = jnp.where(now.sigma == 0, 1, now.sigma)
+    return after.sigma / noise * jnp.sqrt(forward_variance(now, after))
 
 
 def reverse_process(
     sampler: AbstractSampler,
     denoise: Denoise,
     levels: NoiseLevel,
-    x: Float[Array, "*shape"],
-    key: PRNGKeyArray,
+    x: Num[Array, "*shape"],
+    key: PRNGKeyArray | None = None,
     *,
     state: Any = None,
     first: int | Array = 0,
@@ -186,12 +114,19 @@ def reverse_process(
 
     **Arguments:**
 
-    - `denoise`: `(x, level) -> denoised`. `levels`: shape `(steps + 1,)`, from noise to data.
-    - `x`: a point at the first level; from `start` for a sample.
+    - `denoise`: `(x, level) -> denoised`; answers in half precision are taken in that of `x`.
+    - `levels`: shape `(steps + 1,)`, from noise to data; of a piece, its part of the grid, from
+      the level at which the piece before ended.
+    - `x`: a point at the first level; from `start` for a sample. `key`: none for samplers that draw
+      nothing, `DDIM()`, `Heun()` and `DPMSolver2M()`.
     - `state`: of the sampler, of the piece before; `first`: the place of the first step in the
       whole. `keep`: keep all points.
+
+    **Raises:** `ValueError` for levels of another shape, points that are not floating, and a
+    denoiser that answers in another shape.
     """
-    levels = NoiseLevel(*(part.astype(x.dtype) for part in levels))
+    levels = _checked_levels(levels, x)
+    denoise = _checked(denoise)
     places = jnp.arange(len(levels.alpha) - 1, dtype=jnp.int32) + jnp.asarray(first, jnp.int32)
     before, behind = (
         NoiseLevel(levels.alpha[part], levels.sigma[part]) for part in (slice(-1), slice(1, None))
@@ -199,7 +134,8 @@ def reverse_process(
 
     def body(carry: Any, at: Any) -> Any:
         (x, state), (now, after, place) = carry, at
-        step = sampler.step(denoise, x, state, now, after, jax.random.fold_in(key, place))
+        key_step = None if key is None else jax.random.fold_in(key, place)
+        step = sampler.step(denoise, x, state, now, after, key_step)
         return (step.x, step.state), (step.x, step.denoised) if keep else None
 
     state = sampler.init(x) if state is None else state
@@ -211,3 +147,58 @@ def start(levels: NoiseLevel, shape: tuple[int, ...], key: PRNGKeyArray) -> Floa
     r"""A point of the first level's noise, $\sigma\varepsilon$: all that is left of the data there
     is taken for 0."""
     return levels.sigma[0] * jax.random.normal(key, shape, levels.sigma.dtype)
+
+
+def fresh_noise(key: PRNGKeyArray | None, like: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Standard normal numbers in the shape and dtype of a point; `ValueError` without a key."""
+    if key is None:
+        raise ValueError("this sampler draws noise, and needs a key.")
+    return jax.random.normal(key, like.shape, like.dtype)
+
+
+def steps_of(levels: NoiseLevel) -> int:
+    """The number of steps of a grid of levels.
+
+    **Raises:** `ValueError` unless it has at least one step, and the shape `(steps + 1,)`.
+    """
+    alpha, sigma = (jnp.shape(part) for part in levels)
+    if alpha != sigma or len(alpha) != 1 or alpha[0] < 2:
+        raise ValueError(
+            "levels must be a grid of the shape (steps + 1,), steps at least 1, "
+            f"got {alpha} for alpha and {sigma} for sigma."
+        )
+    return alpha[0] - 1
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    """A whole number of any kind; `ValueError` for others, and for those below the least."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"{name} must be {least} or more, a whole number, got {value}.")
+    return found
+
+
+def _checked_levels(levels: NoiseLevel, x: Array) -> NoiseLevel:
+    """The grid in the dtype of the points."""
+    steps_of(levels)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(f"x must be an array of floating numbers, got {x.dtype}.")
+    return NoiseLevel(*(jnp.asarray(part).astype(x.dtype) for part in levels))
+
+
+def _checked(denoise: Denoise) -> Denoise:
+    """A denoiser that answers in the shape and dtype of its point."""
+
+    def checked(x: Array, level: NoiseLevel) -> Array:
+        denoised = denoise(x, level)
+        if denoised.shape != x.shape:
+            raise ValueError(
+                f"a denoiser must answer in the shape of its point, {x.shape}, "
+                f"got {denoised.shape}."
+            )
+        return denoised.astype(x.dtype)
+
+    return checked

@@ -241,6 +241,14 @@ def split_folders(folder: Path) -> dict[Split, Path] | None:
     return None if train is None or test is None else {"train": train, "test": test}
 
 
+def class_folders(folder: Path) -> list[str] | None:
+    """The names of a folder's classes, in the order of their labels; `None` without labels."""
+    parts = split_folders(folder)
+    root = folder if parts is None else parts["train"]
+    with pictures_can_be_read(folder):
+        return _class_names(root, _picture_paths(root)[0])
+
+
 def _picture_paths(folder: Path) -> tuple[list[Path], list[Path]]:
     """Pictures, sorted, and other files; hidden ones are neither, which some systems put there."""
     seen = [

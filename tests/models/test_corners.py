@@ -44,6 +44,8 @@ LAYERS = {
     "SpectralConv2d": (models.SpectralConv2d(2, 3, 3, INIT, KEY, in_shape=(4, 4)), IMAGE),
     "Resize": (models.Resize((8, 8)), IMAGE),
     "average_pool": (models.average_pool, IMAGE),
+    "Pooled": (models.Pooled(2), IMAGE),
+    "Entries": (models.Entries(np.arange(32).reshape(IMAGE.shape) % 3 == 0), IMAGE),
     "Residual": (models.Residual(models.Conv2d(2, 2, 3, INIT, KEY), models.Chain()), IMAGE),
     "mlp_encoder": (models.mlp_encoder((4, 4, 2), 3, width=5, depth=1, key=KEY), IMAGE),
     "dcgan_encoder": (models.dcgan_encoder((4, 4, 2), 3, width=2, key=KEY), IMAGE),

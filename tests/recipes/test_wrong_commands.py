@@ -182,6 +182,52 @@ COMMANDS = {
     "vae_free_mixture": ("vae", "--prior mixture --free-bits 1", "--free-bits needs"),
     "vae_many_pseudo_inputs": ("vae", "--prior vamp --components 5000", "at most 1438"),
     "vae_no_labels": ("vae", "--data swiss_roll --likelihood gaussian_fixed --conditional", "none"),
+    "diffusion_short_chain": ("diffusion", "--schedule linear --diffusion-steps 100", "leaves 0.6"),
+    "diffusion_one_step": (
+        "diffusion",
+        "--diffusion-steps 1",
+        "--diffusion-steps must be at least",
+    ),
+    "diffusion_chain_of_edm": (
+        "diffusion",
+        "--objective edm --schedule linear",
+        "--schedule is of",
+    ),
+    "diffusion_T_of_flow": (
+        "diffusion",
+        "--objective flow --diffusion-steps 500",
+        "--diffusion-steps is of the chain",
+    ),
+    "diffusion_times_of_noise": ("diffusion", "--times logit_normal", "is for --objective flow"),
+    "diffusion_more_steps": (
+        "diffusion",
+        "--diffusion-steps 40 --sampling-steps 50",
+        "more than the 40",
+    ),
+    "diffusion_no_labels": ("diffusion", "--data swiss_roll --condition class", "needs labels"),
+    "diffusion_no_condition": ("diffusion", "--prompt seven", "--prompt needs a model with"),
+    "diffusion_no_class": ("diffusion", "--guidance-scale 2", "--guidance-scale needs a model"),
+    "diffusion_word": (
+        "diffusion",
+        "--condition class --prompt 'three zebra'",
+        "'zebra' is no word of the model, which knows zero, one",
+    ),
+    "diffusion_no_word": ("diffusion", "--condition class --prompt ' '", "names no class"),
+    "diffusion_guidance_below": (
+        "diffusion",
+        "--condition class --guidance-scale -1",
+        "--guidance-scale must be 0 or more",
+    ),
+    "diffusion_points": ("diffusion", "--data ring --network unet", "--network unet needs images"),
+    "diffusion_halvings": ("diffusion", "--multipliers 1 2 2 2", "to less than 2 pixels"),
+    "diffusion_no_sizes": ("diffusion", "--multipliers", "--multipliers"),
+    "diffusion_groups": ("diffusion", "--width 20", "take a multiple of 8"),
+    "diffusion_attention": ("diffusion", "--attention 5", "the hidden images are 8, 4 pixels"),
+    "diffusion_dropout": ("diffusion", "--label-dropout 1", "--label-dropout must be in [0, 1)"),
+    "diffusion_untrained": ("diffusion", "--task inpaint", "add its --run FOLDER"),
+    "diffusion_run_of_another": ("diffusion", "--run gan", "is a run of recipes.gan"),
+    "diffusion_no_run": ("diffusion", "--run nowhere", "nowhere"),
+    "diffusion_trained_otherwise": ("diffusion", "--run gan --width 64", "--width is the trained"),
     "linear_vae_latents": ("linear_vae", "--latent-size 64", "at most 60 latents"),
     "linear_vae_study": ("linear_vae", "--latent-sizes 2 99", "--latent-sizes 99"),
     "linear_vae_beta": ("linear_vae", "--betas 0", "--betas must be positive"),
@@ -369,7 +415,7 @@ def test_there_are_enough_commands_and_every_recipe_has_some():
     assert len(COMMANDS) + len(CONFIGS) >= 60
     recipes = {recipe for recipe, _, _ in COMMANDS.values()}
     assert recipes == {
-        "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan",
+        "adversarial", "autoencoder", "certify", "cgan", "compare", "critic", "dcgan", "diffusion",
         "divergences", "gan", "latent", "linear_vae", "modes", "phase_diagram", "phase_portrait",
         "recommender", "tabular", "tournament", "transport", "vae", "vqvae", "wgan",
     }  # fmt: skip

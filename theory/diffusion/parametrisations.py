@@ -87,7 +87,7 @@ def prediction_target(
     level: NoiseLevel,
     data_std: Number = 1.0,
 ) -> Float[Array, "..."]:
-    r"""The target of a prediction of a kind, whose conditional mean given $x$ it is.
+    r"""The target of a prediction of a kind, whose conditional mean it is.
 
     **Arguments:**
 
