@@ -1,6 +1,6 @@
 """Families of generative models on the same data: their samples and metrics on one panel.
 
-    python -m recipes.compare                    # digits: GANs beside VAEs, in a few minutes
+    python -m recipes.compare                    # digits: GAN, VAE, VQ-VAE, diffusion; minutes
     python -m recipes.compare --families gan dcgan wgan-gp sngan --steps 3000
     python -m recipes.compare --data mnist --data-dir DIR --families dcgan wgan-gp
     python -m recipes.compare --resume RUN --families vqvae cgan   # adds to a panel
@@ -68,10 +68,10 @@ class Args(FolderArgs):
     of cifar10, binary or for Python."""
     image_size: int | None = None
     """Height and width to which the pictures of a folder are resized and cropped."""
-    families: tuple[FamilyName, ...] = ("gan", "vae", "dcgan", "vae-conv")
+    families: tuple[FamilyName, ...] = ("dcgan", "vae-conv", "vqvae", "diffusion")
     """Which families: gan, wgan and vae of multilayer perceptrons; dcgan, wgan-gp, sngan and
     vae-conv of convolutions; cgan, which is told the class; vqvae, with a learned prior over its
-    codes. A resumed run keeps those that it has."""
+    codes; diffusion. A resumed run keeps those that it has."""
     steps: AtLeast1 | None = None
     """Rounds of every family. Default: each family's own number."""
     eval_size: Judged = 512

@@ -37,8 +37,10 @@ from theory.diffusion.interpolants import (
     VariancePreserving as VariancePreserving,
 )
 from theory.diffusion.inverse_problems import (
+    ReplacementLimit as ReplacementLimit,
     gaussian_guidance as gaussian_guidance,
     replacement_law as replacement_law,
+    replacement_limit as replacement_limit,
 )
 from theory.diffusion.levels import (
     NoiseLevel as NoiseLevel,

@@ -56,7 +56,9 @@ class DDIM(AbstractSampler):
         if self.eta == 0:
             return Step(after.alpha * denoised + after.sigma * noise, state, denoised)
         spread = self.eta * posterior_deviation(now, after)
-        along = jnp.sqrt(jnp.maximum(after.sigma**2 - spread**2, 0))
+        # The root of sigma'^2 - s^2 without its cancellation.
+        kept = self.eta * now.alpha / after.alpha * after.sigma / now.sigma
+        along = after.sigma * jnp.sqrt(1 - self.eta**2 + kept**2)
         drawn = spread * fresh_noise(key, x)
         return Step(after.alpha * denoised + along * noise + drawn, state, denoised)
 

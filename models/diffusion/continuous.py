@@ -23,7 +23,7 @@ from models.diffusion.integration import (
     as_grid,
     integrate,
 )
-from models.diffusion.samplers import Denoise
+from models.diffusion.samplers import Denoise, noise_in
 from theory import AbstractInterpolant
 
 Time: TypeAlias = float | Array
@@ -59,7 +59,8 @@ def probability_flow(
 
     - `x`: a point at the time `begin`. Map over points with `jax.vmap`: each has its own steps.
     - `begin`, `end`: times in either order; by default from `last` to `first_time`, 1e-5 of `last`
-      or the interpolant's own first.
+      or the interpolant's own first. Where both $\sigma = 0$ and $\dot\sigma$ is infinite, as of
+      `VariancePreserving` at 0, the velocity is NaN.
     - `times`: of fixed steps, in place of `begin` and `end`, shape `(steps + 1,)`; without them
       steps adapt to the tolerances.
     - `integrator`: an explicit method, its tolerances and most steps; `diffrax.Tsit5` at 1e-5.
@@ -90,7 +91,8 @@ def reverse_sde(
     r"""Carry a point back in time along $dx = (v - \tfrac12g^2\nabla\log p)\,dt + g\,d\bar w$.
 
     With the velocity $v$ of the probability flow it has the marginal laws of the forward process
-    for every $g$; that of the interpolant reverses the forward process itself.
+    for every $g$; that of the interpolant reverses the forward process itself. Its outcome in
+    fixed steps has forward derivatives alone.
 
     **Arguments:**
 
@@ -110,6 +112,11 @@ def reverse_sde(
         arXiv:2011.13456, equation 6; Ma et al. (2024), arXiv:2401.08740, for other diffusions.
     """
     span = as_span(interpolant, begin, end, times, x.dtype)
+    if not isinstance(span.begin - span.end, Tracer) and span.begin <= span.end:
+        raise ValueError(
+            "the reverse SDE goes back in time: begin must be after end, "
+            f"got {float(span.begin):g} and {float(span.end):g}."
+        )
     squared = squared_diffusion or interpolant.squared_diffusion
     _check_finite(squared, span.begin)
 
@@ -128,13 +135,18 @@ def reverse_sde(
     # diffrax runs in either direction, but its Brownian motion in one.
     times = None if span.times is None else span.begin - span.times
     span_forth = Span(jnp.zeros_like(span.begin), span.begin - span.end, times)
-    finest = FINEST * span_forth.end if times is None else 0.5 * jnp.min(jnp.diff(times))
-    area = diffrax.SpaceTimeLevyArea
-    motion = diffrax.VirtualBrownianTree(
-        span_forth.begin, span_forth.end, finest, jax.ShapeDtypeStruct(x.shape, x.dtype), key, area
+    with_motion = lambda motion: diffrax.MultiTerm(
+        diffrax.ODETerm(drift), diffrax.ControlTerm(diffusion, motion)
     )
-    terms = diffrax.MultiTerm(diffrax.ODETerm(drift), diffrax.ControlTerm(diffusion, motion))
-    return integrate(terms, x, span_forth, integrator, finest)
+    like, area = jax.ShapeDtypeStruct(x.shape, x.dtype), diffrax.SpaceTimeLevyArea
+    if times is None:
+        finest = FINEST * span_forth.end
+        motion = diffrax.VirtualBrownianTree(*span_forth[:2], finest, like, key, area)
+        return integrate(with_motion(motion), x, span_forth, integrator, shortest=finest)
+    # Fixed steps ask for each increment once, and need none of the tree that remembers them.
+    motion = diffrax.UnsafeBrownianPath(like, key, area)
+    adjoint = diffrax.DirectAdjoint()
+    return integrate(with_motion(motion), x, span_forth, integrator, adjoint=adjoint)
 
 
 def velocity(
@@ -142,7 +154,8 @@ def velocity(
 ) -> Float[Array, "*shape"]:
     r"""$E(\dot x_t|x_t = x)$, the right-hand side of the probability-flow ODE."""
     level, rate = _at(interpolant, time, x)
-    return theory.velocity_from(denoise(x, level).astype(x.dtype), x, level, rate)
+    denoised = denoise(x, level).astype(x.dtype)
+    return rate.alpha * denoised + rate.sigma * noise_in(x, denoised, level)
 
 
 def _at(

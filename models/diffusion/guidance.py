@@ -12,6 +12,13 @@ from models.diffusion.samplers import Denoise
 from theory import NoiseLevel
 
 
+def as_floating(value: Any) -> Array:
+    """An array of floating numbers from numbers of any kind."""
+    array = jnp.asarray(value)
+    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return array if floating else array.astype(jax.dtypes.canonicalize_dtype(float))
+
+
 class ClassifierFree(eqx.Module):
     r"""Classifier-free guidance, $\hat x_0(x) + w(\hat x_0(x|c) - \hat x_0(x))$.
 
@@ -29,7 +36,7 @@ class ClassifierFree(eqx.Module):
     denoiser: Callable[..., Array]
     label: Any
     null: Any
-    scale: Float[Array, ""] = eqx.field(converter=jnp.asarray)
+    scale: Float[Array, ""] = eqx.field(converter=as_floating)
 
     def __call__(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         both = jax.tree.map(_pair, self.null, self.label)
@@ -41,6 +48,10 @@ class ClassifierFree(eqx.Module):
 def _pair(null: Any, label: Any) -> Array:
     """Both labels, in the dtype of `label`."""
     label = jnp.asarray(label)
+    if jnp.shape(null) != label.shape:
+        raise ValueError(
+            f"null and label must agree in shape, got {jnp.shape(null)} and {label.shape}."
+        )
     return jnp.stack([jnp.asarray(null).astype(label.dtype), label])
 
 
@@ -62,7 +73,7 @@ class ClassifierGuided(eqx.Module):
 
     denoiser: Denoise
     log_prob: Callable[[Array, NoiseLevel], Array]
-    scale: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=1.0)
+    scale: Float[Array, ""] = eqx.field(converter=as_floating, default=1.0)
 
     def __call__(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         slope = jax.grad(self.log_prob)(x, level)

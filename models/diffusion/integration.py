@@ -13,6 +13,7 @@ from gameopt import Integrator
 
 FIRST_STEP = 0.01
 """The first step of an adaptive method, as a part of the whole."""
+ADJOINT = diffrax.RecursiveCheckpointAdjoint()
 
 
 class Trajectory(NamedTuple):
@@ -40,13 +41,15 @@ def integrate(
     state: Any,
     span: Span,
     integrator: Integrator,
+    *,
     shortest: Array | None = None,
+    adjoint: diffrax.AbstractAdjoint = ADJOINT,
 ) -> Trajectory:
     """Integrate diffrax's terms from a state, the `x` of the result.
 
     **Arguments:**
 
-    - `shortest`: the least step of an adaptive method, none by default.
+    - `shortest`: the least step of an adaptive method, none by default. `adjoint`: of diffrax.
     """
     stages, before = _stages(integrator.solver)
     if span.times is None:
@@ -65,6 +68,7 @@ def integrate(
             y0=state,
             stepsize_controller=control,
             max_steps=integrator.max_steps,
+            adjoint=adjoint,
             throw=False,
         )
     successful = solution.result == diffrax.RESULTS.successful

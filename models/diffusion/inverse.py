@@ -1,17 +1,18 @@
 r"""Linear inverse problems $y = Ax_0 + sn$: operators, and denoisers guided by an observation."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from models.diffusion.guidance import score_weight
-from models.diffusion.samplers import Denoise
+from models.diffusion.guidance import as_floating, score_weight
+from models.diffusion.samplers import Denoise, count
 from models.layers.conv import average_pool
 from theory import NoiseLevel
 
@@ -21,19 +22,22 @@ COVARIANCES = ("none", "isotropic", "tweedie")
 class Entries(eqx.Module):
     """The operator of inpainting: the entries of a point that a mask keeps, shape `(k,)`.
 
-    - `kept`: their places in the flattened point, shape `(k,)`.
+    - `kept`: their places in the flattened point, shape `(k,)`. `shape`: of a point, static.
     """
 
     kept: Int[Array, " k"]
+    shape: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(self, known: Bool[Array | np.ndarray, "*shape"]):
         """Keep the entries where `known`, of the shape of a point, is true; at least one."""
         places = np.flatnonzero(np.asarray(known))
         if len(places) == 0:
             raise ValueError("known must be true for at least one entry.")
-        self.kept = jnp.asarray(places)
+        self.kept, self.shape = jnp.asarray(places), np.shape(known)
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, " k"]:
+        if x.shape != self.shape:
+            raise ValueError(f"a point must have the shape {self.shape}, got {x.shape}.")
         return x.ravel()[self.kept]
 
 
@@ -44,6 +48,10 @@ class Pooled(eqx.Module):
     """
 
     factor: int = eqx.field(static=True)
+
+    def __init__(self, factor: Any):
+        """Pool squares of `factor` times `factor` pixels."""
+        self.factor = count("factor", factor)
 
     def __call__(self, x: Float[Array, "h w c"]) -> Float[Array, "h2 w2 c"]:
         if x.ndim != 3 or x.shape[0] % self.factor or x.shape[1] % self.factor:
@@ -62,8 +70,12 @@ class LinearObservation(eqx.Module):
     """
 
     operator: Callable[[Array], Array]
-    observed: Float[Array, "*seen"] = eqx.field(converter=jnp.asarray)
-    noise: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)
+    observed: Float[Array, "*seen"] = eqx.field(converter=as_floating)
+    noise: Float[Array, ""] = eqx.field(converter=as_floating, default=0.0)
+
+    def __check_init__(self):
+        if not isinstance(self.noise, Tracer) and self.noise < 0:
+            raise ValueError(f"noise must not be negative, got {float(self.noise):g}.")
 
     def misfit(self, x: Float[Array, "*shape"]) -> Float[Array, "*seen"]:
         """$y - Ax$.
@@ -118,8 +130,8 @@ class InverseGuided(eqx.Module):
     covariance: Literal["none", "isotropic", "tweedie"] = eqx.field(
         static=True, default="isotropic"
     )
-    data_std: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=1.0)
-    scale: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=1.0)
+    data_std: Float[Array, ""] = eqx.field(converter=as_floating, default=1.0)
+    scale: Float[Array, ""] = eqx.field(converter=as_floating, default=1.0)
     solver: lx.AbstractLinearSolver = eqx.field(
         static=True, default=lx.CG(rtol=1e-5, atol=1e-30, max_steps=50)
     )
@@ -132,14 +144,6 @@ class InverseGuided(eqx.Module):
 
     def __call__(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         level = NoiseLevel(*(part.astype(x.dtype) for part in level))
-        # A true branch where levels are not mapped.
-        return jax.lax.cond(
-            level.alpha == 0,
-            lambda: self.denoiser(x, level).astype(x.dtype),
-            lambda: self._guided(x, level),
-        )
-
-    def _guided(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         seen = self.observation
         std, noise = self.data_std.astype(x.dtype), seen.noise.astype(x.dtype)
         denoised, pull = jax.vjp(lambda x: self.denoiser(x, level).astype(x.dtype), x)
@@ -151,8 +155,9 @@ class InverseGuided(eqx.Module):
             "isotropic": lambda u: seen.operator(seen.adjoint(u, x)),
             "tweedie": lambda u: seen.operator(pulled(u)),
         }[self.covariance]
-        right = seen.misfit(denoised)
-        solved = self._solve(lambda u: spread(u) + noise**2 / unit * u, right)
+        # At alpha = 0, where M is taken for 0, any system will do that has a solution.
+        ridge = jnp.where(level.alpha == 0, 1, noise**2 / unit)
+        solved = self._solve(lambda u: spread(u) + ridge * u, seen.misfit(denoised))
         return denoised + self.scale.astype(x.dtype) * pulled(solved)
 
     def _solve(self, multiply: Callable[[Array], Array], right: Array) -> Array:

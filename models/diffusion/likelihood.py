@@ -18,7 +18,7 @@ from models.diffusion.continuous import (
     velocity,
 )
 from models.diffusion.integration import integrate
-from models.diffusion.samplers import Denoise
+from models.diffusion.samplers import Denoise, count
 from models.latent.gaussian import LOG_2PI
 from theory import AbstractInterpolant
 
@@ -77,7 +77,8 @@ def log_likelihood(
         Chen et al. (2018), arXiv:1806.07366, theorem 1; Grathwohl et al. (2019), arXiv:1810.01367;
         Song et al. (2021), arXiv:2011.13456, appendix D.2.
     """
-    if probes < 0 or (probes > 0) != (key is not None):
+    probes = count("probes", probes, 0)
+    if (probes > 0) != (key is not None):
         raise ValueError(
             "give a key with at least one probe, or neither for the exact trace, "
             f"got {probes} probes {'without' if key is None else 'with'} a key."

@@ -1,6 +1,6 @@
 """Inpainting by replacement: a sampler whose known entries are replaced at every level."""
 
-from typing import Any
+from typing import Any, SupportsIndex
 
 import equinox as eqx
 import jax
@@ -8,7 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from models.diffusion.samplers import AbstractSampler, Denoise, Step, forward_variance, fresh_noise
+from models.diffusion.samplers import (
+    AbstractSampler,
+    Denoise,
+    Step,
+    count,
+    forward_variance,
+    fresh_noise,
+)
 from theory import NoiseLevel
 
 
@@ -38,18 +45,16 @@ class Replacement(AbstractSampler):
     def __init__(
         self,
         sampler: AbstractSampler,
-        known: Bool[Array | np.ndarray, "*shape"],
-        observed: Float[Array | np.ndarray, "*shape"],
-        resamplings: int = 1,
+        known: Bool[Array | np.ndarray, "*known"],
+        observed: Float[Array | np.ndarray, "*seen"],
+        resamplings: SupportsIndex | float = 1,
     ):
         if np.shape(known) != np.shape(observed):
             raise ValueError(
                 "known and observed must agree in shape, "
                 f"got {np.shape(known)} and {np.shape(observed)}."
             )
-        if resamplings < 1:
-            raise ValueError(f"resamplings must be 1 or more, got {resamplings}.")
-        self.sampler, self.resamplings = sampler, resamplings
+        self.sampler, self.resamplings = sampler, count("resamplings", resamplings)
         self.known, self.observed = jnp.asarray(known), jnp.asarray(observed)
 
     def init(self, x: Float[Array, "*shape"]) -> Any:

@@ -7,13 +7,14 @@ lines and EDM are their own chords.
 """
 
 import abc
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Num, PRNGKeyArray
 
 from theory import NoiseLevel
 
@@ -100,7 +101,7 @@ def reverse_process(
     sampler: AbstractSampler,
     denoise: Denoise,
     levels: NoiseLevel,
-    x: Float[Array, "*shape"],
+    x: Num[Array, "*shape"],
     key: PRNGKeyArray | None = None,
     *,
     state: Any = None,
@@ -167,6 +168,17 @@ def steps_of(levels: NoiseLevel) -> int:
             f"got {alpha} for alpha and {sigma} for sigma."
         )
     return alpha[0] - 1
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    """A whole number of any kind; `ValueError` for others, and for those below the least."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"{name} must be {least} or more, a whole number, got {value}.")
+    return found
 
 
 def _checked_levels(levels: NoiseLevel, x: Array) -> NoiseLevel:

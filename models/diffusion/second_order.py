@@ -124,7 +124,7 @@ class DPMSolver2M(AbstractSampler):
       \Bigl(\hat x_0 + \frac{h}{2h_-}(\hat x_0 - \hat x_0^-)\Bigr)$$
 
     The first step, the one after it if that began at $\alpha = 0$, and one to $\sigma' = 0$ are
-    DDIM's, of first order.
+    DDIM's, of first order; on a grid from $\alpha = 0$ the error of n steps is $n^{-2}\log n$.
 
     !!! cite "Source"
 

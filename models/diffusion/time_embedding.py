@@ -53,11 +53,14 @@ class TimeEmbedding(eqx.Module):
         self.classes = Embedding(classes + 1, out_size, normal, key_classes) if classes else None
         self.size = size
 
-    def __call__(self, time: Float[Array, ""], *label: Int[Array, ""]) -> Float[Array, " out"]:
+    def features(self, time: Float[Array, ""]) -> Float[Array, " size"]:
+        """Sines, and then cosines, of the time at each frequency."""
         frequencies = np.geomspace(LOWEST, HIGHEST, self.size // 2)
         angles = time * jnp.asarray(frequencies, time.dtype)
-        features = jnp.concatenate([jnp.sin(angles), jnp.cos(angles)])
-        features = features.astype(self.first.weight.dtype)
+        return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)])
+
+    def __call__(self, time: Float[Array, ""], *label: Int[Array, ""]) -> Float[Array, " out"]:
+        features = self.features(time).astype(self.first.weight.dtype)
         embedded = self.second(jax.nn.silu(self.first(features)))
         return jax.nn.silu(embedded + self._of_class(*label))
 

@@ -4,11 +4,11 @@ import math
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from models.diffusion.time_embedding import TimeEmbedding
 from models.layers.linear import Linear
-from models.layers.normalisation import modulated
 
 INIT = jax.nn.initializers.lecun_normal()
 ZEROS = jax.nn.initializers.zeros
@@ -40,7 +40,8 @@ class TimeBlock(eqx.Module):
     def __call__(
         self, x: Float[Array, " width"], embedded: Float[Array, " width"]
     ) -> Float[Array, " width"]:
-        hidden = modulated(self.first(jax.nn.silu(x)), self.told(embedded))
+        scale, shift = jnp.split(self.told(embedded), 2)
+        hidden = (1 + scale) * self.first(jax.nn.silu(x)) + shift
         return x + self.second(jax.nn.silu(hidden))
 
 

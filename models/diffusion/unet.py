@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from models.diffusion.time_embedding import TimeEmbedding
 from models.layers.attention import SelfAttention
 from models.layers.conv import Conv2d, ConvTranspose2d
 from models.layers.linear import Linear
-from models.layers.normalisation import GroupNorm, modulated
+from models.layers.normalisation import GroupNorm
 from models.networks.dcgan import KERNEL, PADDING, STRIDE, image_shape
 from models.networks.vqvae import grid_sizes
 
@@ -48,7 +47,8 @@ class ImageBlock(eqx.Module):
     """Two convolutions, between them scale and shift by the embedded time, added to what comes in.
 
     - `norms`, `first`, `second`: each convolution, 3x3, after its normalisation and silu; the
-      second begins at 0. `told`: from the embedding to the scale and the shift.
+      second begins at 0. `told`: from the embedding to the scale and the shift, to which those of
+      the normalisation are added.
     - `shortcut`: a 1x1 convolution where the channels change, or `None`. `attention`, or `None`.
 
     !!! cite "Source"
@@ -65,22 +65,23 @@ class ImageBlock(eqx.Module):
     attention: ImageAttention | None
 
     def __init__(
-        self, channels: int, out: int, size: int, groups: int, heads: int, key: PRNGKeyArray
+        self, channels: int, out: int, size: int, groups: int, heads: int | None, key: PRNGKeyArray
     ):
-        """`size`: of the embedding. `heads`: of the attention; 0 for none."""
+        """`size`: of the embedding. `heads`: of the attention; `None` for none."""
         key_first, key_told, key_shortcut, key_attention = jax.random.split(key, 4)
         self.norms = GroupNorm(channels, groups), GroupNorm(out, groups)
         self.first = Conv2d(channels, out, 3, INIT, key_first)
-        self.told = Linear(size, 2 * out, INIT, key_told)
+        self.told = Linear(size, 2 * out, INIT, key_told, bias=False)
         self.second = Conv2d(out, out, 3, ZEROS, key)
         same = channels == out
         self.shortcut = None if same else Conv2d(channels, out, 1, INIT, key_shortcut)
-        self.attention = ImageAttention(out, groups, heads, key_attention) if heads else None
+        self.attention = None
+        if heads is not None:
+            self.attention = ImageAttention(out, groups, heads, key_attention)
 
     def __call__(self, x: Image, embedded: Vector) -> Image:
         hidden = self.first(jax.nn.silu(self.norms[0](x)))
-        hidden = modulated(self.norms[1](hidden), self.told(embedded))
-        hidden = self.second(jax.nn.silu(hidden))
+        hidden = self.second(jax.nn.silu(self.norms[1](hidden, self.told(embedded))))
         x = hidden + (x if self.shortcut is None else self.shortcut(x))
         return x if self.attention is None else self.attention(x)
 
@@ -142,31 +143,33 @@ class UNet(eqx.Module):
         heights that no level has, channels that do not come in `groups` or `heads`.
         """
         sizes, channels = _levels(shape, width, multipliers, blocks, attention)
-        keys = iter(jax.random.split(key, 2 * (blocks + 1) * len(sizes) + 5))
+        levels, colours = range(len(sizes)), image_shape(shape)[2]
+        keys = iter(jax.random.split(key, 2 * (blocks + 1) * len(sizes) + 2))
         made = EXPANSION * width
-        heads_at = [heads if size[0] in attention else 0 for size in sizes]
 
         def block(before: int, level: int) -> ImageBlock:
-            return ImageBlock(before, channels[level], made, groups, heads_at[level], next(keys))
+            heads_here = heads if sizes[level][0] in attention else None
+            return ImageBlock(before, channels[level], made, groups, heads_here, next(keys))
 
-        def level_of(level: int, beside: int) -> tuple[ImageBlock, ...]:
-            first = channels[max(level - 1, 0)] if not beside else channels[level]
-            befores = [first, *[channels[level]] * (blocks - 1)]
-            return tuple(block(before + beside, level) for before in befores)
-
-        levels = range(len(sizes))
+        befores = [channels[0], *channels[:-1]]
         self.embedding = TimeEmbedding(2 * width, made, classes, next(keys))
-        self.inward = Conv2d(image_shape(shape)[2], channels[0], 3, INIT, next(keys))
-        self.downs = tuple(level_of(level, 0) for level in levels)
-        self.halvings = tuple(_halving(channels[level], next(keys)) for level in levels[:-1])
+        self.inward = Conv2d(colours, channels[0], 3, INIT, next(keys))
+        self.downs = tuple(
+            tuple(block((channels if index else befores)[level], level) for index in range(blocks))
+            for level in levels
+        )
+        self.halvings = tuple(_halving(count, next(keys)) for count in channels[:-1])
         self.middle = block(channels[-1], -1), block(channels[-1], -1)
-        self.ups = tuple(level_of(level, channels[level]) for level in reversed(levels))
+        self.ups = tuple(
+            tuple(block(2 * channels[level], level) for _ in range(blocks))
+            for level in reversed(levels)
+        )
         self.doublings = tuple(
-            _doubling(channels[level], channels[level - 1], sizes[level - 1], next(keys))
+            _doubling(channels[level], befores[level], sizes[level - 1], next(keys))
             for level in reversed(levels[1:])
         )
         self.norm = GroupNorm(channels[0], groups)
-        self.outward = Conv2d(channels[0], image_shape(shape)[2], 3, ZEROS, key)
+        self.outward = Conv2d(channels[0], colours, 3, ZEROS, key)
 
     def __call__(
         self, x: Float[Array, "h w ..."], time: Float[Array, ""], *label: Int[Array, ""]
@@ -209,12 +212,11 @@ def _levels(
     return sizes, [width * multiplier for multiplier in multipliers]
 
 
-def _halving(channels: int, key: PRNGKeyArray, init: Initializer = INIT) -> Conv2d:
-    return Conv2d(channels, channels, KERNEL, init, key, stride=STRIDE, padding=PADDING)
+def _halving(channels: int, key: PRNGKeyArray) -> Conv2d:
+    return Conv2d(channels, channels, KERNEL, INIT, key, stride=STRIDE, padding=PADDING)
 
 
-def _doubling(
-    channels: int, out: int, size: tuple[int, int], key: PRNGKeyArray, init: Initializer = INIT
-) -> ConvTranspose2d:
-    shape = {"stride": STRIDE, "padding": PADDING, "out_shape": size}
-    return ConvTranspose2d(channels, out, KERNEL, init, key, **shape)
+def _doubling(channels: int, out: int, size: tuple[int, int], key: PRNGKeyArray) -> ConvTranspose2d:
+    return ConvTranspose2d(
+        channels, out, KERNEL, INIT, key, stride=STRIDE, padding=PADDING, out_shape=size
+    )

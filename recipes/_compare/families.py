@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 import gameopt as go
-from recipes import cgan, dcgan, gan, vae, vqvae, wgan
+from recipes import cgan, dcgan, diffusion, gan, vae, vqvae, wgan
+from recipes._diffusion.sampling import draw, make_rule
 from recipes._gans.critics import generated
 from recipes._report.latents import between
 from recipes._runtime.errors import UserError
@@ -27,7 +29,9 @@ SMALL = 16
 """Up to so many pixels a side, networks and rounds are those for 8x8 digits."""
 SHARED = ("data", "data_dir", "image_size", "seed", "eval_size")
 
-FamilyName = Literal["gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan", "vae", "vae-conv", "vqvae"]
+FamilyName = Literal[
+    "gan", "wgan", "dcgan", "wgan-gp", "sngan", "cgan", "vae", "vae-conv", "vqvae", "diffusion"
+]
 
 
 class Setting(NamedTuple):
@@ -72,6 +76,14 @@ def path_of_decoder(run: TrainedRun, key: PRNGKeyArray, n: int) -> np.ndarray:
     ends = jax.random.normal(key, (2, run.args.latent_size))
     means = eqx.filter_jit(lambda x, codes: jax.vmap(x.model.mean)(codes))
     return run.data.data.unscaled(run.data.as_loaded(means(x, between(ends[0], ends[1], n))))
+
+
+def path_of_sampler(run: TrainedRun, key: PRNGKeyArray, n: int) -> np.ndarray:
+    """What a diffusion model's sampler makes of noise on the great circle between two draws."""
+    rule, shape = make_rule(run.args, run.data, run.evaluated.x), run.data.shape
+    ends = jax.random.normal(key, (2, math.prod(shape)))
+    noise = rule.levels.sigma[0] * between(ends[0], ends[1], n).reshape(n, *shape)
+    return run.data.unscaled(draw(rule, shape, key, n, start=noise).x)
 
 
 class Family(NamedTuple):
@@ -161,6 +173,12 @@ FAMILIES: dict[str, Family] = {
         vqvae,
         lambda setting: {"preset": "small" if setting.small else "mnist"},
         along=None,
+    ),
+    "diffusion": Family(
+        "diffusion by a U-Net that predicts the noise; trained on a part of the data",
+        diffusion,
+        lambda setting: {"preset": "small" if setting.small else "mnist"},
+        along=path_of_sampler,
     ),
 }
 

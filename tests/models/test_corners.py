@@ -17,6 +17,16 @@ INIT = jax.nn.initializers.normal(0.5)
 IMAGE = np.random.default_rng(0).normal(size=(4, 4, 2))
 VECTOR = IMAGE.ravel()[:6]
 
+
+class AtTime(eqx.Module):
+    """A denoiser's network at one time."""
+
+    network: Any
+
+    def __call__(self, x):
+        return self.network(x, jnp.asarray(0.3))
+
+
 LAYERS = {
     "Linear": (models.Linear(6, 3, INIT, KEY), VECTOR),
     "SpectralLinear": (models.SpectralLinear(6, 3, INIT, KEY), VECTOR),
@@ -25,12 +35,17 @@ LAYERS = {
     "MLP": (models.MLP((6,), (3,), width=5, depth=1, key=KEY), VECTOR),
     "GroupNorm": (models.GroupNorm(2, 2), IMAGE),
     "CausalAttention": (models.CausalAttention(2, 1, INIT, KEY), IMAGE[0]),
+    "SelfAttention": (models.SelfAttention(2, 1, INIT, KEY), IMAGE[0]),
+    "TimeMLP": (AtTime(models.TimeMLP((6,), width=5, depth=1, key=KEY)), VECTOR),
+    "UNet": (AtTime(models.UNet((4, 4, 2), width=2, groups=2, key=KEY)), IMAGE),
     "Codebook": (models.Codebook(jnp.asarray(IMAGE[:, 0])), IMAGE),
     "Conv2d": (models.Conv2d(2, 3, 3, INIT, KEY), IMAGE),
     "ConvTranspose2d": (models.ConvTranspose2d(2, 3, 3, INIT, KEY, stride=2), IMAGE),
     "SpectralConv2d": (models.SpectralConv2d(2, 3, 3, INIT, KEY, in_shape=(4, 4)), IMAGE),
     "Resize": (models.Resize((8, 8)), IMAGE),
     "average_pool": (models.average_pool, IMAGE),
+    "Pooled": (models.Pooled(2), IMAGE),
+    "Entries": (models.Entries(np.arange(32).reshape(IMAGE.shape) % 3 == 0), IMAGE),
     "Residual": (models.Residual(models.Conv2d(2, 2, 3, INIT, KEY), models.Chain()), IMAGE),
     "mlp_encoder": (models.mlp_encoder((4, 4, 2), 3, width=5, depth=1, key=KEY), IMAGE),
     "dcgan_encoder": (models.dcgan_encoder((4, 4, 2), 3, width=2, key=KEY), IMAGE),

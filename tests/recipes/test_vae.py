@@ -66,6 +66,7 @@ def test_every_kind_runs_and_reports(name, tmp_path, float32):
     assert samples.shape == ((3, 2) if name == "plane" else (3, 8, 8))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_an_unbroken_one(tmp_path, float32):
     """The same bits, the count of rounds and the annealed weight included."""
     flags = {**TINY, "anneal_steps": 6, "conditional": True}

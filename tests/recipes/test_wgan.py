@@ -211,7 +211,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path, float32, monkeypatch):
         wgan.run(parsed())
 
 
-@pytest.mark.parametrize("recipe", [wgan, gan])
+@pytest.mark.parametrize("recipe", [wgan, pytest.param(gan, marks=pytest.mark.slow)])
 def test_a_run_does_not_go_on_with_other_data(recipe, tmp_path, float32, monkeypatch, capsys):
     """Stopped, and the file changed: status 2, one line, every byte of the folder as it was."""
     path, run = tmp_path / "x.npy", tmp_path / "run"

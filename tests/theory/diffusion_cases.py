@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import theory
@@ -38,6 +39,21 @@ def _of_kind(function: Any, kind: str) -> Case:
     return Case(call, AT, quiet=quiet, empty=False)
 
 
+def _target(kind: str) -> Case:
+    """What a prediction of a kind is trained on, at one level."""
+    call = lambda x, value, alpha, sigma: theory.prediction_target(
+        kind, x, value, theory.NoiseLevel(alpha, sigma)
+    )
+    # Not of the other part of the sum, nor of the level where the kind is the same at all of them.
+    quiet = {
+        "data": ("value", "alpha", "sigma"),
+        "noise": ("x", "alpha", "sigma"),
+        "score": ("x", "alpha"),
+        "flow": ("alpha", "sigma"),
+    }
+    return Case(call, AT, quiet=quiet.get(kind, ()), empty=False)
+
+
 def _at_level(function: Any, arrays: Arrays, leaf: int | None = None) -> Case:
     """A function of a point, one level and a law, or one leaf of its result."""
 
@@ -72,8 +88,8 @@ def _of_times(function: Any) -> Case:
 
 
 def _of_law(leaf: int) -> Case:
-    grid = theory.NoiseLevel(GRID["alpha"], GRID["sigma"])
-    sampler = lambda variances: theory.ddim_map(grid, variances, 1)
+    grid = lambda: theory.NoiseLevel(jnp.asarray(GRID["alpha"]), jnp.asarray(GRID["sigma"]))
+    sampler = lambda variances: theory.ddim_map(grid(), variances, 1)
     arrays = {"cov": GAUSSIAN["cov"], **({"mean": GAUSSIAN["mean"]} if leaf == 0 else {})}
     call = lambda cov, mean=GAUSSIAN["mean"], std=2: theory.sampler_law(sampler, mean, cov, std)[
         leaf
@@ -125,6 +141,7 @@ def _of_velocity(function: Any) -> Case:
 DIFFUSION_CASES: dict[str, Case] = {
     **{f"denoised_from[{kind}]": _of_kind(theory.denoised_from, kind) for kind in KINDS},
     **{f"prediction_from[{kind}]": _of_kind(theory.prediction_from, kind) for kind in KINDS},
+    **{f"prediction_target[{kind}]": _target(kind) for kind in KINDS},
     "velocity_from": _of_velocity(theory.velocity_from),
     "denoised_from_velocity": _of_velocity(theory.denoised_from_velocity),
     **{
@@ -199,6 +216,7 @@ DIFFUSION_CASES: dict[str, Case] = {
     ),
     "replacement_law": _of_replacement(0),
     "replacement_law[covariance]": _of_replacement(1),
+    "replacement_limit": Case(theory.replacement_limit, {"correlation": whole(0)[0]}),
     "prior_kl": Case(
         lambda x0, alpha, sigma, prior: theory.prior_kl(x0, theory.NoiseLevel(alpha, sigma), prior),
         {"x0": DECODED["x0"], **NOISE, "prior": whole(2)[0]},

@@ -9,7 +9,7 @@ where $g, h, v$ are products and sums over the steps.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -78,6 +78,25 @@ def sampler_law(
     )
 
 
+class Steps(NamedTuple):
+    """All steps of a grid at once, elementwise: the levels before and after each, and variances.
+
+    The levels have the shape `(n, 1, ...)` and the data's variances `(1, ...)`.
+    """
+
+    now: NoiseLevel
+    after: NoiseLevel
+    variances: Float[Array, "1 ..."]
+
+
+def steps_of(levels: NoiseLevel, variances: ArrayInput) -> Steps:
+    """Steps of a grid of at least two levels, for at least one variance of the data."""
+    levels, variances = grid_and_variances(levels, variances)
+    alpha, sigma = (along_steps(part, variances) for part in levels)
+    now, after = NoiseLevel(alpha[:-1], sigma[:-1]), NoiseLevel(alpha[1:], sigma[1:])
+    return Steps(now, after, variances[None])
+
+
 def grid_and_variances(levels: NoiseLevel, variances: ArrayInput) -> tuple[NoiseLevel, Array]:
     """A grid of at least two levels and the data's variances, as floating arrays."""
     alpha, sigma, variances = floats(*levels, variances)
@@ -95,10 +114,9 @@ def check_variances(variances: Array) -> None:
     check_not_negative(variances=variances)
 
 
-def level_pairs(levels: NoiseLevel) -> tuple[NoiseLevel, NoiseLevel]:
-    """The level before and the level after each step."""
-    now, after = ([part[at] for part in levels] for at in (slice(-1), slice(1, None)))
-    return NoiseLevel(*now), NoiseLevel(*after)
+def along_steps(values: Float[Array, " n"], variances: Array) -> Float[Array, "n ..."]:
+    """The values along a first axis before those of the variances."""
+    return values.reshape(-1, *(1,) * variances.ndim)
 
 
 def ends(levels: NoiseLevel) -> tuple[NoiseLevel, NoiseLevel]:
@@ -107,11 +125,14 @@ def ends(levels: NoiseLevel) -> tuple[NoiseLevel, NoiseLevel]:
     return NoiseLevel(*start), NoiseLevel(*end)
 
 
-def over_steps(pairs: tuple[Any, Any], variances: Array, step: Callable[..., Any]) -> AffineMap:
-    """All steps, one after the other, each from what is before it and after it."""
-    body = lambda done, pair: (done.then(step(*pair)), None)
-    nothing = AffineMap(jnp.ones_like(variances), *(jnp.zeros_like(variances),) * 2)
-    return jax.lax.scan(body, nothing, pairs)[0]
+@jax.jit
+def compose(steps: AffineMap) -> AffineMap:
+    """All maps along the first axis, one after the other."""
+    shape = jnp.broadcast_shapes(*(part.shape for part in steps))
+    steps = AffineMap(*(jnp.broadcast_to(part, shape) for part in steps))
+    body = lambda done, step: (done.then(step), None)
+    none = jnp.zeros(shape[1:], steps.gain.dtype)
+    return jax.lax.scan(body, AffineMap(none + 1, none, none), steps)[0]
 
 
 def marginal_variance(level: NoiseLevel, variances: Array) -> Array:
@@ -124,13 +145,13 @@ def affine_denoiser(level: NoiseLevel, variances: Array) -> tuple[Array, Array]:
     total = marginal_variance(level, variances)
     return (
         safe_divide(level.alpha * variances, total),
-        safe_divide(level.sigma**2 + 0 * total, total, 1.0),
+        safe_divide(level.sigma**2, total, 1.0),
     )
 
 
 def affine_velocity(level: NoiseLevel, rate: NoiseLevel, variances: Array) -> tuple[Array, Array]:
     r"""Slope in x and in $\mu$ of $\dot\alpha\hat x_0 + \dot\sigma\hat\varepsilon$."""
     slope, rest = affine_denoiser(level, variances)
-    noise = safe_divide(level.sigma + 0 * slope, marginal_variance(level, variances))
+    noise = safe_divide(level.sigma, marginal_variance(level, variances))
     shift = rate.alpha * rest - rate.sigma * level.alpha * noise
     return rate.alpha * slope + rate.sigma * noise, shift

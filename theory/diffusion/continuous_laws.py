@@ -11,11 +11,12 @@ from theory._inputs import ArrayInput, check_line, floats
 from theory.diffusion.affine_maps import (
     AffineMap,
     affine_velocity,
+    along_steps,
     check_variances,
+    compose,
     ends,
     grid_and_variances,
     marginal_variance,
-    over_steps,
 )
 from theory.diffusion.interpolants import AbstractInterpolant
 from theory.diffusion.levels import NoiseLevel
@@ -73,15 +74,10 @@ def euler_map(
 
     - `times`: from noise to data, shape `(n + 1,)`. `variances`: of the data, any shape.
     """
-    times, variances = _times(times, variances)
-
-    def step(time: Array, after: Array) -> AffineMap:
-        level, rate = _at(interpolant.level(time), time), _at(interpolant.rate(time), time)
-        change = NoiseLevel((after - time) * rate.alpha, (after - time) * rate.sigma)
-        slope, shift = affine_velocity(level, change, variances)
-        return AffineMap(1 + slope, shift, jnp.zeros_like(slope))
-
-    return over_steps((times[:-1], times[1:]), variances, step)
+    level, rate, change, variances = _in_time(interpolant, times, variances)
+    change = NoiseLevel(change * rate.alpha, change * rate.sigma)
+    slope, shift = affine_velocity(level, change, variances)
+    return compose(AffineMap(1 + slope, shift, jnp.zeros_like(slope)))
 
 
 def euler_maruyama_map(
@@ -100,27 +96,25 @@ def euler_maruyama_map(
 
         Song et al. (2021), arXiv:2011.13456, section 4.1.
     """
-    times, variances = _times(times, variances)
-
-    def step(time: Array, after: Array) -> AffineMap:
-        level, rate = _at(interpolant.level(time), time), _at(interpolant.rate(time), time)
-        drift, change = rate.alpha / level.alpha, after - time
-        diffusion = 2 * level.sigma * (rate.sigma - drift * level.sigma)
-        pull = change * diffusion / marginal_variance(level, variances)
-        gain = 1 + change * drift + pull
-        return AffineMap(gain, -level.alpha * pull, -change * diffusion + 0 * gain)
-
-    return over_steps((times[:-1], times[1:]), variances, step)
+    level, rate, change, variances = _in_time(interpolant, times, variances)
+    drift = rate.alpha / level.alpha
+    diffusion = 2 * level.sigma * (rate.sigma - drift * level.sigma)
+    pull = change * diffusion / marginal_variance(level, variances)
+    return compose(AffineMap(1 + change * drift + pull, -level.alpha * pull, -change * diffusion))
 
 
-def _times(times: ArrayInput, variances: ArrayInput) -> tuple[Array, Array]:
-    """A grid of at least two times and the data's variances, as floating arrays."""
+def _in_time(
+    interpolant: AbstractInterpolant, times: ArrayInput, variances: ArrayInput
+) -> tuple[NoiseLevel, NoiseLevel, Array, Array]:
+    """Levels, rates and lengths of all steps, and the data's variances, elementwise."""
     times, variances = floats(times, variances)
     check_line("times", times, 2)
     check_variances(variances)
-    return times, variances
-
-
-def _at(level: NoiseLevel, time: Array) -> NoiseLevel:
-    """A level in the precision of its time: an interpolant's own numbers may have another."""
-    return NoiseLevel(level.alpha.astype(time.dtype), level.sigma.astype(time.dtype))
+    before = along_steps(times[:-1], variances)
+    change = along_steps(times[1:], variances) - before
+    # An interpolant's own numbers may have another precision.
+    level, rate = (
+        NoiseLevel(*(part.astype(times.dtype) for part in pair))
+        for pair in (interpolant.level(before), interpolant.rate(before))
+    )
+    return level, rate, change, variances[None]

@@ -92,7 +92,13 @@ def mixture_denoising(
 
     The covariance is that within components plus that of their means.
     """
-    x, level, weights, means, covs = _mixture(x, level, weights, means, covs)
+    return _mixture_moments(*_mixture(x, level, weights, means, covs))
+
+
+@jax.jit
+def _mixture_moments(
+    x: Array, level: NoiseLevel, weights: Array, means: Array, covs: Array
+) -> Moments:
     shares = jax.nn.softmax(_component_log_probs(x, level, weights, means, covs))
     inside = jax.vmap(lambda mean, cov: gaussian_denoising(x, level, mean, cov))(means, covs)
     mean = shares @ inside.mean
@@ -106,8 +112,8 @@ def mixture_marginal_log_prob(
 ) -> Scalar:
     r"""$\log\sum_kw_kN(x; \alpha\mu_k, \alpha^2C_k + \sigma^2I)$; arguments as of
     `mixture_denoiser`."""
-    x, level, weights, means, covs = _mixture(x, level, weights, means, covs)
-    return jax.scipy.special.logsumexp(_component_log_probs(x, level, weights, means, covs))
+    log_probs = _component_log_probs(*_mixture(x, level, weights, means, covs))
+    return jax.scipy.special.logsumexp(log_probs)
 
 
 def data_denoiser(x: ArrayInput, level: NoiseLevel, points: ArrayInput) -> Float[Array, " d"]:
@@ -145,7 +151,7 @@ def data_marginal_log_prob(x: ArrayInput, level: NoiseLevel, points: ArrayInput)
     exponents, least = _exponents(x, level, points)
     log_mean = jax.scipy.special.logsumexp(-exponents) - jnp.log(len(points))
     log_scale = x.size * (jnp.log(level.sigma) + 0.5 * jnp.log(2 * jnp.pi))
-    return log_mean - 0.5 * least / level.sigma**2 - log_scale
+    return log_mean - 0.5 * least / level.sigma / level.sigma - log_scale
 
 
 def _log_normal(x: Array, alpha: Array, sigma: Array, mean: Array, cov: Array) -> Scalar:
@@ -159,6 +165,7 @@ def _log_normal(x: Array, alpha: Array, sigma: Array, mean: Array, cov: Array) -
     return nan_unless(all_numbers(total), value)
 
 
+@jax.jit
 def _component_log_probs(
     x: Array, level: NoiseLevel, weights: Array, means: Array, covs: Array
 ) -> Float[Array, " k"]:
@@ -177,8 +184,8 @@ def _exponents(x: Array, level: NoiseLevel, points: Array) -> tuple[Float[Array,
     excess = squares - least
     nearest = excess == 0
     none = level.sigma == 0
-    variance = jnp.where(none, 1, level.sigma**2)
-    far = jnp.where(none & ~nearest, jnp.inf, 0.5 * excess / variance)
+    sigma = jnp.where(none, 1, level.sigma)  # its square may underflow
+    far = jnp.where(none & ~nearest, jnp.inf, 0.5 * excess / sigma / sigma)
     return jnp.where(jnp.isnan(level.sigma), jnp.nan, far), least
 
 

@@ -85,20 +85,28 @@ def gaussian_variational_bound(
     check_same_shape(alpha=alpha, sigma=sigma)
     _check_steps(len(alpha) - 1, mean.size, gains, offsets, variances)
     check_positive(variances=variances, prior_variance=prior)
+    denoisers = AffineDenoiser(gains, offsets)
+    return _bound(NoiseLevel(alpha, sigma), Moments(mean, cov), denoisers, variances, prior)
+
+
+@jax.jit
+def _bound(
+    chain: NoiseLevel, data: Moments, denoisers: AffineDenoiser, variances: Array, prior: Array
+) -> GaussianBound:
+    (alpha, sigma), size = chain, data.mean.size
     noisier = NoiseLevel(alpha[1:], sigma[1:])
     steps = reverse_step(NoiseLevel(alpha[:-1], sigma[:-1]), noisier)
-    error = lambda *at: affine_denoiser_error(
-        AffineDenoiser(*at[:2]), NoiseLevel(*at[2:]), mean, cov
-    )
-    errors = jax.vmap(error)(gains, offsets, *noisier)
-    posterior = steps.variance[1:] / variances[1:]
-    square = alpha[-1] ** 2 * (mean @ mean + jnp.trace(cov))
-    pull = (steps.of_noisier, steps.of_data, gains, offsets, variances)
+    error = lambda denoiser, level: affine_denoiser_error(denoiser, level, *data)
+    errors = jax.vmap(error)(denoisers, noisier)
+    left = steps.variance[1:] / variances[1:]
+    seen = steps.of_data[1:] ** 2 / variances[1:] * errors[1:]
+    square = alpha[-1] ** 2 * (data.mean @ data.mean + jnp.trace(data.covariance))
+    pulls = steps.of_noisier, steps.of_data, *denoisers, variances
     return GaussianBound(
-        0.5 * (square / prior + mean.size * excess(sigma[-1] ** 2 / prior)),
-        0.5 * (steps.of_data[1:] ** 2 / variances[1:] * errors[1:] + mean.size * excess(posterior)),
-        0.5 * (errors[0] / variances[0] + mean.size * jnp.log(2 * jnp.pi * variances[0])),
-        _cross_entropy(Moments(mean, cov), _chain_law(pull, prior, mean.size)),
+        0.5 * (square / prior + size * excess(sigma[-1] ** 2 / prior)),
+        0.5 * (seen + size * excess(left)),
+        0.5 * (errors[0] / variances[0] + size * jnp.log(2 * jnp.pi * variances[0])),
+        _cross_entropy(data, _chain_law(pulls, prior, size)),
     )
 
 

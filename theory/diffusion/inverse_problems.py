@@ -6,6 +6,9 @@ one plus `gaussian_guidance`. Replacement of known entries is not that sampler: 
 what it samples.
 """
 
+import functools
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -20,17 +23,24 @@ from theory._inputs import (
     check_not_negative,
     check_same,
     check_same_shape,
+    concrete,
     floats,
 )
-from theory._numeric import all_numbers, nan_unless
+from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide
 from theory._semidefinite import pseudo_solver
 from theory.diffusion.affine_denoisers import best_affine_denoiser
-from theory.diffusion.affine_maps import level_pairs
 from theory.diffusion.denoisers import gaussian_denoising
 from theory.diffusion.levels import NoiseLevel
-from theory.diffusion.markov_chain import reverse_step, transition
+from theory.diffusion.markov_chain import check_eta, reverse_step, transition
 from theory.latent.linear_gaussian import Moments
 from theory.latent.linear_inverse import check_operator
+
+
+class ReplacementLimit(NamedTuple):
+    """The conditional mean is `slope` times the known entry; `variance` is that around it."""
+
+    slope: Float[Array, "..."]
+    variance: Float[Array, "..."]
 
 
 def gaussian_guidance(
@@ -113,19 +123,72 @@ def replacement_law(
     mask = jnp.asarray(known)
     check_same("shape", mean=mean.shape, observation=observation.shape, known=mask.shape)
     passes = as_count("resamplings", resamplings)
-    seen = jnp.where(mask, observation, 0), mask.astype(bool)
-    eye = jnp.eye(mean.size, dtype=mean.dtype)
+    check_eta(eta)
+    strength = floats(eta)[0].astype(mean.dtype)
+    values = jnp.where(mask, observation, 0)
+    start = Moments(jnp.zeros_like(mean), sigma[0] ** 2 * jnp.eye(mean.size, dtype=mean.dtype))
+    law = _replaced_in_steps(
+        start,
+        NoiseLevel(alpha, sigma),
+        Moments(mean, cov),
+        values,
+        mask.astype(bool),
+        strength,
+        passes,
+    )
+    # A known entry has its value and no variance whatever the rest is, unless that is unknown too.
+    found = all_numbers(alpha, sigma, cov)
+    return Moments(nan_unless(found, law.mean), nan_unless(found, law.covariance))
+
+
+def replacement_limit(correlation: Number) -> ReplacementLimit:
+    r"""The law that replacement tends to in many ancestral steps, of two correlated entries.
+
+    Of entries with mean 0, variance 1 and correlation $\rho$, given that one is $y$ the other has
+    the law $N(\rho y, 1 - \rho^2)$. Replacement draws it from
+
+    $$N\Bigl(\frac{1 - \sqrt{1-\rho^2}}\rho\,y,\
+      (1-\rho^2)\frac{\operatorname{artanh}\rho}\rho\Bigr),$$
+
+    on every interpolant that begins at the data and ends without any of them: about half of the
+    slope for a small correlation.
+
+    **Arguments:**
+
+    - `correlation`: $\rho$, between -1 and 1, any shape.
+    """
+    (rho,) = floats(correlation)
+    found = concrete(rho)
+    if found is not None and (abs(found) >= 1).any():
+        raise ValueError(f"correlation must be between -1 and 1, got {abs(found).max():g}.")
+    left = 1 - rho**2
+    slope = rho / (1 + jnp.sqrt(left))
+    return ReplacementLimit(slope, left * safe_divide(jnp.arctanh(rho), rho, 1.0))
+
+
+@functools.partial(jax.jit, static_argnames="passes")
+def _replaced_in_steps(
+    start: Moments,
+    levels: NoiseLevel,
+    data: Moments,
+    values: Float[Array, " d"],
+    known: Bool[Array, " d"],
+    eta: Scalar,
+    passes: int,
+) -> Moments:
+    """The law after all steps, each taken `passes` times."""
+    eye = jnp.eye(values.size, dtype=values.dtype)
 
     def step(law: Moments, pair: tuple[NoiseLevel, NoiseLevel]) -> tuple[Moments, None]:
         now, after = pair
-        denoiser, back = best_affine_denoiser(now, mean, cov), transition(after, now)
+        denoiser, back = best_affine_denoiser(now, *data), transition(after, now)
         part = reverse_step(after, now, eta)
         gain = part.of_noisier * eye + part.of_data * denoiser.gain
         shift = part.of_data * denoiser.offset
 
         def one_pass(law: Moments) -> Moments:
             moved = _moved(law, gain, shift, part.variance)
-            return _replaced(moved, after, *seen)
+            return _replaced(moved, after, values, known)
 
         def again(law: Moments, _: None) -> tuple[Moments, None]:
             noised = _moved(law, back.factor * eye, 0 * shift, back.variance)
@@ -133,11 +196,8 @@ def replacement_law(
 
         return jax.lax.scan(again, one_pass(law), None, length=passes - 1)[0], None
 
-    start = Moments(jnp.zeros_like(mean), sigma[0] ** 2 * eye)
-    law = jax.lax.scan(step, start, level_pairs(NoiseLevel(alpha, sigma)))[0]
-    # A known entry has its value and no variance whatever the rest is, unless that is unknown too.
-    found = all_numbers(alpha, sigma, cov)
-    return Moments(nan_unless(found, law.mean), nan_unless(found, law.covariance))
+    before, behind = ([part[at] for part in levels] for at in (slice(-1), slice(1, None)))
+    return jax.lax.scan(step, start, (NoiseLevel(*before), NoiseLevel(*behind)))[0]
 
 
 def _moved(law: Moments, gain: Array, shift: Array, variance: Array) -> Moments:

@@ -69,12 +69,9 @@ def reverse_step(cleaner: NoiseLevel, noisier: NoiseLevel, eta: Number = 1.0) ->
         Ho, Jain & Abbeel (2020), arXiv:2006.11239, equation 7; Song, Meng & Ermon (2021),
         arXiv:2010.02502, equation 7.
     """
-    (eta,) = floats(eta)
-    found = concrete(eta)
-    if found is not None and ((found < 0) | (found > 1)).any():
-        raise ValueError(f"eta must be from 0 to 1, got {found:g}.")
+    check_eta(eta)
     cleaner, noisier = _pair(cleaner, noisier)
-    eta = eta.astype(cleaner.alpha.dtype)
+    eta = floats(eta)[0].astype(cleaner.alpha.dtype)
     factor, beta = _transition(cleaner, noisier)
     most = cleaner.sigma**2
     # Rounding alone lets it be more than that.
@@ -84,6 +81,13 @@ def reverse_step(cleaner: NoiseLevel, noisier: NoiseLevel, eta: Number = 1.0) ->
     added = beta + factor**2 * variance
     of_data = cleaner.alpha * added / (noisier.sigma * (noisier.sigma + factor * along))
     return ReverseStep(along / noisier.sigma, of_data, variance)
+
+
+def check_eta(eta: Number) -> None:
+    """Check for a number from 0 to 1; NaN and a traced one pass."""
+    found = concrete(eta)
+    if found is not None and ((found < 0) | (found > 1)).any():
+        raise ValueError(f"eta must be from 0 to 1, got {found:g}.")
 
 
 def _pair(cleaner: NoiseLevel, noisier: NoiseLevel) -> tuple[NoiseLevel, NoiseLevel]:

@@ -5,6 +5,7 @@ $E\|x_0 - \hat x_0\|^2$, so that the least one is that weight times the error of
 $E\operatorname{tr}\operatorname{Cov}(x_0|x)$, which is here. Errors are sums over dimensions.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -101,25 +102,7 @@ def mixture_mmse(
     check_weights("weights", weights, len(means))
     check_not_negative(variances=variances)
     check_one_level(alpha, sigma)
-    total = alpha**2 * variances + sigma**2
-    x, weight = _nodes(alpha * means, jnp.sqrt(total), as_count("nodes", nodes))
-    away = x[:, None] - (alpha * means)[None]
-    logs = log_or_minus_inf(weights / jnp.sum(weights)) - 0.5 * jnp.log(2 * jnp.pi * total)
-    logs = logs[None] - 0.5 * away**2 / total[None]
-    shares = jax.nn.softmax(logs, axis=1)
-    centres = means[None] + (alpha * variances / total)[None] * away
-    apart = centres - jnp.sum(shares * centres, axis=1, keepdims=True)
-    spread = jnp.sum(shares * ((variances * sigma**2 / total)[None] + apart**2), axis=1)
-    return jnp.sum(weight * jnp.exp(jax.nn.logsumexp(logs, axis=1)) * spread)
-
-
-def _nodes(centres: Array, deviations: Array, count: int) -> tuple[Array, Array]:
-    """Places and weights of `count` nodes between each two ticks of the components' scales."""
-    ticks = jnp.linspace(-REACH, REACH, 4 * REACH + 1, dtype=centres.dtype)
-    edges = jnp.sort((centres[None] + deviations[None] * ticks[:, None]).ravel())
-    places, weights = (jnp.asarray(part, centres.dtype)[None] for part in legendre(count))
-    half = 0.5 * (edges[1:] - edges[:-1])[:, None]
-    return (edges[:-1, None] + half * (places + 1)).ravel(), (half * weights).ravel()
+    return _line_error(alpha, sigma, weights, means, variances, as_count("nodes", nodes))
 
 
 def estimated_mmse(
@@ -146,6 +129,31 @@ def estimated_mmse(
     level = NoiseLevel(alpha, sigma)
     spread = lambda x: jnp.trace(denoising(x, level).covariance)
     return mean_estimate(jax.vmap(spread)(alpha * points + sigma * noise))
+
+
+@functools.partial(jax.jit, static_argnums=5)
+def _line_error(
+    alpha: Array, sigma: Array, weights: Array, means: Array, variances: Array, nodes: int
+) -> Scalar:
+    total = alpha**2 * variances + sigma**2
+    x, weight = _nodes(alpha * means, jnp.sqrt(total), nodes)
+    away = x[:, None] - (alpha * means)[None]
+    logs = log_or_minus_inf(weights / jnp.sum(weights)) - 0.5 * jnp.log(2 * jnp.pi * total)
+    logs = logs[None] - 0.5 * away**2 / total[None]
+    shares = jax.nn.softmax(logs, axis=1)
+    centres = means[None] + (alpha * variances / total)[None] * away
+    apart = centres - jnp.sum(shares * centres, axis=1, keepdims=True)
+    spread = jnp.sum(shares * ((variances * sigma**2 / total)[None] + apart**2), axis=1)
+    return jnp.sum(weight * jnp.exp(jax.nn.logsumexp(logs, axis=1)) * spread)
+
+
+def _nodes(centres: Array, deviations: Array, count: int) -> tuple[Array, Array]:
+    """Places and weights of `count` nodes between each two ticks of the components' scales."""
+    ticks = jnp.linspace(-REACH, REACH, 4 * REACH + 1, dtype=centres.dtype)
+    edges = jnp.sort((centres[None] + deviations[None] * ticks[:, None]).ravel())
+    places, weights = (jnp.asarray(part, centres.dtype)[None] for part in legendre(count))
+    half = 0.5 * (edges[1:] - edges[:-1])[:, None]
+    return (edges[:-1, None] + half * (places + 1)).ravel(), (half * weights).ravel()
 
 
 def _levels_and_spectrum(level: NoiseLevel, cov: ArrayInput) -> tuple[Array, Array, Array]:

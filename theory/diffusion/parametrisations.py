@@ -23,7 +23,7 @@ from theory._inputs import ArrayInput, Number, check_positive, check_same_shape,
 from theory.diffusion.levels import NoiseLevel
 
 Prediction = Literal["data", "noise", "score", "v", "flow", "edm"]
-PREDICTIONS: tuple[str, ...] = get_args(Prediction)
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 
 def denoised_from(
@@ -98,6 +98,7 @@ def prediction_target(
     """
     _check_kind(kind)
     data, noise, alpha, sigma, std = floats(data, noise, *level, data_std)
+    check_same_shape(data=data, noise=noise)
     check_positive(data_std=std)
     if kind == "data":
         return data

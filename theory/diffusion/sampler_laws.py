@@ -9,16 +9,15 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, Number, floats
 from theory.diffusion.affine_maps import (
     AffineMap,
     affine_denoiser,
     affine_velocity,
-    grid_and_variances,
-    level_pairs,
-    over_steps,
+    compose,
+    steps_of,
 )
 from theory.diffusion.levels import NoiseLevel
 from theory.diffusion.markov_chain import ReverseStep, reverse_step, transition
@@ -38,9 +37,8 @@ def ddim_map(levels: NoiseLevel, variances: ArrayInput, eta: Number = 0.0) -> Af
 
         Song, Meng & Ermon (2021), arXiv:2010.02502, equation 12.
     """
-    levels, variances = grid_and_variances(levels, variances)
-    step = lambda now, after: _of_step(reverse_step(after, now, eta), now, variances)
-    return over_steps(level_pairs(levels), variances, step)
+    now, after, variances = steps_of(levels, variances)
+    return compose(_of_step(reverse_step(after, now, eta), now, variances))
 
 
 def ancestral_map(
@@ -60,16 +58,12 @@ def ancestral_map(
     """
     if variance not in ("small", "large"):
         raise ValueError(f'variance must be "small" or "large", got {variance!r}.')
-    levels, variances = grid_and_variances(levels, variances)
-
-    def step(now: NoiseLevel, after: NoiseLevel) -> AffineMap:
-        posterior = reverse_step(after, now)
-        if variance == "large":
-            beta = jnp.where(after.sigma == 0, 0, transition(after, now).variance)
-            posterior = posterior._replace(variance=beta)
-        return _of_step(posterior, now, variances)
-
-    return over_steps(level_pairs(levels), variances, step)
+    now, after, variances = steps_of(levels, variances)
+    posterior = reverse_step(after, now)
+    if variance == "large":
+        beta = jnp.where(after.sigma == 0, 0, transition(after, now).variance)
+        posterior = ReverseStep(posterior.of_noisier, posterior.of_data, beta)
+    return compose(_of_step(posterior, now, variances))
 
 
 def heun_map(
@@ -97,25 +91,21 @@ def heun_map(
         Karras et al. (2022), arXiv:2206.00364, algorithm 2.
     """
     numbers = floats(churn, churn_from, churn_to, inflation)
-    levels, variances = grid_and_variances(levels, variances)
+    now, after, variances = steps_of(levels, variances)
     growth, low, high, inflation = (number.astype(variances.dtype) for number in numbers)
     growth = jnp.clip(growth, 0, math.sqrt(2) - 1)
-
-    def step(now: NoiseLevel, after: NoiseLevel) -> AffineMap:
-        ratio = now.sigma / now.alpha
-        grown = jnp.where((ratio < low) | (ratio > high), 0, growth)
-        raised = NoiseLevel(now.alpha, now.sigma * (1 + grown))
-        added = grown * (2 + grown) * (inflation * now.sigma) ** 2
-        rate = NoiseLevel(after.alpha - raised.alpha, after.sigma - raised.sigma)
-        slope, shift = affine_velocity(raised, rate, variances)
-        again, shift_again = affine_velocity(after, rate, variances)
-        last = after.sigma == 0
-        corrected = jnp.where(last, slope, again * (1 + slope))
-        shift_corrected = jnp.where(last, shift, again * shift + shift_again)
-        gain = 1 + 0.5 * (slope + corrected)
-        return AffineMap(gain, 0.5 * (shift + shift_corrected), gain**2 * added)
-
-    return over_steps(level_pairs(levels), variances, step)
+    ratio = now.sigma / now.alpha
+    grown = jnp.where((ratio < low) | (ratio > high), 0, growth)
+    raised = NoiseLevel(now.alpha, now.sigma * (1 + grown))
+    added = grown * (2 + grown) * (inflation * now.sigma) ** 2
+    rate = NoiseLevel(after.alpha - raised.alpha, after.sigma - raised.sigma)
+    slope, shift = affine_velocity(raised, rate, variances)
+    again, shift_again = affine_velocity(after, rate, variances)
+    last = after.sigma == 0
+    corrected = jnp.where(last, slope, again * (1 + slope))
+    shift_corrected = jnp.where(last, shift, again * shift + shift_again)
+    gain = 1 + 0.5 * (slope + corrected)
+    return compose(AffineMap(gain, 0.5 * (shift + shift_corrected), gain**2 * added))
 
 
 def dpm_solver_map(levels: NoiseLevel, variances: ArrayInput) -> AffineMap:
@@ -134,27 +124,31 @@ def dpm_solver_map(levels: NoiseLevel, variances: ArrayInput) -> AffineMap:
 
         Lu et al. (2022), arXiv:2211.01095, algorithm 2.
     """
-    levels, variances = grid_and_variances(levels, variances)
-    half_snr = jnp.log(levels.alpha) - jnp.log(levels.sigma)
-    steps = half_snr[1:] - half_snr[:-1]
+    now, after, variances = steps_of(levels, variances)
+    of_time = lambda level: jnp.log(level.alpha) - jnp.log(level.sigma)
+    lengths = of_time(after) - of_time(now)
     # 1 / 2r: 0 without a step before, and after one from endless noise or to no noise at all.
-    lean = jnp.concatenate([jnp.zeros_like(steps[:1]), 0.5 * steps[1:] / steps[:-1]])
-    lean = jnp.where(levels.sigma[1:] == 0, 0, lean)
+    lean = jnp.concatenate([jnp.zeros_like(lengths[:1]), 0.5 * lengths[1:] / lengths[:-1]])
+    lean = jnp.where(after.sigma == 0, 0, lean)
+    kept = after.sigma / now.sigma
+    of_data = after.alpha - now.alpha * kept
+    return _compose_multistep(kept, of_data, lean, *affine_denoiser(now, variances))
 
-    def body(carry: tuple[Array, ...], at: tuple[NoiseLevel, NoiseLevel, Array]):
-        (gain, offset, gain_before, offset_before), (now, after, lean) = carry, at
-        of_data = after.alpha - now.alpha * after.sigma / now.sigma
-        slope, rest = affine_denoiser(now, variances)
+
+@jax.jit
+def _compose_multistep(*steps: Float[Array, "n ..."]) -> AffineMap:
+    """Steps of `kept` x and `of_data` times a denoised point that leans away from the last one."""
+
+    def body(carry: tuple[Array, ...], at: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
+        (gain, offset, gain_before, offset_before), (kept, of_data, lean, slope, rest) = carry, at
         data_gain, data_offset = slope * gain, slope * offset + rest
         aim = (1 + lean) * data_gain - lean * gain_before
         aim_offset = (1 + lean) * data_offset - lean * offset_before
-        kept = after.sigma / now.sigma
         moved = kept * gain + of_data * aim, kept * offset + of_data * aim_offset
         return (*moved, data_gain, data_offset), None
 
-    none = jnp.zeros_like(variances)
-    carry = (jnp.ones_like(variances), none, none, none)
-    (gain, offset, *_), _ = jax.lax.scan(body, carry, (*level_pairs(levels), lean))
+    none = jnp.zeros_like(steps[-1][0])
+    (gain, offset, *_), _ = jax.lax.scan(body, (none + 1, none, none, none), steps)
     return AffineMap(gain, offset, none)
 
 
@@ -162,4 +156,4 @@ def _of_step(step: ReverseStep, now: NoiseLevel, variances: Array) -> AffineMap:
     """A reverse step to the denoised point in place of the data."""
     slope, rest = affine_denoiser(now, variances)
     gain = step.of_noisier + step.of_data * slope
-    return AffineMap(gain, step.of_data * rest, step.variance + 0 * gain)
+    return AffineMap(gain, step.of_data * rest, step.variance)
