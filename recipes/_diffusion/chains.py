@@ -80,7 +80,9 @@ def draw_curves(folder: RunFolder, size: int) -> None:
         for i, (name, colour) in enumerate(zip(BANDS, colours, strict=True))
         if f"loss_band_{i + 1}" in train
     ]
-    losses.append(Curve("all", rounds, smoothed(train["loss_x"]), "--", THEORY))
+    losses.append(
+        Curve("all levels, weights of the round", rounds, smoothed(train["loss_x"]), "--", THEORY)
+    )
     distance = [
         Curve("samples to real points", at, held["w1_exact"], "o-", FAKE),
         Curve(PERFECT, at, held["w1_floor"], ":", THEORY),

@@ -61,7 +61,9 @@ def log_probs(
     times = FlowTimes(*(jnp.float32(time) for time in times))
     found, counts = [], []
     size = min(BLOCK if key is not None else 512, len(points))
-    for first in tqdm(range(0, len(points), size), desc="likelihoods", unit=" blocks", delay=1):
+    for first in tqdm(
+        range(0, len(points), size), desc="likelihoods", unit=" blocks", delay=1, leave=False
+    ):
         rows = np.minimum(np.arange(first, first + size), len(points) - 1)
         keys = None if key is None else jax.random.split(jax.random.fold_in(key, first), size)
         part = _log_probs(denoiser, interpolant, times, jnp.asarray(points[rows]), keys)

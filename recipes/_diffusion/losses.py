@@ -63,7 +63,7 @@ def measure(
     The same key is the same noise, also of another denoiser.
     """
     judged, found = jnp.asarray(points[:POINTS]), []
-    for place in tqdm(range(len(levels.alpha)), desc=what, unit=" levels", delay=1):
+    for place in tqdm(range(len(levels.alpha)), desc=what, unit=" levels", delay=1, leave=False):
         level = theory.NoiseLevel(levels.alpha[place], levels.sigma[place])
         parts = _errors(denoiser, judged, level, jax.random.fold_in(key, place), bins)
         found.append([np.asarray(part, np.float64) for part in parts])

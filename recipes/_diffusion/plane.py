@@ -18,9 +18,9 @@ from recipes._runtime.run import RunFolder
 
 NOISES = (0.1, 0.3, 1.0)
 """Noise over signal where scores are drawn, in deviations of the data."""
-SIDE, PATHS, COMPARED, CELLS = 17, 60, 1000, 60
+SIDE, PATHS, COMPARED, CELLS = 15, 60, 1000, 60
 """Arrows a side, paths, noised points on which two models are compared, and cells a side."""
-MOST_SHOWN = 3.0
+MOST_SHOWN = 8.0
 """The score, over the noise's deviation, whose arrow is as long as a cell of the grid."""
 TOLD_APART = 0.05
 """Deviation of the noise, over that of the data, at which densities are drawn."""
@@ -60,9 +60,9 @@ def draw_scores(
             true, learned = (scores(f, noised, level) for f in (exact.denoiser, denoiser))
             errors.append(float(np.mean((true - learned) ** 2) / np.mean(true**2)))
             title += f", error {100 * errors[-1]:.1f} %"
-            _arrows(axis, grid, scores(exact.denoiser, grid, level), REAL, "exact", 0.009)
+            _arrows(axis, grid, scores(exact.denoiser, grid, level), REAL, "exact", 0.007)
         axis.plot(*noised[:500].T, ".", ms=2, color="#aaaaaa", label="noised data", zorder=0)
-        _arrows(axis, grid, scores(denoiser, grid, level), FAKE, "learned", 0.0035)
+        _arrows(axis, grid, scores(denoiser, grid, level), FAKE, "learned", 0.003)
         (left, bottom), (right, top) = grid.min(axis=0), grid.max(axis=0)
         axis.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
         axis.set_aspect("equal")

@@ -107,7 +107,9 @@ def draw(
     steps, size = len(rule.levels.alpha) - 1, min(n, BLOCK)
     found: list[Drawn] = []
     blocks = range(0, n, size)
-    with tqdm(total=steps * len(blocks), unit=" steps", delay=1, disable=not bar) as shown:
+    with tqdm(
+        total=steps * len(blocks), unit=" steps", delay=1, leave=False, disable=not bar
+    ) as shown:
         for first in blocks:
             # The last block is filled up: one program for all.
             rows = np.minimum(np.arange(first, first + size), n - 1)
