@@ -28,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ema": 0.9999,
     },
 }  # fmt: skip
-PLANE: dict[str, Any] = {"width": 128, "batch_size": 256, "steps": 10_000, "eval_every": 2000}
+PLANE: dict[str, Any] = {"width": 128, "batch_size": 256, "steps": 5000, "eval_every": 1000}
 """The defaults for points in the plane."""
 STEPS, RATE = 2000, 1e-3
 GROUPS = 8

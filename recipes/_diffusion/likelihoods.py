@@ -17,6 +17,7 @@ from recipes._diffusion.exact import exact_law
 from recipes._diffusion.model import DiffusionData
 from recipes._diffusion.processes import Process, make_process
 from recipes._report import tables
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
 
 POINTS, BLOCK = 128, 16
@@ -61,14 +62,16 @@ def log_probs(
     times = FlowTimes(*(jnp.float32(time) for time in times))
     found, counts = [], []
     size = min(BLOCK if key is not None else 512, len(points))
-    for first in tqdm(
-        range(0, len(points), size), desc="likelihoods", unit=" blocks", delay=1, leave=False
-    ):
-        rows = np.minimum(np.arange(first, first + size), len(points) - 1)
-        keys = None if key is None else jax.random.split(jax.random.fold_in(key, first), size)
-        part = _log_probs(denoiser, interpolant, times, jnp.asarray(points[rows]), keys)
-        found.append(np.asarray(part.log_prob, np.float64))
-        counts.append(np.asarray(part.evaluations, np.float64))
+    blocks = range(0, len(points), size)
+    with tqdm(total=len(blocks), desc="likelihoods", unit=" blocks", delay=1, leave=False) as shown:
+        for first in blocks:
+            rows = np.minimum(np.arange(first, first + size), len(points) - 1)
+            keys = None if key is None else jax.random.split(jax.random.fold_in(key, first), size)
+            with says("likelihoods", shown):
+                part = _log_probs(denoiser, interpolant, times, jnp.asarray(points[rows]), keys)
+                found.append(np.asarray(part.log_prob, np.float64))
+            counts.append(np.asarray(part.evaluations, np.float64))
+            shown.update()
     return np.concatenate(found)[: len(points)], float(np.mean(np.concatenate(counts)))
 
 

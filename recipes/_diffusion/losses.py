@@ -15,6 +15,7 @@ from recipes._diffusion.exact import ExactLaw
 from recipes._diffusion.processes import Process
 from recipes._report import plots
 from recipes._report.plots import COLOURS, FAKE, REAL, THEORY, Curve, Panel
+from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
 
 LEVELS, POINTS = 128, 128
@@ -63,10 +64,13 @@ def measure(
     The same key is the same noise, also of another denoiser.
     """
     judged, found = jnp.asarray(points[:POINTS]), []
-    for place in tqdm(range(len(levels.alpha)), desc=what, unit=" levels", delay=1, leave=False):
-        level = theory.NoiseLevel(levels.alpha[place], levels.sigma[place])
-        parts = _errors(denoiser, judged, level, jax.random.fold_in(key, place), bins)
-        found.append([np.asarray(part, np.float64) for part in parts])
+    with tqdm(total=len(levels.alpha), desc=what, unit=" levels", delay=1, leave=False) as shown:
+        for place, (alpha, sigma) in enumerate(zip(*levels, strict=True)):
+            level, key_level = theory.NoiseLevel(alpha, sigma), jax.random.fold_in(key, place)
+            with says(what, shown):
+                parts = _errors(denoiser, judged, level, key_level, bins)
+                found.append([np.asarray(part, np.float64) for part in parts])
+            shown.update()
     return Measured(*map(np.stack, zip(*found, strict=True)))
 
 

@@ -135,10 +135,9 @@ def _plane(
         numbers = plane.draw_scores(
             folder, rule.denoiser.denoiser, exact, process.interpolant, points, data.std, key_scores
         )
-    with says("the density"):
-        numbers |= plane.draw_density(
-            folder, rule.denoiser.denoiser, exact, process, points, data.std, key_density
-        )
+    numbers |= plane.draw_density(
+        folder, rule.denoiser.denoiser, exact, process, points, data.std, key_density
+    )
     labels = data.asked(args, plane.PATHS)
     each = None if labels is None else jnp.asarray(labels)
     drawn = draw(rule, data.shape, key_paths, plane.PATHS, each, keep=True)

@@ -69,7 +69,7 @@ def test_a_run_by_class_and_its_tasks(quick, tmp_path, float32):
     assert 0 <= result.summary["label_accuracy"] <= 1
     assert result.summary["bits_per_dimension_bound"] > 0
     before = (tmp_path / "run/config.json").read_bytes()
-    for task in ("inpaint", "superresolve", "interpolate"):
+    for task in ("inpaint", "interpolate"):
         done = diffusion.run(cli.parse(diffusion.Args, ["--run", "run", "--task", task]))
         assert (tmp_path / "run" / task / f"{task}.png").stat().st_size > 1000
         assert done.summary["task"] == task
@@ -98,13 +98,11 @@ def test_a_run_in_the_plane_is_held_against_its_law(quick, tmp_path, float32):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["noise", "velocity", "flow", "edm"])
+@pytest.mark.parametrize("objective", ["velocity", "edm"])
 def test_a_run_is_the_same_bits_in_two_parts(objective, quick, tmp_path, float32):
-    """Four rounds are two and two, moving averages included; of a unet on unlabelled pictures."""
+    """Four rounds are two and two, moving averages included; of unlabelled pictures."""
     np.save("pictures.npy", load("digits").points[:200])
-    args = dataclasses.replace(
-        TINY, objective=objective, network="unet", data="pictures.npy", sampler=None
-    )
+    args = dataclasses.replace(TINY, objective=objective, data="pictures.npy")
     result = diffusion.run(dataclasses.replace(args, out=tmp_path / "run"))
     half = diffusion.run(dataclasses.replace(args, steps=2, out=tmp_path / "half"))
     again = diffusion.run(cli.parse(diffusion.Args, ["--resume", str(half.folder), "--steps", "4"]))
@@ -283,6 +281,26 @@ def test_classes_of_a_folder_are_its_words(quick, tmp_path, float32):
     _, data = diffusion.resolve(args)
     assert data.words == ["crow", "heron"]
     np.testing.assert_array_equal(data.asked(args, 3), [1, 1, 1])
+
+
+def test_means_over_squares_are_of_images_with_and_without_channels():
+    """Each is the mean of its pixels; a colour is seen by itself."""
+    image = jnp.arange(16.0).reshape(4, 4)
+    squares = restorations.Squares(models.Pooled(2))
+    expected = np.asarray([[2.5, 4.5], [10.5, 12.5]])
+    np.testing.assert_allclose(squares(image)[..., 0], expected)
+    both = squares(jnp.stack([image, -image], axis=-1))
+    np.testing.assert_allclose(both, np.stack([expected, -expected], axis=-1))
+
+
+@pytest.mark.slow
+def test_held_out_images_are_drawn_from_their_means(quick, tmp_path, float32):
+    """By a model without classes; draws differ, and agree with the means better than noise does."""
+    run = diffusion.run(dataclasses.replace(TINY, steps=200, eval_every=200, out=tmp_path / "run"))
+    done = diffusion.run(diffusion.Args(run=run.folder, task="superresolve", sampling_steps=20))
+    assert (tmp_path / "run/superresolve/superresolve.png").stat().st_size > 1000
+    assert done.summary["l1_observed"] < 0.2
+    assert done.summary["l1_spread"] > 0.01
 
 
 @pytest.mark.slow
