@@ -47,7 +47,7 @@ def draw_scores(
     **Returns:** the mean squared error of the learned score over the exact one's mean square, over
     noised points, where `score_error` is the mean of it over the noise levels.
     """
-    figure, axes = subplots(1, len(NOISES), figsize=(plots.WIDE, 4.7), layout="constrained")
+    figure, axes = subplots(1, len(NOISES), figsize=(plots.WIDE, 4.3), layout="constrained")
     errors = []
     for axis, noise, one in zip(axes, NOISES, jax.random.split(key, len(NOISES)), strict=True):
         time = interpolant.time_of(jnp.float32(-2 * np.log(noise * std)))
