@@ -112,7 +112,6 @@ from models.layers.normalisation import (
     BatchNorm as BatchNorm,
     GroupNorm as GroupNorm,
     Statistics as Statistics,
-    modulated as modulated,
 )
 from models.layers.spectral_conv import SpectralConv2d as SpectralConv2d, refreshed as refreshed
 from models.networks.code_prior import CodePrior as CodePrior

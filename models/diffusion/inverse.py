@@ -141,6 +141,9 @@ class InverseGuided(eqx.Module):
             raise ValueError(
                 f"covariance must be one of {', '.join(COVARIANCES)}, got {self.covariance!r}."
             )
+        noise = self.observation.noise
+        if self.covariance == "none" and not isinstance(noise, Tracer) and noise == 0:
+            raise ValueError("without a covariance, the observation must have noise, got 0.")
 
     def __call__(self, x: Float[Array, "*shape"], level: NoiseLevel) -> Float[Array, "*shape"]:
         level = NoiseLevel(*(part.astype(x.dtype) for part in level))

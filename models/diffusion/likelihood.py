@@ -56,9 +56,9 @@ def log_likelihood(
     The law is that of the flow's points at the time `begin`, at which a little noise is still in
     them: where $\sigma = 0$ the velocity is singular, and data on a surface have no density. That
     law is exact for a prior that is the law of $x_{end}$; for the default, of the flow that starts
-    from $\sigma\varepsilon$, as `start` does. Both agree where $\alpha = 0$ at the last time; for
-    `VariancePreserving` the log-likelihoods differ by about $\alpha$ times the data's size,
-    0.007 of it.
+    from $\sigma\varepsilon$, as `start` does. Both agree where $\alpha = 0$ at the last time; of
+    `VariancePreserving`, whose last $\alpha$ is 0.007, log-likelihoods of data of unit size differ
+    by about 0.01 nats.
 
     **Arguments:**
 

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from models.diffusion.samplers import (
@@ -60,7 +61,7 @@ class Heun(AbstractSampler):
 
     def evaluations(self, levels: NoiseLevel) -> int:
         """Two a step, one in a step to the data; the levels' numbers must be known."""
-        return 2 * steps_of(levels) - int(jnp.sum(levels.sigma[1:] == 0))
+        return 2 * steps_of(levels) - int(np.sum(np.asarray(levels.sigma)[1:] == 0))
 
     def step(
         self,

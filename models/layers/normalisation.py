@@ -136,18 +136,6 @@ class GroupNorm(eqx.Module):
         return total / size
 
 
-def modulated(x: Float[Array, "*places channels"], by: Float[Array, " two_channels"]) -> Array:
-    r"""$(1 + s) x + b$, of a channel's $s$ and $b$ from the two halves of `by`.
-
-    !!! cite "Source"
-
-        Perez et al. (2018), arXiv:1709.07871, equation 2; Dhariwal & Nichol (2021),
-        arXiv:2105.05233, section 3.1.
-    """
-    scale, shift = jnp.split(by, 2)
-    return x * _at_places(1 + scale, x) + _at_places(shift, x)
-
-
 def _at_places(vector: Float[Array, " channels"], x: Array) -> Float[Array, "*places channels"]:
     """Append an axis of length 1 for each axis of places."""
     return vector.reshape((1,) * (x.ndim - 1) + vector.shape)

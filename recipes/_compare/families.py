@@ -11,11 +11,12 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 import gameopt as go
+from models import reverse_process
 from recipes import cgan, dcgan, diffusion, gan, vae, vqvae, wgan
-from recipes._diffusion.sampling import draw, make_rule
+from recipes._diffusion.sampling import Rule, make_rule
 from recipes._gans.critics import generated
 from recipes._report.latents import between
 from recipes._runtime.errors import UserError
@@ -79,11 +80,18 @@ def path_of_decoder(run: TrainedRun, key: PRNGKeyArray, n: int) -> np.ndarray:
 
 
 def path_of_sampler(run: TrainedRun, key: PRNGKeyArray, n: int) -> np.ndarray:
-    """What a diffusion model's sampler makes of noise on the great circle between two draws."""
+    """Samples of a diffusion model from noise on the great circle between two draws of it."""
     rule, shape = make_rule(run.args, run.data, run.evaluated.x), run.data.shape
     ends = jax.random.normal(key, (2, math.prod(shape)))
     noise = rule.levels.sigma[0] * between(ends[0], ends[1], n).reshape(n, *shape)
-    return run.data.unscaled(draw(rule, shape, key, n, start=noise).x)
+    return run.data.unscaled(_sampled_from(rule, noise, key))
+
+
+@eqx.filter_jit
+def _sampled_from(rule: Rule, noise: Float[Array, "n *shape"], key: PRNGKeyArray) -> Array:
+    sampler, denoise = rule.of(None)
+    one = lambda x: reverse_process(sampler, denoise, rule.levels, x, key).x
+    return jax.vmap(one)(noise)
 
 
 class Family(NamedTuple):

@@ -1,6 +1,7 @@
 """The probability-flow ODE, the reverse SDE and likelihoods against exact laws."""
 
 import functools
+from typing import Any
 
 import diffrax
 import jax
@@ -88,7 +89,7 @@ def test_evaluations_are_those_that_were_made(case):
 
     method, fixed = case.split("_")[0], case.endswith("fixed")
     times = jnp.linspace(0.9, 0.1, 8) if fixed else None
-    span = {"times": times} if fixed else {"begin": 0.9, "end": 0.1}
+    span: dict[str, Any] = {"times": times} if fixed else {"begin": 0.9, "end": 0.1}
     line = PROCESSES["straight"]
     if method == "shark":
         found = models.reverse_sde(counted, line, X, jax.random.key(0), **span)
@@ -136,7 +137,9 @@ def test_the_reverse_sde_is_the_reverse_chain(fixed):
     """
     interpolant = PROCESSES["edm"]
     begin, end, count = 3.0, 0.3, 4000 if fixed else 400
-    span = {"times": jnp.geomspace(begin, end, 101)} if fixed else {"begin": begin, "end": end}
+    span: dict[str, Any] = {"begin": begin, "end": end}
+    if fixed:
+        span = {"times": jnp.geomspace(begin, end, 101)}
     run = lambda key: models.reverse_sde(gaussian, interpolant, X, key, **span).x
     ends = jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(2), count))
     levels = interpolant.level(jnp.array([begin, end]))

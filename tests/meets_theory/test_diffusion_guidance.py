@@ -209,7 +209,9 @@ def test_there_and_back_again_the_error_falls_at_the_right_order(sampler, order)
         back = theory.NoiseLevel(*(jnp.flip(part) for part in levels))
         noise = walk(sampler, back, POINT)
         errors.append(float(jnp.linalg.norm(walk(sampler, levels, noise) - POINT)))
-    np.testing.assert_allclose(models.invert(mixture, levels, POINT, sampler), noise, rtol=1e-9)
+        if n == sizes[0]:
+            inverted = models.invert(mixture, levels, POINT, sampler)
+            np.testing.assert_allclose(inverted, noise, rtol=1e-9)
     assert abs(slope(sizes, errors) + order) < 0.25
 
 

@@ -39,8 +39,8 @@ def _of_kind(function: Any, kind: str) -> Case:
     return Case(call, AT, quiet=quiet, empty=False)
 
 
-def _target(kind: str) -> Case:
-    """What a prediction of a kind is trained on, at one level."""
+def _target(kind: theory.Prediction) -> Case:
+    """The target of a kind of prediction, at one level."""
     call = lambda x, value, alpha, sigma: theory.prediction_target(
         kind, x, value, theory.NoiseLevel(alpha, sigma)
     )

@@ -13,7 +13,7 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import Scalar, all_numbers, nan_unless
-from theory._semidefinite import pseudo_solver
+from theory._semidefinite import noised, pseudo_solver
 from theory.diffusion.levels import NoiseLevel
 
 
@@ -40,9 +40,9 @@ def best_affine_denoiser(level: NoiseLevel, mean: ArrayInput, cov: ArrayInput) -
     alpha, sigma, mean, cov = floats(*level, mean, cov)
     check_gaussian("the data", mean, cov)
     check_one_level(alpha, sigma)
-    noise = sigma**2
-    total = alpha**2 * cov + noise * jnp.eye(mean.size, dtype=mean.dtype)
-    gain = nan_unless(all_numbers(total), pseudo_solver(total, noise)(alpha * cov).T)
+    # C and the inverse commute, but only multiplication from the left is to be had.
+    gain = pseudo_solver(*noised(cov, alpha, sigma**2))(alpha * cov).T
+    gain = nan_unless(all_numbers(alpha, sigma, cov), gain)
     return AffineDenoiser(gain, mean - alpha * gain @ mean)
 
 

@@ -20,10 +20,9 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import Scalar, all_numbers, log_or_minus_inf, nan_unless
-from theory._semidefinite import log_det, pseudo_solver
+from theory._semidefinite import log_det, noised, pseudo_solver
 from theory.diffusion.levels import NoiseLevel
 from theory.latent.linear_gaussian import Moments
-from theory.latent.linear_inverse import gaussian_posterior
 
 
 def gaussian_denoiser(
@@ -33,7 +32,7 @@ def gaussian_denoiser(
 
     **Arguments:**
 
-    - `x`: one point, shape `(d,)`. `level`: $(\alpha, \sigma)$, shape `()` each; either may be 0.
+    - `x`: one point, shape `(d,)`. `level`: $(\alpha, \sigma)$, shape `()` each; not both 0.
     - `mean`: $\mu$, shape `(d,)`. `cov`: $C$, shape `(d, d)`, positive semidefinite.
 
     **Raises:** `ValueError` for shapes that do not fit, or a negative level.
@@ -51,7 +50,13 @@ def gaussian_denoising(
     x, alpha, sigma, mean, cov = floats(x, *level, mean, cov)
     check_gaussian("the data", mean, cov)
     _check_place(x, alpha, sigma, mean.size)
-    return gaussian_posterior(mean, cov, alpha * jnp.eye(x.size, dtype=x.dtype), sigma**2, x)
+    solve = pseudo_solver(*noised(cov, alpha, sigma**2))
+    # A level without either says nothing; zeros of a pseudo-inverse hide what is not known.
+    known = all_numbers(alpha, sigma, cov) & ((alpha > 0) | (sigma > 0))
+    return Moments(
+        nan_unless(known, mean + alpha * (cov @ solve(x - alpha * mean))),
+        nan_unless(known, sigma**2 * solve(cov)),
+    )
 
 
 def gaussian_marginal_log_prob(
@@ -156,11 +161,10 @@ def data_marginal_log_prob(x: ArrayInput, level: NoiseLevel, points: ArrayInput)
 
 def _log_normal(x: Array, alpha: Array, sigma: Array, mean: Array, cov: Array) -> Scalar:
     """log N(x; alpha mean, alpha^2 cov + sigma^2 I)."""
-    noise = sigma**2
-    total = alpha**2 * cov + noise * jnp.eye(x.size, dtype=x.dtype)
+    total, of = noised(cov, alpha, sigma**2)
     residual = x - alpha * mean
-    square = residual @ pseudo_solver(total, noise)(residual)
-    value = -0.5 * (square + log_det(total, noise) + x.size * jnp.log(2 * jnp.pi))
+    square = residual @ pseudo_solver(total, of)(residual)
+    value = -0.5 * (square + log_det(total, of) + x.size * jnp.log(2 * jnp.pi))
     # Zeros of a pseudo-inverse, and NaN that eigenvalues turn into none, hide what is not known.
     return nan_unless(all_numbers(total), value)
 

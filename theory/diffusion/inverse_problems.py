@@ -27,7 +27,7 @@ from theory._inputs import (
     floats,
 )
 from theory._numeric import Scalar, all_numbers, nan_unless, safe_divide
-from theory._semidefinite import pseudo_solver
+from theory._semidefinite import pseudo_solver, spectrum
 from theory.diffusion.affine_denoisers import best_affine_denoiser
 from theory.diffusion.denoisers import gaussian_denoising
 from theory.diffusion.levels import NoiseLevel
@@ -79,7 +79,9 @@ def gaussian_guidance(
     seen = operator @ given.covariance @ operator.T
     seen = seen + noise * jnp.eye(len(operator), dtype=seen.dtype)
     known = all_numbers(seen)
-    pull = operator.T @ pseudo_solver(seen, noise)(observation - operator @ given.mean)
+    pull = operator.T @ pseudo_solver(seen, spectrum(seen, noise))(
+        observation - operator @ given.mean
+    )
     return nan_unless(known, best_affine_denoiser(level, mean, cov).gain.T @ pull)
 
 

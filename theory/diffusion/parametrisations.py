@@ -87,7 +87,7 @@ def prediction_target(
     level: NoiseLevel,
     data_std: Number = 1.0,
 ) -> Float[Array, "..."]:
-    r"""What a prediction of a kind is the conditional mean of: the target of its squared error.
+    r"""The target of a prediction of a kind, whose conditional mean it is.
 
     **Arguments:**
 

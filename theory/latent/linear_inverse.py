@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from theory._inputs import ArrayInput, Number, check_gaussian, check_not_negative, floats
 from theory._numeric import all_numbers, nan_unless
-from theory._semidefinite import pseudo_solver
+from theory._semidefinite import pseudo_solver, spectrum
 from theory.latent.linear_gaussian import Moments
 
 
@@ -53,7 +53,7 @@ def gaussian_posterior(
         raise ValueError(f"noise_variance must be a single number, got shape {noise.shape}.")
     onto = operator @ cov
     seen = onto @ operator.T + noise * jnp.eye(len(operator), dtype=cov.dtype)
-    solve = pseudo_solver(seen, noise)
+    solve = pseudo_solver(seen, spectrum(seen, noise))
     known = all_numbers(cov, operator, noise)
     return Moments(
         nan_unless(known, mean + onto.T @ solve(observation - operator @ mean)),

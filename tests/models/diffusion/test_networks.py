@@ -18,7 +18,7 @@ MLP = functools.partial(models.TimeMLP, width=8, depth=2)
 UNET = functools.partial(models.UNet, width=4, groups=2, heads=2)
 NETWORKS = {
     "TimeMLP": functools.partial(MLP, (6, 5)),
-    "UNet": functools.partial(UNET, (6, 5), blocks=2, attention=(3,)),
+    "UNet": functools.partial(UNET, (6, 5), attention=(3,)),
 }
 
 
@@ -111,13 +111,9 @@ def test_a_label_for_a_network_without_classes_is_an_error(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_answers_are_of_the_points_precision(name, dtype):
-    """In half precision within 2 %, a few roundings of 0.4 %, of the scale of the answers.
-
-    The time keeps its digits, and a label stays what it is: rounded times would move the fastest
-    features by half a radian.
-    """
+    """In half precision within 2 %, a few roundings of 0.4 %, of the scale of the answers."""
     network = of(name, classes=300)
     label = jnp.asarray(257)
     at = eqx.filter_jit(lambda network, *given: network(*given))
@@ -128,8 +124,25 @@ def test_answers_are_of_the_points_precision(name, dtype):
     cast = lambda tree: jax.tree.map(lambda leaf: leaf.astype(dtype), tree)
     plain = eqx.filter_eval_shape(cast(network), cast(POINT), TIME, label)
     assert plain.dtype == dtype
-    error = {"float64": 1e-5, "float32": 1e-5, "bfloat16": 0.02}[dtype]
+    error = {"float32": 1e-5, "bfloat16": 0.02}[dtype]
     np.testing.assert_allclose(answer, exact, rtol=0, atol=error * float(jnp.abs(exact).max()))
+
+
+def test_half_precision_leaves_a_time_its_digits_and_a_label_what_it_is():
+    """Rounded to half precision, a time near 2.5 would move its fastest features by 0.1 radians.
+
+    Points and conditions of more than one number are rounded.
+    """
+    seen = []
+
+    def network(x, time, label, vector):
+        seen.extend(part.dtype for part in (x, time, label, vector))
+        return x
+
+    single = jnp.ones(3, "float32")
+    answer = models.in_half_precision(network)(single, single[0], jnp.asarray(257), single)
+    assert answer.dtype == "float32"
+    assert seen == ["bfloat16", "float32", jnp.asarray(257).dtype, "bfloat16"]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def test_each_step_draws_its_own_standard_normal_noise():
         models.Ancestral("large"), lambda x, _: 0 * x, levels, jnp.zeros(2), key, keep=True
     )
     points = jax.vmap(run)(jax.random.split(KEY, 2000)).points
+    assert points is not None
     first, second = points[:, 0], points[:, 1] - 0.25 * points[:, 0]
     drawn = jnp.stack([first / jnp.sqrt(0.48), second / jnp.sqrt(0.12)], axis=1).reshape(2000, 4)
     assert (jnp.abs(drawn.mean(0)) < 5 / np.sqrt(2000)).all()
@@ -170,6 +171,12 @@ WRONG: dict[str, tuple[Any, str]] = {
     "observed": (
         lambda: models.LinearObservation(models.Pooled(2), jnp.zeros(3)).misfit(POINT),
         r"the operator's values, \(1, 1, 1\), got \(3,\)",
+    ),
+    "no covariance": (
+        lambda: models.InverseGuided(
+            denoise, models.LinearObservation(models.Pooled(2), jnp.zeros((1, 1, 1))), "none"
+        ),
+        "the observation must have noise, got 0",
     ),
     "labels": (
         lambda: models.ClassifierFree(lambda x, *_: x, jnp.zeros(2), jnp.zeros(3), 1.0)(

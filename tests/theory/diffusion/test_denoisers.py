@@ -124,6 +124,7 @@ def test_the_limits_of_a_gaussians_level():
     np.testing.assert_allclose(found, MEANS[0], rtol=1e-12)
     found = theory.mixture_denoiser(POINT, lost, WEIGHTS, MEANS, COVS)
     np.testing.assert_allclose(found, WEIGHTS @ MEANS, rtol=1e-12)
+    assert np.isnan(theory.gaussian_denoiser(POINT, level_of(0.0, 0.0), MEANS[0], COVS[0])).all()
     found = theory.data_denoiser(POINT, lost, MEANS)
     np.testing.assert_allclose(found, MEANS.mean(axis=0), rtol=1e-12)
 
