@@ -47,7 +47,7 @@ def draw_scores(
     **Returns:** the mean squared error of the learned score over the exact one's mean square, over
     noised points, where `score_error` is the mean of it over the noise levels.
     """
-    figure, axes = subplots(1, len(NOISES), figsize=(plots.WIDE, 4.7), layout="constrained")
+    figure, axes = subplots(1, len(NOISES), figsize=(plots.WIDE, 4.3), layout="constrained")
     errors = []
     for axis, noise, one in zip(axes, NOISES, jax.random.split(key, len(NOISES)), strict=True):
         time = interpolant.time_of(jnp.float32(-2 * np.log(noise * std)))
@@ -131,6 +131,17 @@ def draw_density(
         mean, error = tables.mean_and_error(gap)
         numbers = {"kl_at_little_noise": mean, "kl_at_little_noise_error": error or 0.0}
         found = {"exact": np.asarray(of_law(jnp.asarray(grid, jnp.float32)))} | found
+    kl = f"; KL {numbers['kl_at_little_noise']:.3f} nats" if numbers else ""
+    title = f"density of data with noise of {ratio:.2g} of the signal{kl}"
+    _draw_contours(found, limits, title, folder)
+    return numbers
+
+
+def _draw_contours(
+    found: dict[str, np.ndarray], limits: tuple[np.ndarray, np.ndarray], title: str,
+    folder: RunFolder,
+) -> None:  # fmt: skip
+    """Log-densities on the cells of a window, by name, side by side."""
     figure, axes = subplots(
         1, len(found), figsize=(4.6 * len(found) + 0.8, 5.0), layout="constrained", squeeze=False
     )
@@ -147,11 +158,8 @@ def draw_density(
         axis.label_outer()
     assert shown is not None
     figure.colorbar(shown, ax=axes, label="$\\log_{10}$ of density over the highest", shrink=0.8)
-    kl = f"; KL {numbers['kl_at_little_noise']:.3f} nats" if numbers else ""
-    title = f"density of data with noise of {ratio:.2g} of the signal{kl}"
     figure.suptitle(title, fontsize=11)
     plots.save(figure, folder.path / "density.png")
-    return numbers
 
 
 def draw_trajectories(

@@ -50,6 +50,12 @@ class Restoring(Rule):
         return self.sampler, lambda x, level: self.denoiser.within(guided(x, level))
 
 
+def _restoring(rule: Rule, operator: Any, data_std: float) -> Restoring:
+    """The rule for points of which each has an observation."""
+    parts = {field: getattr(rule, field) for field in Rule.__dataclass_fields__}
+    return Restoring(**parts, operator=operator, data_std=data_std)
+
+
 def inpaint(
     folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: Any, key: PRNGKeyArray
 ) -> dict[str, Any]:
@@ -84,9 +90,7 @@ def _restore(
     - `l1_nearest`: of the training image whose observation is nearest.
     - `l1_observed`: between the observation and that of a draw.
     """
-    plain = make_rule(args, data, denoiser)
-    parts = {field: getattr(plain, field) for field in Rule.__dataclass_fields__}
-    rule = Restoring(**parts, operator=operator, data_std=data.std)
+    rule = _restoring(make_rule(args, data, denoiser), operator, data.std)
     points = data.held_out.points[:IMAGES]
     observe = jax.jit(jax.vmap(operator))
     observed = observe(jnp.asarray(points))

@@ -296,7 +296,8 @@ def test_means_over_squares_are_of_images_with_and_without_channels():
 @pytest.mark.slow
 def test_held_out_images_are_drawn_from_their_means(quick, tmp_path, float32):
     """By a model without classes; draws differ, and agree with the means better than noise does."""
-    run = diffusion.run(dataclasses.replace(TINY, steps=200, eval_every=200, out=tmp_path / "run"))
+    flags = {**FLAGS, "steps": 200, "eval_every": 200}
+    run = diffusion.run(diffusion.Args(**flags, out=tmp_path / "run"))
     done = diffusion.run(diffusion.Args(run=run.folder, task="superresolve", sampling_steps=20))
     assert (tmp_path / "run/superresolve/superresolve.png").stat().st_size > 1000
     assert done.summary["l1_observed"] < 0.2
