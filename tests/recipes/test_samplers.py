@@ -13,6 +13,7 @@ from recipes._diffusion.args import DiffusionArgs
 from recipes._diffusion.exact import ExactLaw
 from recipes._diffusion.processes import make_process
 from recipes._runtime.errors import UserError
+from recipes._samplers import study
 from recipes._samplers.study import ExactDenoiser, Judge, steps_of, studied
 
 TINY = {
@@ -32,20 +33,21 @@ def judge_of(law, points):
     return Judge(law, process, points, jax.random.key(0))
 
 
-@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("heun", 2)])
-def test_ends_of_paths_come_nearer_at_the_samplers_order(sampler, order):
+def test_ends_of_paths_come_nearer_at_the_samplers_order():
     """From 16 to 64 steps with an exact score; float64, so that nothing here is rounding.
 
     DPM-Solver++ has its order on levels even in log-SNR, which these are not at their ends.
     """
     judge = judge_of(broad(), 64)
-    denoiser, rule = ExactDenoiser(judge.exact), samplers.SAMPLERS[sampler]()
-    ends = judge.ends(denoiser, models.Heun(), 512)
-    gaps = [
-        float(jnp.mean(jnp.linalg.norm(judge.ends(denoiser, rule, steps) - ends, axis=1)))
-        for steps in (16, 64)
-    ]
-    assert np.log(gaps[0] / gaps[1]) / np.log(4) == pytest.approx(order, abs=0.1)
+    denoiser = ExactDenoiser(judge.exact)
+    ends = judge.ends(denoiser, models.Heun(), 400)
+    for sampler, order in (("ddim", 1), ("heun", 2)):
+        rule = samplers.SAMPLERS[sampler]()
+        coarse, fine = (
+            float(jnp.mean(jnp.linalg.norm(judge.ends(denoiser, rule, steps) - ends, axis=1)))
+            for steps in (16, 64)
+        )
+        assert np.log(coarse / fine) / np.log(4) == pytest.approx(order, abs=0.1)
 
 
 def test_costs_are_paid_in_full_and_no_more():
@@ -56,6 +58,13 @@ def test_costs_are_paid_in_full_and_no_more():
         assert steps_of(models.Heun(), process, count) == (count + 1) // 2
 
 
+@pytest.fixture
+def _few_fine_steps(monkeypatch):
+    """Paths without a step size, roughly: a step is one program, run so many times."""
+    monkeypatch.setattr(study, "FINE", 10)
+
+
+@pytest.mark.usefixtures("_few_fine_steps")
 def test_a_perfect_network_has_no_error_of_its_own():
     """Both errors are then the sampler's alone."""
     judge = judge_of(broad(), 32)
@@ -74,6 +83,7 @@ def test_a_perfect_network_has_no_error_of_its_own():
     assert left.off > 0
 
 
+@pytest.mark.usefixtures("_few_fine_steps")
 def test_a_run_leaves_everything_and_is_read_back(tmp_path, float32):
     found = samplers.run(samplers.Args(out=tmp_path / "run", **TINY))
     text = (found.folder / "samplers.md").read_text(encoding="utf-8")
