@@ -41,8 +41,7 @@ def test_ends_of_paths_come_nearer_at_the_samplers_order():
     judge = judge_of(broad(), 64)
     denoiser = ExactDenoiser(judge.exact)
     ends = judge.ends(denoiser, models.Heun(), 400)
-    for sampler, order in (("ddim", 1), ("heun", 2)):
-        rule = samplers.SAMPLERS[sampler]()
+    for rule, order in ((models.DDIM(), 1), (models.Heun(), 2)):
         coarse, fine = (
             float(jnp.mean(jnp.linalg.norm(judge.ends(denoiser, rule, steps) - ends, axis=1)))
             for steps in (16, 64)
