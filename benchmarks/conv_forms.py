@@ -1,9 +1,10 @@
-"""The three maps of a convolution on a CPU, each by matrix products and by XLA's fast form.
+"""The three maps of a convolution on a CPU: by matrix products, by XLA's fast form, by Winograd's.
 
     python benchmarks/conv_forms.py
     python benchmarks/conv_forms.py --bf16
 
-`models.convolution` takes the faster of the two: what this prints is why. Each map alone, five
+`models.convolution` takes the fastest: what this prints is why. Rates count the multiplications of
+the definition, of which Winograd's form does without half. Each map alone, five
 times in a scan, batch 64, float32 or bfloat16; the best of the repeats.
 """
 
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from _race import matrix_rate, race, table
 
-from models.convolution import canonical, matrix
+from models.convolution import canonical, matrix, winograd
 from models.convolution.geometry import geometry
 from models.convolution.trilinear import _by_xla
 
@@ -24,19 +25,29 @@ COLUMNS = {
     "columns": "windows as columns",
     "canonical": "XLA's fast form",
     "plain": "XLA's, image by image",
+    "winograd": "Winograd's",
 }
 ALL_FORMS = {
     "convolution": {
         "matrix": matrix.convolution, "canonical": canonical.convolution, "plain": _by_xla,
+        "winograd": winograd.convolution,
     },
     "transposed_convolution": {
         "matrix": matrix.transposed_convolution, "canonical": canonical.transposed_convolution,
+        "winograd": lambda g, kernel, where: winograd.convolution(
+            g, *canonical.turned(kernel, where)
+        ),
     },
-    "kernel_gradient": {"matrix": matrix.by_rows, "columns": matrix.by_columns},
+    "kernel_gradient": {
+        "matrix": matrix.by_rows, "columns": matrix.by_columns,
+        "winograd": winograd.kernel_gradient,
+    },
 }  # fmt: skip
 LAYERS = [
     # size, kernel, stride, padding, channels in and out
     (28, 3, 1, 1, 64, 64),
+    (28, 3, 1, 1, 32, 32),
+    (28, 3, 1, 1, 16, 16),
     (14, 3, 1, 1, 64, 64),
     (32, 4, 2, 1, 64, 128),
     (14, 4, 2, 1, 64, 128),
@@ -90,6 +101,8 @@ def main():
             forms = dict(ALL_FORMS[name])
             if name == "transposed_convolution" and stride > 1:
                 del forms["canonical"]
+            if kernel != 3 or stride > 1:
+                del forms["winograd"]
             runs = {n: in_a_scan(form, left, right, where) for n, form in forms.items()}
             rates = {n: work / min(s) / 1e9 for n, s in race(runs, repeats).items()}
             layer = f"{kernel}x{kernel} stride {stride}, {channels} to {out}, {size}x{size}"

@@ -40,17 +40,21 @@ def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
 
 
 def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Images:
-    """Add up the kernel times each entry of `g`; without a stride.
+    """Add up the kernel times each entry of `g`; without a stride."""
+    return convolution(g, *turned(kernel, geometry))
 
-    It is a convolution by the kernel turned around, with the padding that is left to full overlap.
+
+def turned(kernel: Kernel, geometry: Geometry) -> tuple[Kernel, Geometry]:
+    """Kernel and geometry of the convolution that is the transposed one; without a stride.
+
+    It is that by the kernel turned around, with the padding that is left to full overlap.
     """
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
     sizes = zip(
         geometry.in_shape, geometry.reach, geometry.padding, geometry.out_shape, strict=True
     )
     rows, columns = ((reach - 1 - low, size - out + low) for size, reach, (low, _), out in sizes)
     back = geometry._replace(in_shape=geometry.out_shape, padding=(rows, columns))
-    return convolution(g, turned, back)
+    return kernel[::-1, ::-1].swapaxes(2, 3), back
 
 
 def _convolution(

@@ -40,6 +40,12 @@ class Geometry(NamedTuple):
         height, width = ((n + sum(pad) - reach) // s + 1 for n, reach, s, pad in sizes)
         return height, width
 
+    @property
+    def is_pointwise(self) -> bool:
+        """True if every window is one place, and every place has one."""
+        same = self.in_shape == self.out_shape
+        return same and self.kernel_shape == (1, 1) and self.padding == ((0, 0), (0, 0))
+
 
 def geometry(
     in_shape: Size,

@@ -17,6 +17,7 @@ from jax import lax
 from jaxtyping import Array, DTypeLike, Float
 
 from models.convolution.geometry import Geometry
+from models.convolution.pieces import mapped, piece as fitting, summed
 
 Images = Float[Array, "n _ _ _"]
 Kernel = Float[Array, "_ _ _ _"]
@@ -30,7 +31,9 @@ def convolution(x: Images, kernel: Kernel, geometry: Geometry) -> Images:
     """Cross-correlate images with a kernel."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
     part = lambda x: _product(_windows(x, geometry), matrix).astype(x.dtype)
-    return _piecewise(part, x, _piece(len(x), geometry, matrix))
+    # Where an image is its own windows there are none to make.
+    piece = len(x) if geometry.is_pointwise else _piece(len(x), geometry, matrix)
+    return mapped(part, x, piece)
 
 
 def is_small(n: int, channels: int, dtype: DTypeLike, geometry: Geometry) -> bool:
@@ -45,7 +48,7 @@ def transposed_convolution(g: Images, kernel: Kernel, geometry: Geometry) -> Ima
     matrix = kernel.reshape(-1, kernel.shape[-1])
     dilated = geometry.dilation != (1, 1)
     part = _added_up(kernel, geometry) if dilated else _added_up_by_phases(kernel, geometry)
-    return _piecewise(part, g, _piece(len(g), geometry, matrix))
+    return mapped(part, g, _piece(len(g), geometry, matrix))
 
 
 def _added_up(kernel: Kernel, geometry: Geometry) -> Callable[[Images], Images]:
@@ -109,15 +112,15 @@ def by_rows(x: Images, g: Images, geometry: Geometry) -> Kernel:
     """`kernel_gradient` with windows as the rows of a matrix."""
     # The other way round, windows first, the product takes up to twice as long.
     part = lambda x, g: _dot(g, _windows(x, geometry), ((0, 1, 2), (0, 1, 2)))
-    shape = _kernel_shape(x, g, geometry)
-    return _transposed(_summed(part, x, g, shape, geometry)).astype(g.dtype).reshape(shape)
+    total = summed(part, x, g, _piece_of_both(x, g, geometry))
+    return _transposed(total).astype(g.dtype).reshape(_kernel_shape(x, g, geometry))
 
 
 def by_columns(x: Images, g: Images, geometry: Geometry) -> Kernel:
     """`kernel_gradient` with windows as the columns of a matrix."""
     part = lambda x, g: _dot(_windows_as_columns(x, geometry), g, ((1, 2, 3), (0, 1, 2)))
-    shape = _kernel_shape(x, g, geometry)
-    return _summed(part, x, g, shape, geometry).astype(g.dtype).reshape(shape)
+    total = summed(part, x, g, _piece_of_both(x, g, geometry))
+    return total.astype(g.dtype).reshape(_kernel_shape(x, g, geometry))
 
 
 def _kernel_shape(x: Images, g: Images, geometry: Geometry) -> tuple[int, ...]:
@@ -132,43 +135,20 @@ def _transposed(matrix: Float[Array, "a b"]) -> Float[Array, "b a"]:
 
 
 def _piece(n: int, geometry: Geometry, matrix: Any) -> int:
-    """The number of images whose windows are made at a time: a divisor of n if one is near."""
-    most = min(n, max(1, PIECE // _bytes_of_one(geometry, matrix)))
-    divisors = [size for size in range((most + 1) // 2, most + 1) if n % size == 0]
-    return max(divisors, default=most)
+    """The number of images whose windows are made at a time."""
+    return fitting(n, _bytes_of_one(geometry, matrix), PIECE)
+
+
+def _piece_of_both(x: Images, g: Images, geometry: Geometry) -> int:
+    """The same for a kernel's gradient."""
+    shape = _kernel_shape(x, g, geometry)
+    kernel = jax.ShapeDtypeStruct((math.prod(shape[:3]), shape[3]), _sums_in(g))
+    return _piece(len(x), geometry, kernel)
 
 
 def _bytes_of_one(geometry: Geometry, matrix: Any) -> int:
     """Bytes of one image's windows, for the matrix that they are multiplied by."""
     return math.prod(geometry.out_shape) * len(matrix) * matrix.dtype.itemsize
-
-
-def _piecewise(part: Callable, images: Images, piece: int) -> Images:
-    """Map a function over images, `piece` of them at a time."""
-    whole = len(images) // piece * piece
-    if piece >= len(images):
-        return part(images)
-    head = images[:whole].reshape(-1, piece, *images.shape[1:])
-    done = lax.map(part, head)
-    done = done.reshape(whole, *done.shape[2:])
-    if whole == len(images):
-        return done
-    return jnp.concatenate([done, part(images[whole:])])
-
-
-def _summed(
-    part: Callable, x: Images, g: Images, kernel_shape: tuple[int, ...], geometry: Geometry
-) -> Array:
-    """Sum a function over images, as many at a time as have few enough windows."""
-    kernel = jax.ShapeDtypeStruct((math.prod(kernel_shape[:3]), kernel_shape[3]), _sums_in(g))
-    piece = _piece(len(x), geometry, kernel)
-    whole = len(x) // piece * piece
-    if piece >= len(x):
-        return part(x, g)
-    heads = jax.tree.map(lambda a: a[:whole].reshape(-1, piece, *a.shape[1:]), (x, g))
-    like = jax.eval_shape(part, x[:1], g[:1])
-    rest = part(x[whole:], g[whole:]) if whole < len(x) else jnp.zeros(like.shape, like.dtype)
-    return lax.scan(lambda total, pair: (total + part(*pair), None), rest, heads)[0]
 
 
 def _windows(x: Images, geometry: Geometry) -> Float[Array, "n i j window"]:

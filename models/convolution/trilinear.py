@@ -12,9 +12,10 @@ in each of its three arguments, and so there are three maps:
 Every derivative of one of them, of any order, is one of them again. So they are three JAX
 primitives, and each has several ways to be computed: on a GPU or TPU by XLA's convolution; on a
 CPU, where XLA's gradients of a convolution are slower by orders of magnitude, by convolutions of
-the one form that is fast there (`models.convolution.canonical`), or, where there is none and where
-they are faster, as matrix products (`models.convolution.matrix`). Images are
-`(height, width, channels)`.
+the one form that is fast there (`models.convolution.canonical`), where kernels are three rows high
+and channels many by that of half the multiplications (`models.convolution.winograd`), or, where
+there is none and where they are faster, as matrix products (`models.convolution.matrix`). Images
+are `(height, width, channels)`.
 """
 
 import functools
@@ -29,7 +30,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-from models.convolution import canonical, matrix
+from models.convolution import canonical, matrix, winograd
 from models.convolution.geometry import Geometry
 
 
@@ -140,13 +141,27 @@ def _on_cpu(in_single: Callable, by_matrix: Callable, channels: Callable) -> Cal
 
 def _single_convolution(x: Array, kernel: Array, geometry: Geometry) -> Array:
     # A product of all windows at once has less to do beside it.
-    small = matrix.is_small(len(x), x.shape[-1], x.dtype, geometry)
-    return (matrix if small else canonical).convolution(x, kernel, geometry)
+    if matrix.is_small(len(x), x.shape[-1], x.dtype, geometry):
+        return matrix.convolution(x, kernel, geometry)
+    return _large_convolution(x, kernel, geometry)
+
+
+def _large_convolution(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    if geometry.is_pointwise:
+        return matrix.convolution(x, kernel, geometry)
+    fewer = winograd.pays(geometry, *kernel.shape[2:])
+    return (winograd if fewer else canonical).convolution(x, kernel, geometry)
 
 
 def _single_transposed_convolution(g: Array, kernel: Array, geometry: Geometry) -> Array:
-    form = canonical if geometry.stride == (1, 1) else matrix
-    return form.transposed_convolution(g, kernel, geometry)
+    if geometry.stride == (1, 1):
+        return _large_convolution(g, *canonical.turned(kernel, geometry))
+    return matrix.transposed_convolution(g, kernel, geometry)
+
+
+def _single_kernel_gradient(x: Array, g: Array, geometry: Geometry) -> Array:
+    fewer = winograd.pays(geometry, x.shape[-1], g.shape[-1])
+    return (winograd if fewer else matrix).kernel_gradient(x, g, geometry)
 
 
 def _primitive(name: str, shape: Callable, on_cpu: Callable, elsewhere: Callable) -> Primitive:
@@ -193,7 +208,7 @@ _transposed_convolution = _primitive(
 _kernel_gradient = _primitive(
     "kernel_gradient",
     _kernel_shape,
-    _on_cpu(matrix.kernel_gradient, matrix.kernel_gradient, lambda x, g: x.shape[-1]),
+    _on_cpu(_single_kernel_gradient, matrix.kernel_gradient, lambda x, g: x.shape[-1]),
     _kernel_gradient_by_xla,
 )
 
