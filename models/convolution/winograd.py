@@ -15,6 +15,8 @@ without stride or dilation. Products of half precision are summed, and transform
     arXiv:1509.09308, section 4.3, for the matrices.
 """
 
+import functools
+import operator
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -155,10 +157,8 @@ def _pitch(geometry: Geometry) -> int:
 
 def _combined(matrix: Matrix, parts: Sequence[Array]) -> list[Array]:
     """The matrix times a vector of arrays."""
-    return [
-        sum((float(c) * part for c, part in zip(row, parts, strict=True) if c), start=0.0)
-        for row in matrix
-    ]
+    terms = lambda row: (float(c) * part for c, part in zip(row, parts, strict=True) if c)
+    return [functools.reduce(operator.add, terms(row)) for row in matrix]
 
 
 def _transposed(matrix: Matrix) -> Matrix:

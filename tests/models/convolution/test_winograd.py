@@ -73,13 +73,13 @@ def test_its_rounding_in_single_precision():
     """
     where, x, kernel, g = setting(MANY, 8)
     expected = by_definition(x, kernel, g, where)
-    single = [a.astype(jnp.float32) for a in (x, kernel, g)]
+    x, kernel, g = (a.astype(jnp.float32) for a in (x, kernel, g))
     plain = (
-        canonical.convolution(*single[:2], where),
-        canonical.transposed_convolution(single[2], single[1], where),
-        matrix.kernel_gradient(single[0], single[2], where),
+        canonical.convolution(x, kernel, where),
+        canonical.transposed_convolution(g, kernel, where),
+        matrix.kernel_gradient(x, g, where),
     )
-    for found, summed, exact in zip(three_maps(*single, where), plain, expected, strict=True):
+    for found, summed, exact in zip(three_maps(x, kernel, g, where), plain, expected, strict=True):
         assert relative_error(found, exact) < 4 * relative_error(summed, exact)
 
 
