@@ -116,7 +116,7 @@ def kernel_gradient(x: Images, g: Images, geometry: Geometry) -> Kernel:
 
 
 def _factors(x: Images, geometry: Geometry) -> list[Float[Array, "n tiles pitch channels"]]:
-    """Those of the products that come from the image, whose rows are padded to one pitch."""
+    """The image's factors of the products, its rows padded to one pitch."""
     (top, _), (left, _) = geometry.padding
     tiles, pitch = _tiles(geometry), _pitch(geometry)
     below = TILE * tiles + 2 - x.shape[1] - top

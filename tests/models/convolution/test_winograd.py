@@ -71,9 +71,8 @@ def test_its_rounding_in_single_precision():
     Its factors are up to ten times the image's and cancel in the end. The mean is over thousands of
     numbers: by chance the ratio varies by a few hundredths.
     """
-    where, x, kernel, g = setting(MANY, 8)
+    where, x, kernel, g = setting(MANY, 8, jnp.float32)
     expected = by_definition(x, kernel, g, where)
-    x, kernel, g = (a.astype(jnp.float32) for a in (x, kernel, g))
     plain = (
         canonical.convolution(x, kernel, where),
         canonical.transposed_convolution(g, kernel, where),
