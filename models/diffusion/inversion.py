@@ -53,10 +53,12 @@ def spherical(
     """
     shares = jnp.asarray(shares).astype(a.dtype)
     cosine = jnp.vdot(a, b) / (jnp.linalg.norm(a.ravel()) * jnp.linalg.norm(b.ravel()))
-    angle = jnp.arccos(jnp.clip(cosine, -1, 1))
-    straight = angle < 1e-4
-    safe = jnp.where(straight, 1, angle)
-    part = lambda s: jnp.where(straight, s, jnp.sin(s * safe) / jnp.sin(safe))
+    eps = jnp.finfo(a.dtype).eps
+    straight, opposite = cosine > 1 - 4 * eps, cosine < -1 + 8 * eps
+    # At either end the derivative of the angle would be infinite, and products with it NaN.
+    angle = jnp.arccos(jnp.where(straight | opposite, 0, cosine))
+    around = lambda s: jnp.where(opposite, jnp.nan, jnp.sin(s * angle) / jnp.sin(angle))
+    part = lambda s: jnp.where(straight, s, around(s))
     return jax.vmap(lambda s: part(1 - s) * a + part(s) * b)(shares)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from recipes._data import TOYS
 from recipes._data.training import DataArgs
 from recipes._report.judge import SampleArgs
+from recipes._runtime.cli import args_to_json
 from recipes._runtime.errors import UserError, flag_of
 from recipes._runtime.fields import AtLeast1, AtLeast2, Decay, NotNegative
 from recipes._runtime.optimizers import OptimizerArgs, adam, check_decay, decaying
@@ -171,11 +172,22 @@ def check_flags(args: DiffusionArgs) -> None:
         raise UserError(f"--task {args.task} is done with a trained model: add its --run FOLDER.")
 
 
-def check_task(args: DiffusionArgs) -> None:
-    """Raise a `UserError` for flags of a training beside `--run`."""
-    plain = dataclasses.asdict(type(args)())
-    for name, value in dataclasses.asdict(args).items():
-        if name not in OF_THE_TASK and value != plain[name]:
+def check_task(args: DiffusionArgs, trained: Mapping[str, Any]) -> None:
+    """Raise a `UserError` for flags of a training beside `--run`.
+
+    **Arguments:**
+
+    - `trained`: the flags in the run's config.json. The same ones may stand beside it, as they do
+      in the configuration of a task.
+    """
+    if args.resume is not None:
+        raise UserError(
+            f"--resume {args.resume}: a task is not gone on with; do it again with --run, or leave "
+            "--run out to go on with a training."
+        )
+    plain = args_to_json(type(args)())
+    for name, value in args_to_json(args).items():
+        if name not in OF_THE_TASK and value not in (plain[name], trained.get(name)):
             raise UserError(f"{flag_of(name)} is the trained run's own with --run; leave it out.")
 
 

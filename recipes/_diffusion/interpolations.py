@@ -17,7 +17,7 @@ from recipes._runtime.progress import says
 from recipes._runtime.run import RunFolder
 
 PATHS, COLUMNS = 6, 10
-"""Pairs of images, and images along the path of each."""
+"""Pairs of images at most, and images along the path of each."""
 
 
 def interpolate(
@@ -30,7 +30,9 @@ def interpolate(
     """
     del key
     rule = make_rule(args, data, denoiser)
-    points = jnp.asarray(data.held_out.points[: 2 * PATHS]).reshape(PATHS, 2, *data.shape)
+    held_out = data.held_out.points
+    pairs = min(PATHS, len(held_out) // 2)
+    points = jnp.asarray(held_out[: 2 * pairs]).reshape(pairs, 2, *data.shape)
     with says("paths between images"):
         images = np.asarray(_paths(rule, points, data.asked(args, 1) if args.prompt else None))
     ends = images[:, [0, -1]]

@@ -8,22 +8,42 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
 from recipes._diffusion.args import DiffusionArgs, Task, check_flags, check_task
 from recipes._diffusion.interpolations import interpolate
 from recipes._diffusion.likelihoods import likelihood
 from recipes._diffusion.model import DiffusionData
 from recipes._diffusion.report import sample_report
 from recipes._diffusion.restorations import inpaint, superresolve
+from recipes._diffusion.sampling import draw, make_rule
 from recipes._runtime.config import read_run_config
 from recipes._runtime.errors import UserError
 from recipes._runtime.experiment import SHOWN
 from recipes._runtime.progress import says
-from recipes._runtime.run import Result, open_run, write_json
+from recipes._runtime.run import GENERATED, Result, RunFolder, open_run, write_json
 from recipes._runtime.seeds import key_of
 from recipes._runtime.trained import TrainedRun, load_run
 
+
+def sample(
+    folder: RunFolder, args: DiffusionArgs, data: DiffusionData, denoiser: Any, key: PRNGKeyArray
+) -> dict[str, Any]:
+    """generated.npy, of all classes in turn or of the prompt's, and the pictures of samples."""
+    key_points, key_report = jax.random.split(key)
+    labels = data.asked(args, args.eval_size)
+    each = None if labels is None else jnp.asarray(labels)
+    rule = make_rule(args, data, denoiser)
+    points = draw(rule, data.shape, key_points, args.eval_size, each, bar=True).x
+    np.save(folder.path / GENERATED, data.unscaled(points))
+    return sample_report(folder, args, data, denoiser, key_report)
+
+
 TASKS: dict[Task, Callable[..., dict[str, Any]]] = {
-    "sample": sample_report,
+    "sample": sample,
     "inpaint": inpaint,
     "superresolve": superresolve,
     "interpolate": interpolate,
@@ -63,8 +83,9 @@ def run_task(args: DiffusionArgs) -> Result:
 
 def _load(args: DiffusionArgs) -> TrainedRun:
     assert args.run is not None
-    check_task(args)
-    recipe = read_run_config(args.run)["recipe"]
+    config = read_run_config(args.run)
+    check_task(args, config["args"])
+    recipe = config["recipe"]
     if recipe != "diffusion":
         raise UserError(f"--run {args.run} is a run of recipes.{recipe}, and not of diffusion.")
     with says("loading the run"):
@@ -101,6 +122,8 @@ def _check(args: DiffusionArgs, data: DiffusionData) -> None:
             f"--task {args.task} is of images, and the data of {args.run} are of kind "
             f"{data.scaled.kind}."
         )
+    if args.task == "interpolate" and len(data.held_out.points) < 2:
+        raise UserError(f"--task interpolate needs two held-out images, and {args.run} has one.")
     if args.task == "superresolve" and any(size % args.factor for size in data.shape[:2]):
         raise UserError(
             f"--factor {args.factor} must divide both sides of images of {data.shape[0]}x"

@@ -239,3 +239,15 @@ def test_spherical_paths_keep_the_norm():
         np.testing.assert_allclose(jnp.linalg.norm(path, axis=1), 2.0, rtol=1e-9)
         turned = jnp.arctan2(path[:, 1], path[:, 0])
         np.testing.assert_allclose(turned, angle * jnp.linspace(0, 1, 5), atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_spherical_paths_between_opposite_points_are_not_made_up(dtype):
+    """NaN, also of points that are opposite but for rounding, and of two norms; a derivative at
+    equal points is finite."""
+    a = jax.random.normal(jax.random.key(0), (100,), dtype)
+    shares = jnp.linspace(0, 1, 5, dtype=dtype)
+    for times in (1, 3, 0.7):
+        assert jnp.isnan(models.spherical(a, -times * a, shares)).all()
+    slope = jax.grad(lambda b: jnp.sum(models.spherical(a, b, shares)[2]))(a)
+    np.testing.assert_allclose(slope, 0.5, rtol=1e-3)

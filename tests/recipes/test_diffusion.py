@@ -21,6 +21,7 @@ from recipes._diffusion import losses, plane, restorations
 from recipes._diffusion.bits import Bins, best_last, bins_of, bound_terms
 from recipes._diffusion.exact import exact_law
 from recipes._diffusion.game import DenoisingGame
+from recipes._diffusion.interpolations import interpolate
 from recipes._diffusion.likelihoods import FlowTimes, log_probs
 from recipes._diffusion.losses import Memory
 from recipes._diffusion.model import Boxed
@@ -29,6 +30,7 @@ from recipes._diffusion.sampling import SAMPLERS, Rule, draw, noise_of
 from recipes._diffusion.words import NUMBERS, labels_of
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
+from recipes._runtime.run import RunFolder
 
 FLAGS: dict[str, Any] = {
     "network": "mlp", "width": 8, "depth": 1, "steps": 4, "eval_every": 2, "log_every": 1,
@@ -76,6 +78,11 @@ def test_a_run_by_class_and_its_tasks(quick, tmp_path, float32):
     again = diffusion.run(diffusion.Args(run=result.folder, task="inpaint", prompt="two"))
     assert again.folder == tmp_path / "run" / "inpaint-2"
     assert again.summary["l1_spread"] > 0
+    flags = ["--config", str(again.folder / "config.json"), "--out", "third"]
+    third = diffusion.run(cli.parse(diffusion.Args, flags))
+    assert third.summary["l1_draw"] == again.summary["l1_draw"]
+    with pytest.raises(UserError, match="a task is not gone on with"):
+        diffusion.run(cli.parse(diffusion.Args, ["--resume", str(again.folder)]))
     assert (tmp_path / "run/config.json").read_bytes() == before
     run = recipes.load_run(tmp_path / "run")
     asked = run.sample(jax.random.key(0), 3)
@@ -95,6 +102,32 @@ def test_a_run_in_the_plane_is_held_against_its_law(quick, tmp_path, float32):
         diffusion.run(diffusion.Args(run=tmp_path / "run", task="inpaint"))
     done = diffusion.run(diffusion.Args(run=tmp_path / "run", task="likelihood"))
     assert done.summary["log_likelihood"] < done.summary["log_likelihood_exact"]
+
+
+def test_a_task_of_vectors_leaves_its_samples(quick, tmp_path, float32):
+    """In the units of the file; flags that are the run's own may stand beside it."""
+    np.save("vectors.npy", 100 + np.random.default_rng(0).normal(size=(40, 5)))
+    args = dataclasses.replace(TINY, data="vectors.npy", out=tmp_path / "run")
+    diffusion.run(args)
+    flags = ["--run", "run", "--task", "sample", "--width", "8"]
+    done = diffusion.run(cli.parse(diffusion.Args, flags))
+    drawn = np.load(done.folder / "generated.npy")
+    assert drawn.shape == (6, 5)
+    assert abs(np.mean(drawn) - 100) < 5
+    with pytest.raises(UserError, match="--width is the trained run's own"):
+        diffusion.run(cli.parse(diffusion.Args, ["--run", "run", "--width", "16"]))
+
+
+def test_paths_between_few_held_out_images(quick, tmp_path, float32):
+    """Of five held-out images two pairs are drawn."""
+    np.save("few.npy", load("digits").points[:24])
+    args = dataclasses.replace(TINY, data="few.npy", out=tmp_path / "run", eval_size=3)
+    args, data = diffusion.resolve(args)
+    assert len(data.held_out.points) < 12
+    _, players = diffusion.set_up(args, data)
+    folder = RunFolder(tmp_path, False)
+    numbers = interpolate(folder, args, data, players.x, jax.random.key(0))
+    assert numbers["l1_inversion"] >= 0
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from theory._inputs import ArrayInput, Number, floats
+from theory._numeric import all_numbers, nan_unless
 from theory.diffusion.affine_maps import (
     AffineMap,
     affine_denoiser,
@@ -96,6 +97,8 @@ def heun_map(
     growth = jnp.clip(growth, 0, math.sqrt(2) - 1)
     ratio = now.sigma / now.alpha
     grown = jnp.where((ratio < low) | (ratio > high), 0, growth)
+    # A bound that is not known churns neither way.
+    grown = nan_unless(all_numbers(low, high), grown)
     raised = NoiseLevel(now.alpha, now.sigma * (1 + grown))
     added = grown * (2 + grown) * (inflation * now.sigma) ** 2
     rate = NoiseLevel(after.alpha - raised.alpha, after.sigma - raised.sigma)

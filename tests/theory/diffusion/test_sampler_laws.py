@@ -146,6 +146,14 @@ def test_heun_is_karras(settings):
     check(found, coefficients(karras(*settings), grid))
 
 
+@pytest.mark.parametrize("bound", ["churn_from", "churn_to"])
+def test_an_unknown_bound_of_the_churn_gives_nan(bound):
+    """Neither with it nor without, which both would be good-looking numbers."""
+    found = theory.heun_map(GRIDS["EDM"], VARIANCES, churn=0.1, **{bound: np.nan})
+    assert np.isnan(found.gain).all()
+    assert np.isnan(found.variance).all()
+
+
 def test_dpm_solver_is_lus():
     """On an even grid of the ratio and on an uneven one; a step to the data is DDIM's."""
     uneven = VP.levels(10)
