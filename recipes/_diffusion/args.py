@@ -21,7 +21,7 @@ Task = Literal["sample", "inpaint", "superresolve", "interpolate", "likelihood"]
 PRESETS: dict[str, dict[str, Any]] = {
     "mnist": {
         "data": "mnist", "objective": "velocity", "condition": "class", "guidance_scale": 1.5,
-        "multipliers": (1, 2, 2), "steps": 7000, "eval_every": 1400, "ema": 0.999,
+        "multipliers": (1, 2, 2), "steps": 7500, "eval_every": 1500, "ema": 0.999,
     },
     "cifar10": {
         "data": "cifar10", "steps": 200_000, "eval_every": 10_000, "batch_size": 128, "width": 128,

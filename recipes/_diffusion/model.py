@@ -49,16 +49,30 @@ class DiffusionData(HeldOutData):
         return self.scaled.points.shape[1:]
 
     @property
+    def trained_classes(self) -> np.ndarray:
+        """The classes that training points have, in order; labels may leave numbers out."""
+        return np.zeros(0, np.int32) if self.labels is None else np.unique(self.labels)
+
+    @property
     def labels(self) -> np.ndarray | None:
         """The labels of the training points, for a conditional model."""
         return self.loaded.labels if self.classes else None
 
     def asked(self, args: DiffusionArgs, n: int) -> np.ndarray | None:
-        """The labels of `n` samples: those of the prompt in turn, or all classes in turn."""
+        """The labels of `n` samples: those of the prompt in turn, or all trained classes in
+        turn.
+
+        **Raises:** `UserError` for a prompt with a word that no training point has.
+        """
         if not self.classes:
             return None
-        of_prompt = None if args.prompt is None else labels_of(args.prompt, self.words)
-        return np.resize(np.asarray(of_prompt or range(self.classes), np.int32), n)
+        if args.prompt is None:
+            return np.resize(self.trained_classes.astype(np.int32), n)
+        asked = labels_of(args.prompt, self.words)
+        unseen = [self.words[label] for label in asked if label not in self.trained_classes]
+        if unseen:
+            raise UserError(f"--prompt {args.prompt!r}: no training point is of class {unseen[0]}.")
+        return np.resize(np.asarray(asked, np.int32), n)
 
 
 class Boxed(eqx.Module):

@@ -96,9 +96,9 @@ def _images(
         image_grid(images[:100], folder.path / "samples.png")
         draw_neighbours(folder, data.scaled, images[:COLUMNS])
         return {} if judge is None else class_numbers(judge, jnp.asarray(images))
-    asked = np.tile(np.arange(data.classes), EACH)
+    asked = np.tile(data.trained_classes, EACH)
     images = draw(rule, data.shape, key, len(asked), jnp.asarray(asked), bar=True).x
-    shown = range(min(data.classes, MOST_CLASSES))
+    shown = data.trained_classes[:MOST_CLASSES]
     rows = [Row(data.words[c], images[asked == c][:COLUMNS]) for c in shown]
     scale = float(rule.scale)
     draw_rows(rows, folder.path / "samples.png", f"samples of each class, guidance scale {scale:g}")

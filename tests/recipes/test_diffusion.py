@@ -27,7 +27,6 @@ from recipes._diffusion.losses import Memory
 from recipes._diffusion.model import Boxed
 from recipes._diffusion.processes import ChainLaw, TimeLaw, make_process
 from recipes._diffusion.sampling import SAMPLERS, Rule, draw, noise_of
-from recipes._diffusion.words import NUMBERS, labels_of
 from recipes._runtime import cli
 from recipes._runtime.errors import UserError
 from recipes._runtime.run import RunFolder
@@ -291,14 +290,6 @@ def test_log_likelihoods_are_those_of_the_exact_law(float32):
     level = interpolant.level(jnp.float32(0.1))
     exact = jax.vmap(lambda x: law.log_prob(x, level))(jnp.asarray(points))
     np.testing.assert_allclose(found, np.asarray(exact), atol=2e-3)
-
-
-def test_prompts_are_words_or_numbers():
-    """In any case, with commas, of several words; the answer to others has those there are."""
-    assert labels_of("Three, 7 zero", list(NUMBERS)) == [3, 7, 0]
-    assert labels_of("ankle-boot bag", ["bag", "ankle boot"]) == [1, 0]
-    with pytest.raises(UserError, match=r"'a' is no word of the model, which knows zero"):
-        labels_of("a seven", list(NUMBERS))
 
 
 def test_classes_of_a_folder_are_its_words(quick, tmp_path, float32):
