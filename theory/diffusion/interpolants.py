@@ -26,8 +26,8 @@ from theory.diffusion.levels import NoiseLevel
 class AbstractInterpolant(eqx.Module):
     r"""A curve $(\alpha_t, \sigma_t)$ from data to noise.
 
-    - `first`, `last`: the least and the largest time, static. At `last` the law of $x_t$ is taken
-      for that of $\sigma_t\varepsilon$.
+    - `first`, `last`: the least and the largest time, 0 and 1 unless said, static. At `last` the
+      law of $x_t$ is taken for that of $\sigma_t\varepsilon$.
 
     Methods take times of any shape, elementwise. The forward process with these marginals is
     $dx = f_t x\,dt + g_t\,dw$, with $f = \dot\alpha/\alpha$ and
@@ -40,14 +40,14 @@ class AbstractInterpolant(eqx.Module):
     """
 
     @property
-    @abc.abstractmethod
     def first(self) -> float:
         """The time of the data, or the least at which the process is defined."""
+        return 0.0
 
     @property
-    @abc.abstractmethod
     def last(self) -> float:
         """The time of the noise."""
+        return 1.0
 
     @abc.abstractmethod
     def level(self, time: ArrayInput) -> NoiseLevel:
@@ -111,14 +111,6 @@ class VariancePreserving(AbstractInterpolant):
         check_positive(beta_min=beta_min, beta_max=beta_max)
         self.beta_min, self.beta_max = floats(beta_min, beta_max)
 
-    @property
-    def first(self) -> float:
-        return 0.0
-
-    @property
-    def last(self) -> float:
-        return 1.0
-
     def level(self, time: ArrayInput) -> NoiseLevel:
         time, low, high = floats(time, self.beta_min, self.beta_max)
         return NoiseLevel.of_log_alpha(-0.5 * (low * time + 0.5 * (high - low) * time**2))
@@ -139,14 +131,6 @@ class Cosine(AbstractInterpolant):
         Nichol & Dhariwal (2021), arXiv:2102.09672, in continuous time and without an offset;
         Salimans & Ho (2022), arXiv:2202.00512, appendix D.
     """
-
-    @property
-    def first(self) -> float:
-        return 0.0
-
-    @property
-    def last(self) -> float:
-        return 1.0
 
     def level(self, time: ArrayInput) -> NoiseLevel:
         (time,) = floats(time)
@@ -175,14 +159,6 @@ class VarianceExploding(AbstractInterpolant):
         check_positive(sigma_min=sigma_min)
         check_increasing(sigma_min=sigma_min, sigma_max=sigma_max)
         self.sigma_min, self.sigma_max = floats(sigma_min, sigma_max)
-
-    @property
-    def first(self) -> float:
-        return 0.0
-
-    @property
-    def last(self) -> float:
-        return 1.0
 
     def level(self, time: ArrayInput) -> NoiseLevel:
         time, low, high = floats(time, self.sigma_min, self.sigma_max)
@@ -237,14 +213,6 @@ class StraightLines(AbstractInterpolant):
         Lipman et al. (2023), arXiv:2210.02747, with $\sigma_{min} = 0$; Liu, Gong & Liu (2023),
         arXiv:2209.03003.
     """
-
-    @property
-    def first(self) -> float:
-        return 0.0
-
-    @property
-    def last(self) -> float:
-        return 1.0
 
     def level(self, time: ArrayInput) -> NoiseLevel:
         (time,) = floats(time)
