@@ -120,8 +120,10 @@ def make_process(args: DiffusionArgs, data_std: float) -> Process:
 
 def _chain(args: DiffusionArgs) -> theory.NoiseLevel:
     make = theory.linear_betas if args.schedule == "linear" else theory.cosine_betas
-    chain = theory.levels_of_betas(make(args.diffusion_steps))
-    left = float(chain.alpha[-1])
+    # Numbers, and no tracers, also where only the shapes of a set-up are asked for.
+    with jax.ensure_compile_time_eval():
+        chain = theory.levels_of_betas(make(args.diffusion_steps))
+        left = float(chain.alpha[-1])
     if left > MOST_LEFT:
         raise UserError(
             f"--diffusion-steps {args.diffusion_steps} with --schedule {args.schedule} leaves "

@@ -188,7 +188,7 @@ def test_every_family_fits_the_digits(name, float32):
     assert 1000 <= own.steps <= 6000
     assert planned(name, setting._replace(steps=7)).args.steps == 7
     larger = planned(name, setting._replace(side=28)).args
-    assert FAMILIES[name].recipe.resolve(larger)[0].steps >= 8000
+    assert FAMILIES[name].recipe.resolve(larger)[0].steps > own.steps
 
 
 @pytest.mark.parametrize(
