@@ -103,6 +103,7 @@ def test_a_run_in_the_plane_is_held_against_its_law(quick, tmp_path, float32):
     assert done.summary["log_likelihood"] < done.summary["log_likelihood_exact"]
 
 
+@pytest.mark.slow
 def test_a_task_of_vectors_leaves_its_samples(quick, tmp_path, float32):
     """In the units of the file; flags that are the run's own may stand beside it."""
     np.save("vectors.npy", 100 + np.random.default_rng(0).normal(size=(40, 5)))

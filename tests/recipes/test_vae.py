@@ -37,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "plane": {"data": "ring", "likelihood": "gaussian_learned"},
 }
-SLOW = ("annealed", "categorical")
+SLOW = ("annealed", "categorical", "gaussian_shared", "vamp")
 """Each of their parts is tested on its own, too."""
 
 
