@@ -1,6 +1,6 @@
 """Diffusion models: noise to data step by step, by a denoiser that is one player.
 
-    python -m recipes.diffusion                               # real 8x8 digits, two minutes
+    python -m recipes.diffusion                               # real 8x8 digits, a minute
     python -m recipes.diffusion --condition class --prompt "three seven"
     python -m recipes.diffusion --objective flow --sampler heun
     python -m recipes.diffusion --data ring --objective edm   # against the exact score

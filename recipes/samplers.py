@@ -52,10 +52,10 @@ class Args(TrainArgs):
     data: Literal["ring", "grid", "swiss_roll"] = "ring"
     """A mixture of Gaussians in the plane."""
     objective: Objective = "velocity"
-    """What the network predicts, and whose noise levels all samplers go through: see
+    """Prediction of the network, and the noise levels that all samplers go through: see
     recipes.diffusion."""
     samplers: tuple[SamplerName, ...] = ("ddim", "ancestral", "dpm_solver", "heun")
-    """Which are compared."""
+    """Samplers that are compared."""
     evaluations: tuple[AtLeast2, ...] = (5, 9, 17, 33, 65, 129)
     """Numbers of denoiser evaluations for a sample; Heun's method takes two a step."""
     points: Judged = 4096

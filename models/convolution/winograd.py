@@ -59,7 +59,7 @@ TO_ANSWER: Matrix = (
 )
 """From the products to four rows of the answer."""
 CHANNELS = 32
-"""Of image and answer, from which on this form is the fastest: benchmarks/conv_forms.py."""
+"""Channels of image and answer from which on this form is the fastest: benchmarks/conv_forms.py."""
 ROWS_BYTES = 48 * 2**20
 """Bytes of factors and products at a time: half of that and less is no faster, only smaller."""
 WINDOWS_BYTES = 2**22

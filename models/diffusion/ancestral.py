@@ -14,7 +14,6 @@ from models.diffusion.samplers import (
     fresh_noise,
     noise_in,
     posterior_deviation,
-    steps_of,
 )
 from theory import NoiseLevel
 
@@ -38,9 +37,6 @@ class DDIM(AbstractSampler):
     def __check_init__(self):
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be from 0 to 1, got {self.eta:g}.")
-
-    def evaluations(self, levels: NoiseLevel) -> int:
-        return steps_of(levels)
 
     def step(
         self,
@@ -83,9 +79,6 @@ class Ancestral(AbstractSampler):
     def __check_init__(self):
         if self.variance not in ("small", "large"):
             raise ValueError(f"variance must be small or large, got {self.variance!r}.")
-
-    def evaluations(self, levels: NoiseLevel) -> int:
-        return steps_of(levels)
 
     def step(
         self,

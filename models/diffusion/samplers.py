@@ -32,9 +32,10 @@ class AbstractSampler(eqx.Module):
         """The state before the first step, at a point of the shape that is sampled."""
         del x
 
-    @abc.abstractmethod
     def evaluations(self, levels: NoiseLevel) -> int:
-        """The number of denoiser evaluations of all steps over a grid, shape `(steps + 1,)`."""
+        """The number of denoiser evaluations of all steps over a grid, shape `(steps + 1,)`: one a
+        step unless a sampler says otherwise."""
+        return steps_of(levels)
 
     @abc.abstractmethod
     def step(

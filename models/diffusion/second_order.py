@@ -135,9 +135,6 @@ class DPMSolver2M(AbstractSampler):
     def init(self, x: Float[Array, "*shape"]) -> MultistepState:
         return MultistepState(jnp.zeros_like(x), jnp.asarray(jnp.inf, x.dtype))
 
-    def evaluations(self, levels: NoiseLevel) -> int:
-        return steps_of(levels)
-
     def step(
         self,
         denoise: Denoise,

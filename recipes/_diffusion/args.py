@@ -46,14 +46,14 @@ class DiffusionArgs(SampleArgs, DataArgs, TrainArgs):
     """The flags of a diffusion model."""
 
     preset: Literal["small", "mnist", "cifar10"] = "small"
-    """The defaults of the other flags: small (8x8 digits in two minutes), mnist (28x28, 40 minutes
+    """The defaults of the other flags: small (8x8 digits in a minute), mnist (28x28, 40 minutes
     on two cores), cifar10 (colour, for a GPU). --preset NAME --help shows them."""
     steps: AtLeast1 = STEPS
     """Rounds."""
     eval_every: AtLeast1 = 500
     """Rounds between two evaluations: samples, pictures, a checkpoint."""
     objective: Objective = "noise"
-    """What the network predicts, and on which noise levels: the noise on the chain of DDPM, v on a
+    """Prediction of the network, and its noise levels: the noise on the chain of DDPM, v on a
     variance-preserving path, the velocity of straight lines (flow matching), or EDM's
     preconditioned target."""
     diffusion_steps: AtLeast2 = 1000
@@ -70,17 +70,17 @@ class DiffusionArgs(SampleArgs, DataArgs, TrainArgs):
     depth: AtLeast1 = 3
     """Residual layers of mlp."""
     multipliers: tuple[AtLeast1, ...] = (1, 2)
-    """Of unet: channels at each size over --width; each size is half of the one before."""
+    """Channels of unet at each size over --width; each size is half of the one before."""
     blocks: AtLeast1 = 1
-    """Of unet: residual blocks at each size, on either side."""
+    """Residual blocks of unet at each size, on either side."""
     attention: tuple[AtLeast1, ...] = ()
-    """Of unet: heights of the hidden images that attend to themselves."""
+    """Heights of the hidden images of unet that attend to themselves."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the network's own arithmetic; weights and losses are float32."""
+    """Precision of the network's own arithmetic; weights and losses are float32."""
     condition: Literal["none", "class"] = "none"
     """Tell the network nothing, or the class of a point."""
     label_dropout: Decay = 0.1
-    """Of --condition class: the share of points whose class is not told, for guidance."""
+    """Share of points whose class is not told, for the guidance of --condition class."""
     ema: Decay = 0.995
     """Decay of the weights' moving average, which is what is judged; 0 for none."""
     optimizer: OptimizerArgs = adam(RATE, decay_steps=STEPS)
@@ -91,15 +91,15 @@ class DiffusionArgs(SampleArgs, DataArgs, TrainArgs):
     sampling_steps: AtLeast2 | None = None
     """Steps from noise to data. Default: 50."""
     guidance_scale: NotNegative | None = None
-    """Of --condition class: 0 ignores the class, 1 samples it as it was learned, more exaggerates
-    it. Default: 2."""
+    """Guidance of --condition class: 0 ignores the class, 1 samples it as it was learned, more
+    exaggerates it. Default: 2."""
     prompt: str | None = None
     """Classes in words, such as "seven", or "three 7": samples of each, in prompt.png."""
     task: Task = "sample"
     """Samples, the right half of held-out images from the left, images from means over squares of
     pixels, paths between held-out images, log-likelihoods; all but samples of a trained --run."""
     factor: AtLeast2 = 2
-    """Of --task superresolve: pixels on a side of such a square."""
+    """Pixels on a side of a square of --task superresolve."""
     run: Path | None = None
     """Folder of a trained run of this recipe: do its --task there, and train nothing."""
 

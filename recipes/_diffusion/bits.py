@@ -90,9 +90,8 @@ def write_bound(
         f"variational bound of a chain with {steps} steps, evenly spaced in the log "
         "signal-to-noise ratio. It ends where the bound of training points is least.\n\n"
     )
-    (folder.path / "likelihood.md").write_text(
-        text + tables.markdown(heads, rows), encoding="utf-8"
-    )
+    text += tables.markdown(heads, rows)
+    (folder.path / "likelihood.md").write_text(text, encoding="utf-8")
     if bins is None:
         return {"bound_nats": rows[-1][1], "bound_nats_error": rows[-1][2]}
     return {"bits_per_dimension_bound": rows[-1][3], "bits_per_dimension_bound_error": rows[-1][4]}

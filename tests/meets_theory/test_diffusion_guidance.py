@@ -126,7 +126,7 @@ def test_the_guided_sampler_s_law_is_exact_and_tends_to_the_posterior(sampler, o
 
 
 def test_super_resolution_has_the_exact_posterior_s_moments():
-    """Of a 4 x 4 image with smooth Gaussian pixels, from means of 2 x 2 without noise.
+    """A 4 x 4 image with smooth Gaussian pixels, from means of 2 x 2 without noise.
 
     The outcome is affine in the start; 200 Heun steps from noise of 200 come within 1e-3 of
     `gaussian_posterior`, whose operator is the matrix of the pooling.

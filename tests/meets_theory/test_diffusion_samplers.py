@@ -69,7 +69,7 @@ def test_final_mean_and_covariance_are_the_exact_ones(name, process):
 
 @pytest.mark.parametrize("process", ["exploding", "cosine"])
 def test_ddim_at_one_is_the_ancestral_sampler(process):
-    """Of the same noise the same points, on a mixture, to rounding."""
+    """The same points from the same noise, on a mixture, to rounding."""
     levels = grid_of(PROCESSES[process], 12)
     keys = jax.random.split(jax.random.key(1), 8)
     starts = levels.sigma[0] * jax.random.normal(jax.random.key(0), (8, 2))

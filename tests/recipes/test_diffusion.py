@@ -119,7 +119,7 @@ def test_a_task_of_vectors_leaves_its_samples(quick, tmp_path, float32):
 
 
 def test_paths_between_few_held_out_images(quick, tmp_path, float32):
-    """Of five held-out images two pairs are drawn."""
+    """Two pairs are drawn if five images are held out."""
     np.save("few.npy", load("digits").points[:24])
     args = dataclasses.replace(TINY, data="few.npy", out=tmp_path / "run", eval_size=3)
     args, data = diffusion.resolve(args)
@@ -151,7 +151,7 @@ def game_of(law, labels=None, dropout=0.1, size=8):
 
 
 def test_a_batch_has_one_level_of_every_stratum(float32):
-    """Of a chain of as many steps as points: each step once, least noise first."""
+    """Each step once, least noise first, of a chain of as many steps as points."""
     chain = theory.levels_of_betas(theory.cosine_betas(8))
     batch = game_of(ChainLaw(chain)).batch(jax.random.key(0))
     np.testing.assert_array_equal(batch.levels.alpha, chain.alpha[1:])
@@ -160,7 +160,7 @@ def test_a_batch_has_one_level_of_every_stratum(float32):
 
 
 def test_labels_are_dropped_at_their_share(float32):
-    """Of 4000 labels 1000 are dropped, within five deviations: one false alarm in two million."""
+    """A quarter of 4000, within five deviations: one false alarm in two million."""
     law = TimeLaw(theory.Cosine())
     game = game_of(law, np.arange(20) % 3, dropout=0.25, size=4000)
     labels = np.asarray(game.batch(jax.random.key(0)).labels)
@@ -282,7 +282,7 @@ def test_values_of_discrete_points_are_found():
 
 
 def test_log_likelihoods_are_those_of_the_exact_law(float32):
-    """Of the exact denoiser within a thousandth of a nat, in blocks of points and without a key."""
+    """For the exact denoiser in float32 within 2e-3 nats, in blocks of points and without a key."""
     law, interpolant = exact_law("grid"), theory.StraightLines()
     assert law is not None
     times = FlowTimes(0.1, 0.999)

@@ -71,13 +71,7 @@ def prediction_from(
     denoised, x, alpha, sigma, std = floats(denoised, x, *level, data_std)
     check_same_shape(denoised=denoised, x=x)
     check_positive(data_std=std)
-    if kind == "data":
-        return denoised
-    noise = (x - alpha * denoised) / sigma
-    if kind == "score":
-        return -noise / sigma
-    a, b = _combination(kind, alpha, sigma, std)
-    return a * denoised + b * noise
+    return _combined(kind, denoised, (x - alpha * denoised) / sigma, alpha, sigma, std)
 
 
 def prediction_target(
@@ -100,12 +94,7 @@ def prediction_target(
     data, noise, alpha, sigma, std = floats(data, noise, *level, data_std)
     check_same_shape(data=data, noise=noise)
     check_positive(data_std=std)
-    if kind == "data":
-        return data
-    if kind == "score":
-        return -noise / sigma
-    a, b = _combination(kind, alpha, sigma, std)
-    return a * data + b * noise
+    return _combined(kind, data, noise, alpha, sigma, std)
 
 
 def velocity_from(
@@ -151,6 +140,18 @@ def loss_weight(kind: Prediction, level: NoiseLevel, data_std: Number = 1.0) -> 
         return (alpha / sigma**2) ** 2
     a, b = _combination(kind, alpha, sigma, std)
     return (a - b * alpha / sigma) ** 2
+
+
+def _combined(
+    kind: str, data: Array, noise: Array, alpha: Array, sigma: Array, data_std: Array
+) -> Float[Array, "..."]:
+    """The target's combination of a datum and its noise."""
+    if kind == "data":
+        return data
+    if kind == "score":
+        return -noise / sigma
+    a, b = _combination(kind, alpha, sigma, data_std)
+    return a * data + b * noise
 
 
 def _combination(

@@ -27,7 +27,7 @@ CASES = [
     ((10, 8), (3, 3), 1, ((0, -3), (-2, 0)), 1, (2, 1)),
 ]
 MANY = ((8, 6), (3, 3), 1, "same", 1, (winograd.CHANNELS, winograd.CHANNELS))
-"""Of so many channels that the primitives take this form."""
+"""Layers of so many channels that the primitives take this form."""
 
 
 def three_maps(x, kernel, g, where):

@@ -42,7 +42,7 @@ def test_a_target_is_the_prediction_of_the_datum(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in theory.PREDICTIONS if kind != "score"])
 def test_losses_and_slopes_are_finite_at_the_data_and_at_pure_noise(kind):
-    """Where the noise cannot be had from the datum, and the datum not from the noise."""
+    """At both ends, where noise and datum cannot be had from each other."""
 
     def loss(scale, level):
         return models.denoising_loss(
@@ -85,7 +85,7 @@ class Denoising(go.OnePlayerGame):
 
 
 def test_a_trained_network_reaches_the_optimal_loss_of_gaussian_data():
-    r"""Of $v$, at a level $\operatorname{Var}(v|x) = s^2/(\alpha^2s^2 + \sigma^2)$.
+    r"""The optimum for $v$, at a level $\operatorname{Var}(v|x) = s^2/(\alpha^2s^2 + \sigma^2)$.
 
     The exact denoiser's losses on a fresh sample have that mean: within 5 standard errors, which
     fails once in two million times. On the same sample the network's are at most 3 % above; before

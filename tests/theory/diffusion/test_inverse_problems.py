@@ -28,7 +28,7 @@ def test_guidance_is_what_the_posteriors_score_has_more(noise):
 
 
 def test_guidance_is_a_gradient():
-    """Of log N(y; A E(x_0|x), A Cov(x_0|x) A^T + s^2 I)."""
+    """The gradient of log N(y; A E(x_0|x), A Cov(x_0|x) A^T + s^2 I)."""
 
     def log_prob(x):
         given = theory.gaussian_denoising(x, LEVEL, MEAN, COV)
@@ -92,7 +92,7 @@ def test_independent_entries_are_sampled_as_if_alone():
 
 @pytest.mark.parametrize("interpolant", [theory.VariancePreserving(), theory.StraightLines()])
 def test_the_bias_stays_in_many_steps(interpolant):
-    """Of two entries with correlation 0.8 it tends to `replacement_limit` at the order 1.
+    """With two entries of correlation 0.8 it tends to `replacement_limit` at the order 1.
 
     That is the wrong law: half of y and 0.494 instead of 0.8 y and 0.36.
     """

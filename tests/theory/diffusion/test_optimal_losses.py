@@ -20,7 +20,7 @@ def at_ratio(snr):
 
 
 def test_the_least_error_is_the_posterior_variance():
-    """Of a Gaussian: tr Cov(x_0|x); at two levels at once, 0 without noise, tr C without signal."""
+    """For a Gaussian tr Cov(x_0|x); at two levels at once, 0 without noise, tr C without signal."""
     for level in (LEVEL, theory.NoiseLevel(jnp.asarray(1.0), jnp.asarray(0.1))):
         spread = theory.gaussian_denoising(MEAN, level, MEAN, COV).covariance
         np.testing.assert_allclose(theory.gaussian_mmse(level, COV), jnp.trace(spread), rtol=1e-10)

@@ -87,7 +87,7 @@ def test_a_squared_error_is_weighted(kind, level):
     "interpolant", [theory.VariancePreserving(), theory.VarianceExploding(), theory.StraightLines()]
 )
 def test_a_velocity_is_the_derivative_in_time(interpolant):
-    """Of alpha x_0 + sigma e at its denoised x_0; back to it; straight lines' is `flow`."""
+    """At the denoised x_0 of alpha x_0 + sigma e, and back to it; straight lines' is `flow`."""
     time = jnp.asarray(0.3)
     level, rate = interpolant.level(time), interpolant.rate(time)
     data, noise = jnp.asarray(RNG.normal(size=(2, 6)))

@@ -177,7 +177,7 @@ def test_ddim_is_euler_along_chords():
 
 
 def test_a_step_along_a_chord_does_not_ask_for_its_parts():
-    """Of one curve's levels: DDIM on VP scaled by any factors is DDIM, scaled."""
+    """On one curve's levels DDIM on VP scaled by any factors is DDIM, scaled."""
     grid = GRIDS["VP"]
     scale = jnp.exp(jnp.linspace(0.3, -0.2, len(grid.alpha)))
     plain = theory.ddim_map(grid, VARIANCES)

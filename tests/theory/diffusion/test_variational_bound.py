@@ -161,7 +161,7 @@ def test_terms_are_the_exact_likelihood_and_the_exact_gap(model):
 
 
 def test_terms_are_means_of_those_of_points():
-    """Of one dimension: expectations of the functions of one point, by exact Hermite nodes."""
+    """In one dimension: expectations of the functions of one point, by exact Hermite nodes."""
     chain, mean, cov = short_chain(), np.array([0.4]), np.array([[0.6]])
     found, (denoisers, _, variances) = bound(chain, mean, cov, 0.8, 0.1, 1.5)
     z, weights = np.polynomial.hermite_e.hermegauss(6)
