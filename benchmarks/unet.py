@@ -7,11 +7,13 @@
 
 A training step draws levels and noise for a batch, and moves the network by Adam; a sample is a
 batch through the steps of DDIM. Both networks are the same, layer by layer. All are timed in one
-run, in turn, so that a drift of the machine's speed meets all; the ratios are of the medians, with
-the range of the pairwise ratios beside them. What is not installed is left out.
+run, in turn, so that a drift of the machine's speed meets all, each in a process of its own; the
+ratios are of the medians, with the range of the pairwise ratios beside them. What is not installed
+is left out.
 """
 
 import argparse
+import importlib.util
 import statistics
 
 import equinox as eqx
@@ -19,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from _race import matrix_rate, race, ratio, table
+from _race import matrix_rate, race_apart, ratio, table
 from _unet_peers import torch_runs
 
 import gameopt as go
@@ -90,6 +92,16 @@ def sampling(setting):
     return run
 
 
+def prepared(name, setting):
+    """The two tasks of one framework."""
+    points = np.random.default_rng(0).normal(size=(4096, *setting.shape)).astype(np.float32)
+    if name == "gameopt":
+        runs = training(points, setting), sampling(setting)
+    else:
+        runs = torch_runs(points, setting, name.endswith("compiled"))
+    return dict(zip(("training", "sampling"), runs, strict=True))
+
+
 def main():
     parser = argparse.ArgumentParser(description="A UNet as a denoiser: gameopt against PyTorch")
     parser.add_argument("--size", type=int, default=28, help="pixels a side")
@@ -104,17 +116,14 @@ def main():
     parser.add_argument("--compiled", action="store_true", help="torch.compile too")
     setting = parser.parse_args()
     setting.shape = (setting.size, setting.size, setting.channels)
-    points = np.random.default_rng(0).normal(size=(4096, *setting.shape)).astype(np.float32)
-    train, sample = {"gameopt": training(points, setting)}, {"gameopt": sampling(setting)}
-    try:
-        train["PyTorch"], sample["PyTorch"] = torch_runs(points, setting, False)
-        if setting.compiled:
-            compiled = torch_runs(points, setting, True)
-            train["PyTorch, compiled"], sample["PyTorch, compiled"] = compiled
-    except ImportError:
+    names = ["gameopt"]
+    if importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed here: left out. pip install torch")
-    for what, count, runs in (("training", setting.steps, train), ("sampling", 1, sample)):
-        seconds = race(runs, setting.repeats)
+    else:
+        names += ["PyTorch", "PyTorch, compiled"] if setting.compiled else ["PyTorch"]
+    times = race_apart(prepared, names, (setting,), setting.repeats)
+    for what, seconds in times.items():
+        count = setting.steps if what == "training" else 1
         rows = [
             [name, f"{statistics.median(own) / count * 1e3:.1f}", ratio(seconds["gameopt"], own)]
             for name, own in seconds.items()
