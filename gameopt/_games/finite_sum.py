@@ -72,10 +72,14 @@ class OnIndices(AbstractGame):
 Meaning = Callable[[Array], tuple[AbstractGame, Key, float]]
 
 
-class _MeanOver(AbstractGame):
+class AbstractMeanGame(AbstractGame):
     """The weighted mean of deterministic games that are made from slices of one array."""
 
     game: AbstractGame
+
+    @abc.abstractmethod
+    def stated(self) -> str:
+        """What the mean is over, in words."""
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, Meaning, Array | None]:
@@ -114,17 +118,23 @@ class _MeanOver(AbstractGame):
         return self.game.player_names
 
 
-class _OverKeys(_MeanOver):
+class _OverKeys(AbstractMeanGame):
     keys: KeyArray[Array, " m"]
+
+    def stated(self) -> str:
+        return f"the mean over {len(self.keys)} stated samples"
 
     def parts(self):
         # The same samples at every evaluation.
         return again(self.keys), lambda key: (self.game, key, 1 / len(self.keys)), None
 
 
-class _OverAll(_MeanOver):
+class _OverAll(AbstractMeanGame):
     game: AbstractFiniteSumGame  # pyright: ignore[reportIncompatibleVariableOverride]
     chunk: int = eqx.field(static=True)
+
+    def stated(self) -> str:
+        return f"the mean over all {self.game.size} terms"
 
     def parts(self):
         n, chunk = self.game.size, min(self.chunk, self.game.size)
