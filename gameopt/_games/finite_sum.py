@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key as KeyArray
 
 from gameopt._checks import Integer, check_count, count_field
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_game, sets_of
 from gameopt._games.bilinear import Bilinear
 from gameopt._keys import again, require_key
 from gameopt._trees import float_array
-from gameopt._types import Key, Losses, Player, Players
+from gameopt._types import Key, Losses, Player, Players, Projection
 
 Indices = Int[Array, " k"]
 
@@ -59,6 +59,9 @@ class OnIndices(AbstractGame):
 
     def project(self, players: Players) -> Players:
         return self.game.project(players)
+
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        return sets_of(self.game, players)
 
     @property
     def is_zero_sum(self) -> bool:
@@ -108,6 +111,9 @@ class AbstractMeanGame(AbstractGame):
 
     def project(self, players: Players) -> Players:
         return self.game.project(players)
+
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        return sets_of(self.game, players)
 
     @property
     def is_zero_sum(self) -> bool:
