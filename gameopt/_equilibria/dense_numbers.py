@@ -288,7 +288,11 @@ def _schur(on_face: _OnFaces, turned: bool, noise: float, inner: Extreme) -> Ext
 def _flow(matrix: Matrix, noise: float) -> tuple[Left, Proof, Proof]:
     """The leftmost eigenvalue; whether there are some on either side; whether one is 0."""
     if matrix.size == 0:
-        return Left(np.inf, np.inf, 1.0, 0.0, Proof(True, False)), Proof(False, True), Proof(False, True)
+        return (
+            Left(np.inf, np.inf, 1.0, 0.0, Proof(True, False)),
+            Proof(False, True),
+            Proof(False, True),
+        )
     all_right, one_left, one_right, all_left = sides(matrix, noise)
     values, conditions, _ = conditioned_eigenvalues(matrix)
     errors = conditions * noise

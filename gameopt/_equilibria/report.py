@@ -10,7 +10,6 @@ from gameopt._equilibria.evidence import VERDICT, Curvature, Leftmost
 from gameopt._equilibria.sample import NO_SAMPLE
 from gameopt._types import Losses, Players, Scalar
 
-
 VERDICTS = (
     "stationary",
     "dne",
@@ -52,12 +51,14 @@ class EquilibriumReport(eqx.Module):
     size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
     values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
     `noise` of products with $J$, to which is added what $J$ may change by up to the critical point;
-    `radius`, infinite if no critical point is shown; `interior`: false where a set may hold a
-    player; `known`: false where it is a set of which nothing is known, and every verdict that needs
-    second derivatives is inconclusive; `sample`: what a stochastic game was judged on. `tol` is
-    `None` if it was not given. What an absent player would have is `None`: its loss and norm of the
-    field, `hessian_y`, `tau_star`. On a face of a set all is of the Lagrangian on the face's tangent
-    space, and 1 by 0 matrices are positive.
+    `radius`, infinite if no critical point is shown; `tol`, `None` if not given. What an absent
+    player would have is `None`: its loss and norm of the field, `hessian_y`, `tau_star`.
+
+    `interior`: false where a set may hold a player. On a face of a set all is asked of the
+    Lagrangian on the face's tangent space, and a corner has every positive property. `known`: false
+    where nothing is known of a set; `smooth`: false where a kink is within rounding. There every
+    verdict that needs second derivatives is inconclusive. `sample`: what a stochastic game was
+    judged on.
     """
 
     stationary: VERDICT
@@ -87,6 +88,7 @@ class EquilibriumReport(eqx.Module):
     finite: Bool[Array, ""]
     interior: Bool[Array, ""]
     known: Bool[Array, ""]
+    smooth: Bool[Array, ""]
     learning_rate: Players[Scalar, Scalar] | None
     failure_probability: Scalar
     sample: str = eqx.field(static=True)
@@ -155,8 +157,12 @@ class EquilibriumReport(eqx.Module):
             ("noise of products", _number(self.noise)),
         ]
         if not bool(self.interior):
-            what = "on a face, all is asked there" if bool(self.known) else "nothing is known of them"
+            what = (
+                "on a face, all is asked there" if bool(self.known) else "nothing is known of them"
+            )
             rows.append(("sets", what))
+        if not bool(self.smooth):
+            rows.append(("kink", "the field jumps within rounding"))
         if self.sample != NO_SAMPLE:
             rows.append(("sample", self.sample))
         return [f"  {name:<31} {text}" for name, text in rows]
