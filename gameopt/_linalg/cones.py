@@ -25,9 +25,9 @@ Vector = Float[np.ndarray, " n"]
 Columns = Float[np.ndarray, "n k"]
 
 _SUBDIVISIONS = 512
-"""Simplices that are looked at before a proof is given up."""
+"""Simplices that are looked at before a proof is given up, of up to 64 weak entries."""
 
-_LEVELS = (0.5, 0.1, 0.01, 0.0)
+_LEVELS = (0.5, 0.1, 0.01)
 """Fractions of the smallest curvature found, lower bounds to try where it itself has no proof."""
 
 _CLOSE = 1e-3
@@ -151,7 +151,8 @@ def _least(matrix: Matrix, noise: float, cone: _Cone) -> _Found:
         return _Found(value, vector, floor)
     direction = min(cone.rays.T, key=lambda ray: _quotient(matrix, ray)[0])
     value, vector = min((value, vector), _descended(matrix, cone, direction), key=_first)
-    for _ in range(_DESCENTS):
+    # Once refuted, the bound does not matter.
+    for _ in range(_DESCENTS if value >= -noise else 0):
         level = value - _CLOSE * abs(value) - _rounding(matrix)
         proved, direction = _above(matrix, level, cone)
         if proved:
@@ -160,9 +161,11 @@ def _least(matrix: Matrix, noise: float, cone: _Cone) -> _Found:
         if not smaller < level:
             break
         value, vector = smaller, direction
-    levels = [noise + fraction * (value - noise) for fraction in _LEVELS if value > noise]
-    proofs = (level for level in levels if level > floor and _above(matrix, level, cone)[0])
-    return _Found(value, vector, next(proofs, floor))
+    rise = lambda fraction: noise + fraction * (value - noise)
+    if value <= noise or not _above(matrix, rise(0.0), cone)[0]:
+        return _Found(value, vector, floor)
+    proofs = (rise(part) for part in _LEVELS if _above(matrix, rise(part), cone)[0])
+    return _Found(value, vector, max(floor, next(proofs, rise(0.0))))
 
 
 def _descended(matrix: Matrix, cone: _Cone, direction: Vector) -> tuple[float, Vector]:
@@ -224,7 +227,7 @@ def _copositive(matrix: Matrix) -> tuple[bool, Vector]:
     unit = matrix * np.outer(scale, scale)
     margin = 16 * n * _EPS * float(np.abs(unit).max())
     waiting, lowest = [(np.eye(n), unit)], (np.inf, np.eye(n)[0])
-    for _ in range(_SUBDIVISIONS):
+    for _ in range(min(_SUBDIVISIONS, 16 + _SUBDIVISIONS * 64**2 // n**2)):
         if not waiting:
             return True, np.zeros(n)
         vertices, form = waiting.pop()
@@ -239,20 +242,27 @@ def _copositive(matrix: Matrix) -> tuple[bool, Vector]:
 
 def _dominates(form: Matrix, margin: float) -> bool:
     """True if the matrix without its positive entries off the diagonal is positive definite."""
-    kept = np.minimum(form, 0) + np.diag(np.diag(form))
-    return bool(np.linalg.eigvalsh(kept)[0] > margin)
+    kept = np.minimum(form, 0)
+    np.fill_diagonal(kept, np.diag(form) - margin)
+    try:
+        np.linalg.cholesky(kept)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _halves(vertices: Matrix, form: Matrix) -> list[tuple[Matrix, Matrix]]:
     """The two halves of a simplex, cut at the middle of the edge with the most negative entry."""
-    edges = form + np.diag(np.full(len(form), np.inf))
-    first, second = np.unravel_index(int(edges.argmin()), form.shape)
+    edges = form.copy()
+    np.fill_diagonal(edges, np.inf)
+    pair = list(np.unravel_index(int(edges.argmin()), form.shape))
     made = []
-    for old in (int(first), int(second)):
-        turn = np.eye(len(form))
-        turn[:, old] = 0
-        turn[[first, second], old] = 0.5
-        made.append((vertices @ turn, turn.T @ form @ turn))
+    for old in pair:
+        inner, cut = form.copy(), vertices.copy()
+        cut[:, old] = vertices[:, pair].mean(axis=1)
+        inner[:, old] = inner[:, pair].mean(axis=1)
+        inner[old] = inner[pair].mean(axis=0)
+        made.append((cut, inner))
     return made
 
 
