@@ -151,8 +151,10 @@ def _least(matrix: Matrix, noise: float, cone: _Cone) -> _Found:
         return _Found(value, vector, floor)
     direction = min(cone.rays.T, key=lambda ray: _quotient(matrix, ray)[0])
     value, vector = min((value, vector), _descended(matrix, cone, direction), key=_first)
-    # Once refuted, the bound does not matter.
-    for _ in range(_DESCENTS if value >= -noise else 0):
+    if floor > noise or value < -noise:
+        # The verdict is known.
+        return _Found(value, vector, floor)
+    for _ in range(_DESCENTS):
         level = value - _CLOSE * abs(value) - _rounding(matrix)
         proved, direction = _above(matrix, level, cone)
         if proved:
