@@ -256,9 +256,10 @@ def test_weak_entries_of_the_simplex():
     np.testing.assert_allclose(face.normals, [[0.5, 0.5, 0.5, 0, 0.5]])
     # On sum 0 with d3 >= 0: d1^2 + d2^2 - c d3^2 is least at d1 = d2 = -d3 / 2.
     judge = lambda c: minimum(
-        go.Simplex(), lambda z: jnp.sum((z[:2] - x[:2]) ** 2) - c * z[2] ** 2 - c * z[3], x[:4]
+        go.Simplex(), lambda z: jnp.sum((z[:2] - x[:2]) ** 2) - c * z[2] ** 2 + z[3], x[:4]
     )
     assert judge(0.49) == (True, False)
+    assert judge(0.51) == (False, True)
     noisy = gradient[:4] + jnp.array([1e-7, -1e-7, 1e-8, 0.0])
     held = face_at(go.Simplex(), x[:4], noisy, slack=1e-6)
     np.testing.assert_array_equal(held.free, [1, 1, 1, 0])

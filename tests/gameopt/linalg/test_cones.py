@@ -118,7 +118,9 @@ def test_random_cones_against_all_supports(seed, on_simplex):
         assert found.yes
         return
     assert found.lower <= least <= found.value + 1e-12
-    if least > 0 and np.linalg.eigvalsh(matrix)[0] + mu < 0:
+    # Where the whole face is positive its smallest eigenvalue is the bound.
+    basis = face_basis(free, normals)
+    if least > 0 and np.linalg.eigvalsh(basis.T @ matrix @ basis)[0] + mu < 0:
         assert found.value - found.lower <= 2e-3 * least + 1e-8
     assert (found.yes, found.no) == (least > 0, least < 0)
     vector = found.vector
