@@ -61,7 +61,7 @@ def spectral_norm(
     what comes is finite, and no derivative. 0 for $w = 0$, with derivatives 0.
     """
     # Squares of small weights would underflow. As the norm is homogeneous, the scale is a constant.
-    largest = lax.stop_gradient(jnp.max(jnp.abs(weight)))
+    largest = jnp.max(jnp.abs(lax.stop_gradient(weight)))
     is_zero = largest == 0
     scale = jnp.where(is_zero, 1, largest)
     # Another weight in place of zero, so that no derivative divides by zero.

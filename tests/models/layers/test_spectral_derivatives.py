@@ -92,7 +92,7 @@ def test_derivatives_at_zero_are_zero(shape):
     for _ in range(3):
         function = jax.jacrev(function)
         assert not function(jnp.zeros(shape)).any()
-    layer = SpectralLinear(*shape, jax.nn.initializers.zeros, jax.random.key(0))
+    layer = SpectralLinear(shape[0], shape[1], jax.nn.initializers.zeros, jax.random.key(0))
     output = lambda w: jnp.sum(eqx.tree_at(lambda n: n.weight, layer, w)(jnp.ones(shape[0])) ** 2)
     assert np.isfinite(jax.hessian(output)(layer.weight)).all()
 
