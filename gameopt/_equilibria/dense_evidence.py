@@ -13,9 +13,10 @@ from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, ve
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import field, jacobian
-from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides, timescale_threshold
+from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides
 from gameopt._linalg.host import on_host
 from gameopt._linalg.krylov import ROUNDING
+from gameopt._linalg.timescales import timescale_threshold
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar, Strategy
 
@@ -192,7 +193,7 @@ def _numbers(size_x: int, zero_sum: bool, eps: float, matrix, drift, rates) -> _
         singular=_Proof(smallest <= noise, smallest > noise),
         simultaneous=_simultaneous(matrix, size_x, noise, speeds),
         alternating=_alternating(matrix, size_x, noise, speeds) if two else None,
-        tau_star=timescale_threshold(matrix, size_x, noise) if two else None,
+        tau_star=timescale_threshold(matrix, size_x, noise).upper if two else None,
         # A real part that may be rounding decides nothing.
         max_step=_max_step(np.linalg.eigvals(matrix)) if all_right else 0.0,
         noise=noise,
