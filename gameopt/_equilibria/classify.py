@@ -200,6 +200,7 @@ def _report(
         schur_y=facts.schur_y,
         leftmost=facts.leftmost,
         tau_star=facts.tau_star,
+        tau_star_lower=facts.tau_star_lower,
         max_step=facts.max_step,
         noise=facts.noise,
         finite=finite,

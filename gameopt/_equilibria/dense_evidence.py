@@ -153,6 +153,7 @@ def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool
         simultaneous=of_rounds(found.simultaneous),
         alternating=of_rounds(found.alternating),
         tau_star=found.tau_star,
+        tau_star_lower=found.tau_star_lower,
         max_step=found.max_step,
         noise=found.noise,
         finite=jnp.all(jnp.isfinite(here.jacobian)),

@@ -140,6 +140,7 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
     right_side = verdict((sides.all_right & ~sides.one_left) | nash, sides.one_left & ~nash)
     simultaneous, alternating = rounds_contract(setting, (right, left), *rounds)
     decided = is_yes(right_side) | sides.all_left
+    unknown = None if hessian_y is None else jnp.full_like(noise, jnp.nan)
     small = jnp.nanmin(jnp.abs(ritz.values) + ritz.residuals) <= noise
     return Facts(
         near=near,
@@ -160,7 +161,8 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
         singular=verdict(small & ~decided, decided),
         simultaneous=simultaneous,
         alternating=alternating if hessian_y is not None else None,
-        tau_star=None if hessian_y is None else jnp.full_like(noise, jnp.nan),
+        tau_star=unknown,
+        tau_star_lower=unknown,
         max_step=_max_step(ritz.values, _moved(ritz, noise)),
         noise=noise,
         finite=jnp.all(jnp.isfinite(right.small)),

@@ -46,8 +46,9 @@ class EquilibriumReport(eqx.Module):
 
     Numbers: `losses`, `field_norm` (each player's), `stationarity`; the smallest eigenvalues
     `hessian_x`, `hessian_y` of the players' own Hessians and `schur_x`, `schur_y` of the Schur
-    complements (`Curvature`); `leftmost` (`Leftmost`); `tau_star`, the ratio of y's speed to x's
-    from which on the point attracts, infinite if none, NaN if not computed; `max_step`, the step
+    complements (`Curvature`); `leftmost` (`Leftmost`); `tau_star`, a ratio of y's speed to x's
+    from which on the point is proved to attract, infinite if there is no proof, and
+    `tau_star_lower`, at which it is proved not to, NaN if not computed; `max_step`, the step
     size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
     values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
     `noise` of products with $J$, to which is added what $J$ may change by up to the critical point;
@@ -83,6 +84,7 @@ class EquilibriumReport(eqx.Module):
     schur_y: Curvature | None
     leftmost: Leftmost
     tau_star: Scalar | Any
+    tau_star_lower: Scalar | Any
     max_step: Scalar
     noise: Scalar
     finite: Bool[Array, ""]
@@ -170,7 +172,8 @@ class EquilibriumReport(eqx.Module):
     def _speeds(self) -> tuple[str, str]:
         if self.tau_star is None:
             return "largest stable step", _number(self.max_step)
-        return "tau*, largest stable step", f"{_number(self.tau_star)}, {_number(self.max_step)}"
+        ratios = f"{_number(self.tau_star_lower)} to {_number(self.tau_star)}"
+        return "tau*, largest stable step", f"{ratios}, {_number(self.max_step)}"
 
     def _verdicts(self) -> list[str]:
         rates = "not asked for"

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -139,47 +138,6 @@ def random_start(size: int, seed: Integer, dtype: Any) -> Float[Array, " n"]:
     hashed = hashlib.sha256(text.encode()).digest()
     stream = np.random.Generator(np.random.Philox(key=int.from_bytes(hashed[:16], "little")))
     return jax.device_put(stream.normal(size=size).astype(dtype))
-
-
-class RitzPairs(NamedTuple):
-    """Estimates of eigenvalues, of largest modulus first.
-
-    - `values`: shape `(k,)`, complex. `residuals`: $\\|Av - \\lambda v\\|$ of unit vectors, `(k,)`.
-      A small residual says that there is an eigenvalue nearby only as far as the operator is
-      normal, and never that no larger one was missed.
-    """
-
-    values: Complex[np.ndarray, " k"]
-    residuals: Float[np.ndarray, " k"]
-
-
-def arnoldi(
-    matvec: Callable[..., Float[Array, " n"]],
-    start: Float[Array, " n"],
-    num_matvecs: int,
-    *arguments,
-) -> RitzPairs:
-    """Ritz pairs of a square operator from `num_matvecs` products.
-
-    Where the start spans an invariant subspace, the Krylov space is cut to it. The small matrix is
-    decomposed on the host: accelerators have no non-symmetric eigenvalues.
-
-    **Arguments:**
-
-    - `matvec`: `(v, *arguments)`, traceable, a module-level function, so that it compiles once.
-    - `start`: not zero.
-    """
-    space = _space_of(matvec, start, num_matvecs, *arguments)
-    small, last = jax.device_get((space.small, space.last))
-    values, residuals, _, _ = ritz_pairs(np.asarray(small), float(last))
-    order = np.argsort(-np.abs(values), kind="stable")
-    return RitzPairs(values[order], residuals[order])
-
-
-@eqx.filter_jit
-def _space_of(matvec, start, num_matvecs: int, *arguments) -> KrylovSpace:
-    zero = jnp.zeros((), start.dtype)
-    return krylov_space(lambda v: (matvec(v, *arguments), zero), start, num_matvecs)
 
 
 def ritz_pairs(
