@@ -166,8 +166,12 @@ def classify_all(cases: Sequence[Case], method: Method, num_matvecs: int = 64) -
 def said_of(found: dict[str, Any], players: go.Players) -> list[Said]:
     """Words of fields with a first axis; see `Said`."""
     count = len(jax.tree.leaves(players)[0])
-    sizes = np.sqrt(sum(np.square(np.asarray(a, np.float64)).reshape(count, -1).sum(1)
-                        for a in jax.tree.leaves(players)))
+    sizes = np.sqrt(
+        sum(
+            np.square(np.asarray(a, np.float64)).reshape(count, -1).sum(1)
+            for a in jax.tree.leaves(players)
+        )
+    )
     radius = found.get("radius")
     radius = 1e-6 * (1 + sizes) if radius is None else np.asarray(radius, np.float64)
     rows = {name: _words(found[name], count) for name in FIELDS}

@@ -142,7 +142,9 @@ def _rates(rng, jacobian, scale, value, kind: str, dtype) -> np.ndarray:
     values = np.linalg.eigvals(real)
     right = values[values.real > 1e-6 * np.abs(values).max()]
     with np.errstate(divide="ignore"):
-        limit = np.min(2 * right.real / np.abs(right) ** 2) if len(right) else 1 / np.abs(values).max()
+        limit = (
+            np.min(2 * right.real / np.abs(right) ** 2) if len(right) else 1 / np.abs(values).max()
+        )
     near = 1 + _small(rng, float(np.finfo(dtype).eps)) if kind == "round" else rng.uniform(0.1, 1.5)
     pair = limit * near * np.array([1.0, 1.0 if rng.random() < 0.5 else rng.uniform(0.3, 1)])
     return np.nan_to_num(pair, posinf=1.0).astype(dtype)
@@ -198,13 +200,13 @@ def _without_critical_point(terms: Terms, rng, p: int) -> Terms:
     return Terms(matrix, linear, directions, terms.shifts, weights)
 
 
-def _sets(rng, shape: Shape, place):
+def _sets(rng, shape: Shape, place, multipliers=(0.0, 1e-6, 1.0)):
     """Sets of length 1, a point in them, and the field wanted there: multipliers where active."""
     sets, wanted, begin = [], np.zeros(len(place)), 0
     for size, kind in zip(shape.sizes, shape.sets, strict=True):
         own = slice(begin, begin + size)
         begin += size
-        multiplier = rng.choice((0.0, 1e-6, 1.0)) * rng.uniform(0.5, 2, size)
+        multiplier = rng.choice(multipliers) * rng.uniform(0.5, 2, size)
         if kind is None:
             sets.append(None)
         elif kind == "box":
@@ -246,7 +248,8 @@ def _moved(rng, case: Case, scale, kind: str) -> np.ndarray:
     direction[: rng.integers(len(point))] = 0
     moved = (point + offset * scale * direction / np.linalg.norm(direction)).astype(dtype)
     split = case.sizes[0]
-    return np.concatenate([_inside(s, v) for s, v in zip(case.sets, np.split(moved, [split]))])
+    parts = zip(case.sets, np.split(moved, [split]), strict=True)
+    return np.concatenate([_inside(own, part) for own, part in parts])
 
 
 def _inside(own: Set | None, vector: np.ndarray) -> np.ndarray:
@@ -258,6 +261,28 @@ def _inside(own: Set | None, vector: np.ndarray) -> np.ndarray:
         vector = np.maximum(vector, 0)
         return vector / vector.sum() * own.size
     return vector * min(vector.dtype.type(1), own.size / np.linalg.norm(vector))
+
+
+def clear_case(shape: Shape, seed: int, offset: float) -> Case:
+    """A well-conditioned case of unit scales whose multipliers are 0 or of size 1.
+
+    **Arguments:** `offset`: distance of the point from the critical one.
+    """
+    rng = np.random.default_rng([seed, *shape.sizes])
+    n = sum(shape.sizes)
+    sets, place, wanted = _sets(rng, shape, rng.normal(size=n), (1.0,))
+    point, dtype, scale = place.astype(shape.dtype), np.dtype(shape.dtype), np.ones(n)
+    jacobian = _planted(rng, shape, "plain", 0.0)
+    terms = []
+    for hessian in _hessians(rng, shape, jacobian):
+        nonlinear = rng.normal(size=(3, n)) / np.sqrt(n), rng.normal(size=3), 0.1 * np.ones(3)
+        terms.append(_terms(hessian, point.astype(float), scale, 1.0, nonlinear, dtype))
+    balanced = _balanced(tuple(terms), shape, point, wanted)
+    scaled = tuple(_scaled(own, 1.0, dtype) for own in sets)
+    rates = np.full(2, 0.125, dtype)
+    direction = rng.normal(size=n)
+    moved = (point + offset * direction / np.linalg.norm(direction)).astype(dtype)
+    return Case(balanced, shape.sizes, scaled, moved, rates, 1.0, 0.1)
 
 
 def solved(shape: Shape, seed: int) -> Truth:

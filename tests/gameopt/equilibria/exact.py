@@ -15,7 +15,7 @@ from tests.gameopt.equilibria.exact_properties import Face, properties
 
 
 class Terms(NamedTuple):
-    r"""A loss $\frac12 z^\top A z + b^\top z + c_1\cos t_1 + c_2\tanh t_2 + c_3 t_3^4$, $t = Wz + s$.
+    r"""A loss $\frac12 z^\top A z + b^\top z + c_1\cos t_1 + c_2\tanh t_2 + c_3 t_3^4$, $t=Wz+s$.
 
     - `matrix`: $A$, symmetric, `(n, n)`; `linear`: $b$, `(n,)`; `directions`: $W$, `(3, n)`;
       `shifts`: $s$, and `weights`: $c$, `(3,)`.
@@ -29,7 +29,7 @@ class Terms(NamedTuple):
 
 
 class Set(NamedTuple):
-    """A player's set: `box` with `lower` and `upper` of its shape, `simplex` or `ball` of `size`."""
+    """A player's set: a `box` from `lower` to `upper`, or a `simplex` or a `ball` of `size`."""
 
     kind: str
     lower: Any
@@ -117,7 +117,9 @@ def _derivatives(t: Terms, z: Vector, own: range) -> tuple[Vector, Rows]:
     columns = list(zip(*t.directions, strict=True))
     gradient, hessian = [], []
     for i in own:
-        gradient.append(CONTEXT.fdot(t.matrix[i], z) + t.linear[i] + CONTEXT.fdot(first, columns[i]))
+        gradient.append(
+            CONTEXT.fdot(t.matrix[i], z) + t.linear[i] + CONTEXT.fdot(first, columns[i])
+        )
         bent = [s * w for s, w in zip(second, columns[i], strict=True)]
         rows = zip(t.matrix[i], columns, strict=True)
         hessian.append([a + CONTEXT.fdot(bent, column) for a, column in rows])

@@ -185,8 +185,8 @@ def properties(
     all_right, left, right = _sides(flow)
     simultaneous, alternating = _rounds(face, basis, p, len(own_x), rates)
     positive = lambda rows: is_positive_definite(rows)
-    follows = lambda lead, answer: positive(_block(form, answer, answer)) and positive(
-        _schur(form, lead, answer)
+    follows = lambda lead, answer: (
+        positive(_block(form, answer, answer)) and positive(_schur(form, lead, answer))
     )
     return holds | {
         "minimax": follows(x, y) if zero_sum else None,
