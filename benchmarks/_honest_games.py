@@ -21,6 +21,7 @@ from tests.gameopt.equilibria.adversary import (
     said_of,
     stacked,
 )
+from tests.gameopt.equilibria.data_games import PermutedGAN
 from tests.gameopt.equilibria.draws import Shape, clear_case
 from tests.gameopt.equilibria.exact import truth_of
 
@@ -114,21 +115,6 @@ def common_seed(seed: int) -> Honest:
     """Data of the seed that the Krylov start has, too."""
     jacobian = _clear_jacobian(np.random.default_rng(seed), 12, 6)
     return Honest(_quadratic(jacobian, 12), _zeros(12, 6), jacobian)
-
-
-class PermutedGAN(go.ZeroSumGame):
-    """Scores (yr)²/2 of real points and of fake ones, x times the points in another order."""
-
-    real: jax.Array
-    fake: jax.Array
-    ridge: go.Players
-
-    def value(self, players, key=None):
-        del key
-        x, y = players.x[0], players.y[0]
-        score = lambda points: jnp.mean(jnp.square(y * points)) / 2
-        kept = self.ridge.x * jnp.square(x - 1) - self.ridge.y * jnp.square(y)
-        return score(self.real) - score(x * self.fake) + kept / 2
 
 
 def gan(seed: int) -> Honest:

@@ -22,46 +22,61 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 from _honest_games import ROWS, inconclusive_share
 
-from tests.gameopt.equilibria.adversary import SHAPES, Method, classify_all, wrong
+from tests.gameopt.equilibria.adversary import SHAPES, Method, Said, classify_all, wrong
+from tests.gameopt.equilibria.data_games import KINDS, classify_data, solved_data
 from tests.gameopt.equilibria.draws import Shape, solved
+from tests.gameopt.equilibria.exact import Truth
 
 METHODS: tuple[Method, ...] = ("dense", "krylov")
 BATCH = 100
 """Cases in one call, and of one task."""
 
 
-def _solve(shape: Shape, seeds: range):
-    return [solved(shape, seed) for seed in seeds]
+Family = Shape | tuple[str, str]
+"""Drawn cases of a shape, or games of data: their kind and their dtype."""
+
+FAMILIES: tuple[Family, ...] = (*SHAPES, *itertools.product(KINDS, ("float64", "float32")))
 
 
-def _tasks(games: int, seed: int) -> list[tuple[Shape, range]]:
-    each = -(-games // len(SHAPES))
+def _solve(family: Family, seeds: range) -> list[Truth]:
+    if isinstance(family, Shape):
+        return [solved(family, seed) for seed in seeds]
+    return [solved_data(*family, seed) for seed in seeds]
+
+
+def _said(family: Family, truths: list[Truth], method: Method) -> list[Said]:
+    cases = [truth.case for truth in truths]
+    if isinstance(family, Shape):
+        return classify_all(cases, method)
+    return classify_data(cases, family[1], method)
+
+
+def _tasks(games: int, seed: int) -> list[tuple[Family, range]]:
+    each = -(-games // len(FAMILIES))
     batches = range(seed, seed + each, BATCH)
-    return [(s, range(b, min(b + BATCH, seed + each))) for s in SHAPES for b in batches]
+    return [(f, range(b, min(b + BATCH, seed + each))) for f in FAMILIES for b in batches]
 
 
 def count_wrong(games: int, seed: int, workers: int) -> collections.Counter:
     """The number of wrong verdicts by method, field and word; the first case of each is printed."""
-    tasks, counts, said = _tasks(games, seed), collections.Counter(), collections.Counter()
+    tasks, counts, words = _tasks(games, seed), collections.Counter(), collections.Counter()
     spawn = multiprocessing.get_context("spawn")
     begin = time.perf_counter()
     with ProcessPoolExecutor(workers, spawn) as pool:
         solved_batches = pool.map(_solve, *zip(*tasks, strict=True))
-        for (shape, seeds), truths in zip(tasks, solved_batches, strict=True):
+        for (family, seeds), truths in zip(tasks, solved_batches, strict=True):
             for method in METHODS:
-                reports = classify_all([truth.case for truth in truths], method)
+                reports = _said(family, truths, method)
                 for number, report, truth in zip(seeds, reports, truths, strict=True):
                     for field in wrong(report, truth):
                         kind = (method, field, report.words.get(field, "yes"))
                         if not counts[kind]:
-                            print(f"first {kind}: {shape}, seed {number}", flush=True)
+                            print(f"first {kind}: {family}, seed {number}", flush=True)
                         counts[kind] += 1
-                    said.update(("games", method, word) for word in report.words.values())
-    seconds = time.perf_counter() - begin
-    total = sum(said.values())
-    print(
-        f"{len(METHODS)} x {sum(len(s) for _, s in tasks)} games in {seconds:.0f} s; {total} words"
-    )
+                    words.update(word for word in report.words.values() if word)
+                seconds = time.perf_counter() - begin
+                print(f"{seconds:.0f} s, {family}, {method}: {counts.total()} wrong", flush=True)
+    print(f"{sum(len(s) for _, s in tasks)} games by each method: {dict(words)}")
     return counts
 
 
@@ -73,7 +88,7 @@ def table(rows: Iterable[Iterable[object]], head: Iterable[str]) -> str:
 
 def main() -> None:
     """Print the tables that the flags ask for."""
-    flags = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    flags = argparse.ArgumentParser(description="Certificates against exact arithmetic")
     flags.add_argument("--games", type=int, default=0, help="adversarial games")
     flags.add_argument("--power", type=int, default=0, help="honest games of each kind")
     flags.add_argument("--seed", type=int, default=0)

@@ -22,7 +22,7 @@ the other verdicts are not judged.
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -118,7 +118,7 @@ def game_of(case: Case) -> tuple[Any, go.Players, go.Players]:
 class Said(NamedTuple):
     """A report's verdicts as words, `None` where there is none, and its radius."""
 
-    words: dict[str, str | None]
+    words: Mapping[str, str | None]
     radius: float
 
 
@@ -212,5 +212,7 @@ def _is_wrong(name: str, word: str | None, report: Said, truth: Truth) -> bool:
     proves = lambda c: c.distance <= radius and c.holds[name] is not False
     if any(map(proves, truth.criticals)):
         return False
-    more: list[Critical] = search_again(truth, radius) if np.isfinite(radius) else []
+    more: list[Critical] = []
+    if isinstance(truth.case, Case) and np.isfinite(radius):
+        more = search_again(truth, radius)
     return not any(map(proves, more))

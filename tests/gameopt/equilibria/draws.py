@@ -181,7 +181,7 @@ def draw(shape: Shape, seed: int) -> Case:
     finest = max(float(np.abs(t.directions).max()) for t in balanced)
     curved = any(t.weights.any() for t in balanced)
     lengths = float(scale.min()), float(min(scale.min(), 1 / finest if curved else np.inf))
-    scaled = tuple(_scaled(own, length, dtype) for own in sets)
+    scaled = _scaled(sets[0], length, dtype), _scaled(sets[1], length, dtype)
     case = Case(balanced, shape.sizes, scaled, point, rates, *lengths)
     return case._replace(point=_moved(rng, case, scale, kind))
 
@@ -260,7 +260,7 @@ def _inside(own: Set | None, vector: np.ndarray) -> np.ndarray:
     if own.kind == "simplex":
         vector = np.maximum(vector, 0)
         return vector / vector.sum() * own.size
-    return vector * min(vector.dtype.type(1), own.size / np.linalg.norm(vector))
+    return vector * min(vector.dtype.type(1), own.size / max(np.linalg.norm(vector), own.size))
 
 
 def clear_case(shape: Shape, seed: int, offset: float) -> Case:
@@ -278,7 +278,7 @@ def clear_case(shape: Shape, seed: int, offset: float) -> Case:
         nonlinear = rng.normal(size=(3, n)) / np.sqrt(n), rng.normal(size=3), 0.1 * np.ones(3)
         terms.append(_terms(hessian, point.astype(float), scale, 1.0, nonlinear, dtype))
     balanced = _balanced(tuple(terms), shape, point, wanted)
-    scaled = tuple(_scaled(own, 1.0, dtype) for own in sets)
+    scaled = _scaled(sets[0], 1.0, dtype), _scaled(sets[1], 1.0, dtype)
     rates = np.full(2, 0.125, dtype)
     direction = rng.normal(size=n)
     moved = (point + offset * direction / np.linalg.norm(direction)).astype(dtype)

@@ -65,12 +65,11 @@ class Critical(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """Critical points near a point, the nearest first; units in which a distance is small."""
+    """Critical points of a case, the nearest first; below `near` a distance is none."""
 
     case: Any
     criticals: list[Critical]
     near: float
-    size: float
 
 
 class ExactGame:
@@ -157,8 +156,9 @@ def active_sets(case: Case, point: Vector) -> list[Active]:
         choices.append([*((i, b) for b in ends), (i, None)])
     balls = []
     for own, part in zip(case.sets, _parts(case, point), strict=True):
-        ball = own is not None and own.kind == "ball"
-        on_edge = ball and abs(norm(part) - read(own.size)) <= near
+        on_edge = False
+        if own is not None and own.kind == "ball":
+            on_edge = abs(norm(part) - read(own.size)) <= near
         balls.append((True, False) if on_edge else (False,))
     held = [{i: b for i, b in pick if b is not None} for pick in itertools.product(*choices)]
     return [Active(h, pair) for h in held for pair in itertools.product(*balls)]
@@ -301,8 +301,7 @@ def _judge_degenerate(game, point, z, face, case, holds) -> None:
 def truth_of(case: Case) -> Truth:
     """The critical points near the case's point."""
     relative = 1e-10 if case.point.dtype == np.float64 else 1e-5
-    size = float(np.linalg.norm(case.point.astype(np.float64)))
-    return Truth(case, critical_points(case), relative * case.finest, size)
+    return Truth(case, critical_points(case), relative * case.finest)
 
 
 def search_again(truth: Truth, radius: float) -> list[Critical]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.gameopt.equilibria.adversary import FIELDS, Said, classify_all, wrong
+from tests.gameopt.equilibria.data_games import KINDS, classify_data, solved_data
 from tests.gameopt.equilibria.draws import Shape, clear_case, draw, solved
 from tests.gameopt.equilibria.exact import Case, Set, Terms, critical_points, truth_of
 
-BATCH = 24
+BATCH = 16
 
 JUDGED = [
     (Shape((3, 2), True, "float64"), "dense"),
@@ -20,6 +21,12 @@ JUDGED = [
 ]
 
 
+def faults_of(reports, truths, seed):
+    """Wrong verdicts by seed."""
+    pairs = enumerate(zip(reports, truths, strict=True))
+    return {seed + i: found for i, (said, truth) in pairs if (found := wrong(said, truth))}
+
+
 @pytest.mark.parametrize(("shape", "method"), JUDGED)
 @hyp.settings(max_examples=3)
 @hyp.given(seed=st.integers(0, 10**6))
@@ -27,12 +34,18 @@ def test_no_confident_verdict_is_wrong(shape, method, seed):
     """Of games at all scales, nearly degenerate, with cancellation, or with no critical point."""
     truths = [solved(shape, seed + i) for i in range(BATCH)]
     reports = classify_all([truth.case for truth in truths], method)
-    faults = {
-        seed + i: found
-        for i, (report, truth) in enumerate(zip(reports, truths, strict=True))
-        if (found := wrong(report, truth))
-    }
-    assert not faults
+    assert not faults_of(reports, truths, seed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@hyp.settings(max_examples=2)
+@hyp.given(seed=st.integers(0, 10**6))
+def test_no_verdict_about_data_is_wrong(kind, seed):
+    """A GAN of a permutation, where large means cancel; a Hessian of the seed of the start."""
+    method = "dense" if kind == "permuted" else "krylov"
+    truths = [solved_data(kind, "float32", seed + i) for i in range(BATCH)]
+    reports = classify_data([truth.case for truth in truths], "float32", method)
+    assert not faults_of(reports, truths, seed)
 
 
 def quadratic(matrix, point, sets=(None, None), linear=None, size_x=None, shift=0.0) -> Case:
