@@ -16,7 +16,7 @@ from tests.solvers import both
 
 DTYPES = [jnp.float32, jnp.float64]
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-SCALES = [1e-8, 1.0, 1e8]
+SCALES = [1.0, *(pytest.param(scale, marks=pytest.mark.slow) for scale in (1e-8, 1e8))]
 
 # Of the module, so that what is compiled for one step size serves for all tests.
 STEPS = {

@@ -93,7 +93,8 @@ def test_the_interval_has_the_threshold_of_every_game_within_the_noise(dtype, sc
             other = matrix + noise * off / np.linalg.norm(off, 2)
             assert found.lower <= max(0.0, -other[0, 0] / other[1, 1]) <= found.upper
         if a <= -0.4 or (a == -1e-3 and dtype == np.float64):
-            np.testing.assert_allclose(found, -a / 0.5, rtol=0, atol=1000 * eps)
+            # The noise is 45 eps here, and the search takes factors of 2.
+            np.testing.assert_allclose(found, -a / 0.5, rtol=1e4 * eps, atol=1e3 * eps)
         # Told apart from 0 where it is not 0.
         assert (found.lower > 0) == (a < -20 * eps)
 
