@@ -110,6 +110,7 @@ from gameopt._games.quadratic import (
     ZeroSumQuadratic as ZeroSumQuadratic,
 )
 from gameopt._games.sets import (
+    AbstractSet as AbstractSet,
     Ball as Ball,
     Box as Box,
     Simplex as Simplex,

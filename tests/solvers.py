@@ -115,3 +115,6 @@ class EqualTerms(go.AbstractFiniteSumGame):
 
     def project(self, players):
         return self.game.project(players)
+
+    def sets(self, players):
+        return self.game.sets(players)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Complex
 
 from gameopt._enumerations import Enumeration
-from gameopt._types import Scalar
+from gameopt._equilibria.nearby import Nearby
+from gameopt._types import Players, Scalar
 
 
 class VERDICT(Enumeration):
@@ -91,6 +92,7 @@ class Leftmost(eqx.Module):
 class Facts(NamedTuple):
     """Evidence for the verdicts of `classify`, from dense or Krylov computations.
 
+    - `near`: of the critical point nearby. `faces`: a pair of `Face`, `None` for an absent player.
     - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
       general-sum game, all but the first if y is absent.
     - `mixed`: the Jacobian has eigenvalues on either side of the axis.
@@ -98,6 +100,8 @@ class Facts(NamedTuple):
       without step sizes. `alternating` and `tau_star` are `None` if y is absent.
     """
 
+    near: Nearby
+    faces: Players
     hessian_x: Curvature
     hessian_y: Curvature | None
     schur_x: Curvature | None

@@ -6,35 +6,28 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Complex, Float
 
-from gameopt._arithmetic import single_at_least
-from gameopt._equilibria.dense_evidence import max_step
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, is_yes, verdict
-from gameopt._equilibria.operators import Operator, operator, round_operator, schur_operator
+from gameopt._equilibria.on_faces import OnFaces, along, dimension, has_sets, is_curved
+from gameopt._equilibria.krylov_rounds import rounds_contract
+from gameopt._equilibria.krylov_setting import (
+    BOUNDS,
+    SAFETY,
+    Budget,
+    Setting,
+    largest_of,
+    own_space,
+    two_sided,
+)
+from gameopt._equilibria.operators import operator, schur_operator
+from gameopt._equilibria.nearby import Nearby
+from gameopt._equilibria.surroundings import faces_at, look_around
 from gameopt._games.base import AbstractGame
-from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import KrylovSpace, krylov_space, ritz_pairs
-from gameopt._linalg.ritz_bounds import disc_bound, smallest_projection
-from gameopt._linalg.ritz_values import RitzAnalysis, analyse, conditions_of
+from gameopt._linalg.krylov import KrylovSpace
+from gameopt._linalg.ritz_values import RitzAnalysis, analyse
+from gameopt._trees import ravel
 from gameopt._types import Key, Player, Players, Scalar
-
-SAFETY = 100.0
-"""How often an error that is known to first order must fit between an eigenvalue and the axis."""
-
-
-class Budget(NamedTuple):
-    """Budgets of `classify`.
-
-    - `num_matvecs`: products a Krylov space. `schur_products`: with the Jacobian, for each Schur
-      complement. `probability`: with which a bound may fail.
-    """
-
-    num_matvecs: int
-    schur_products: int
-    probability: float
-
 
 def krylov_facts(
     game: AbstractGame,
@@ -43,43 +36,110 @@ def krylov_facts(
     rates: Players[Scalar, Scalar] | None,
     equal_rates: bool,
     start: Float[Array, " n"],
+    probability: Scalar,
+    reach: Scalar,
+    residual: Scalar,
     budget: Budget,
     vectors: bool,
 ) -> Facts:
     """The evidence of Krylov spaces.
 
     **Arguments:** `start`: a vector of random direction, of the size of both strategies together.
+    `reach`, `residual`: as for `dense_facts`.
     """
-    linear = operator(game, players, key, "jacobian")
-    right, left = _two_sided(linear, start, budget)
-    ritz = analyse("general", right, left, start.size, budget.probability)
-    own_x = _own_curvature(game, players, key, "x", start, budget, vectors)
+    vector, _ = ravel(players)
+    start = start.astype(vector.dtype)
+    on, field_noise = faces_at(game, players, key, start, reach)
+    setting = Setting(
+        OnFaces(game, players, on) if has_sets(game, players) else game,
+        players,
+        key,
+        along(on, ravel(players.x)[0].size, start),
+        Players(dimension(on.x), None if on.y is None else dimension(on.y)),
+        probability / BOUNDS,
+        budget,
+        vectors,
+        jnp.zeros((), vector.dtype),
+    )
+    spaces = _spaces(setting)
+    probes, lower = _probes(setting, spaces)
+    around = (field_noise, spaces.right, probes, lower, reach, residual)
+    near, noise = look_around(setting.game, players, key, on, *around)
+    gaps = jnp.stack([face.gap for face in on if face is not None])
+    near = near._replace(radius=near.radius + jnp.linalg.norm(gaps))
+    setting = setting._replace(noise=(noise + near.change).astype(vector.dtype))
+    rounds = rates, equal_rates, is_curved(on)
+    return _facts(setting, spaces, near, on, rounds)
+
+
+class _Spaces(NamedTuple):
+    """Krylov spaces of the Jacobian, of its transpose, and of the own Hessians."""
+
+    right: KrylovSpace
+    left: KrylovSpace
+    own_x: KrylovSpace
+    own_y: KrylovSpace | None
+
+
+def _spaces(setting: Setting) -> _Spaces:
+    at = (setting.game, setting.players, setting.key)
+    own_x = own_space(operator(*at, "hessian_x"), setting, "x")
+    own_y = None
+    if "y" in setting.game.player_names:
+        own_y = own_space(operator(*at, "hessian_y"), setting, "y")
+    return _Spaces(*two_sided(operator(*at, "jacobian"), setting), own_x, own_y)
+
+
+def _probes(setting: Setting, spaces: _Spaces) -> tuple[Float[Array, "p n"], Scalar]:
+    r"""Directions that matter, as rows, and a lower bound on $J + J^\top$'s half where there is one.
+
+    The start; the lowest Ritz vectors of both own Hessians; the leftmost one of the Jacobian, its
+    real and its imaginary part.
+    """
+    n, size_x = setting.start.size, spaces.own_x.basis.shape[1]
+    analysed = functools.partial(analyse, probability=setting.probability)
+    ritz_x = analysed("symmetric", spaces.own_x, None, setting.sizes.x)
+    ritz = analysed("general", spaces.right, None, setting.size)
+    combined = lambda part, space: jnp.nan_to_num(part).astype(space.basis.dtype) @ space.basis
+    rows = [setting.start, jnp.pad(combined(ritz_x.coefficients[0].real, spaces.own_x), (0, n - size_x))]
+    lower = jnp.where(setting.sizes.x == 0, jnp.inf, ritz_x.lower)
+    if spaces.own_y is not None:
+        ritz_y = analysed("symmetric", spaces.own_y, None, setting.sizes.y)
+        rows.append(jnp.pad(combined(ritz_y.coefficients[0].real, spaces.own_y), (size_x, 0)))
+        lower = jnp.minimum(lower, jnp.where(setting.sizes.y == 0, jnp.inf, ritz_y.lower))
+    leftmost = ritz.coefficients[0]
+    rows += [combined(leftmost.real, spaces.right), combined(leftmost.imag, spaces.right)]
+    # Of a general-sum game's Jacobian the own Hessians are no symmetric part.
+    has_part = setting.game.is_zero_sum or spaces.own_y is None
+    return jnp.stack(rows), lower if has_part else jnp.full_like(lower, -jnp.inf)
+
+
+def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds) -> Facts:
+    """All facts, now that the noise is known."""
+    noisier = lambda space: eqx.tree_at(lambda s: s.noise, space, space.noise + setting.noise)
+    right, left = noisier(spaces.right), spaces.left
+    ritz = analyse("general", right, left, setting.size, setting.probability)
+    own_x = _lowest(setting, noisier(spaces.own_x), "x")
     noise = jnp.maximum(ritz.noise, own_x.noise)
     hessian_x, hessian_y, schur_x, schur_y = own_x.curvature, None, None, None
-    nash = is_yes(hessian_x.positive) & game.is_zero_sum
-    if "y" in game.player_names:
-        own_y = _own_curvature(game, players, key, "y", start, budget, vectors)
+    nash = is_yes(hessian_x.positive) & setting.game.is_zero_sum
+    if spaces.own_y is not None:
+        own_y = _lowest(setting, noisier(spaces.own_y), "y")
         noise, hessian_y = jnp.maximum(noise, own_y.noise), own_y.curvature
         nash = nash & is_yes(hessian_y.positive)
-        if game.is_zero_sum:
-            small = right.small.astype(single_at_least(right.small.dtype))
-            largest = (2 * jnp.linalg.norm(small, 2)).astype(right.small.dtype)
-            schur = functools.partial(
-                _schur_curvature, game, players, key, start, budget, vectors, largest
-            )
+        if setting.game.is_zero_sum:
+            schur = functools.partial(_schur_curvature, setting, largest_of(right))
             schur_x, schur_y = schur("x", hessian_y), schur("y", hessian_x)
     sides = _sides(ritz, noise)
     # The symmetric part of a zero-sum game's Jacobian is made of the two own Hessians.
+    nash = nash | (setting.size == 0)
     right_side = verdict((sides.all_right & ~sides.one_left) | nash, sides.one_left & ~nash)
-    simultaneous = alternating = None
-    if rates is not None:
-        spaces = (right, left)
-        simultaneous = _simultaneous(game, players, key, rates, equal_rates, start, budget, spaces)
-        if hessian_y is not None:
-            alternating = _alternating(game, players, key, rates, start, budget)
+    simultaneous, alternating = rounds_contract(setting, (right, left), *rounds)
     decided = is_yes(right_side) | sides.all_left
     small = jnp.nanmin(jnp.abs(ritz.values) + ritz.residuals) <= noise
     return Facts(
+        near=near,
+        faces=on,
         hessian_x=hessian_x,
         hessian_y=hessian_y,
         schur_x=schur_x,
@@ -91,12 +151,12 @@ def krylov_facts(
             error=ritz.errors[0],
             positive=right_side,
         ),
-        mixed=verdict(sides.one_left & sides.one_right, decided),
-        singular=verdict(small, decided),
+        mixed=verdict(sides.one_left & sides.one_right & ~decided, decided),
+        singular=verdict(small & ~decided, decided),
         simultaneous=simultaneous,
-        alternating=alternating,
+        alternating=alternating if hessian_y is not None else None,
         tau_star=None if hessian_y is None else jnp.full_like(noise, jnp.nan),
-        max_step=max_step(ritz.values, _moved(ritz, noise)),
+        max_step=_max_step(ritz.values, _moved(ritz, noise)),
         noise=noise,
         finite=jnp.all(jnp.isfinite(right.small)),
     )
@@ -109,57 +169,38 @@ class _Own(NamedTuple):
     noise: Scalar
 
 
-def _own_curvature(
-    game, players, key, player: Player, start, budget: Budget, vectors: bool
-) -> _Own:
-    """The smallest eigenvalue of an own Hessian."""
-    linear = operator(game, players, key, "hessian_x" if player == "x" else "hessian_y")
-    space = _space(linear, start, budget.num_matvecs)
-    zero = jnp.zeros((), space.noise.dtype)
-    return _lowest(linear, space, zero, budget.probability, vectors)
-
-
-def _space(linear: Operator, start, num_matvecs: int) -> KrylovSpace:
-    # Part of a random vector is a random vector.
-    part = start[: linear.like.size].astype(linear.like.dtype)
-    return krylov_space(linear.matvec, part, num_matvecs, symmetric=True)
-
-
-def _lowest(
-    linear: Operator, space: KrylovSpace, extra_noise: Scalar, probability: float, vectors: bool
-) -> _Own:
-    noisier = eqx.tree_at(lambda s: s.noise, space, space.noise + extra_noise)
-    ritz = analyse("symmetric", noisier, None, linear.like.size, probability)
+def _lowest(setting: Setting, space: KrylovSpace, player: Player) -> _Own:
+    """The smallest eigenvalue of an operator on one player's entries."""
+    size = getattr(setting.sizes, player)
+    ritz = analyse("symmetric", space, None, size, setting.probability)
     value = ritz.values[0].real
-    positive = verdict(ritz.lower > 0, value + ritz.noise < 0)
+    corner = size == 0
+    positive = verdict((ritz.lower > 0) | corner, (value + ritz.noise < 0) & ~corner)
     vector = None
-    if vectors:
+    if setting.vectors:
         row = ritz.coefficients[0].real.astype(space.basis.dtype)
-        vector = linear.unravel(row @ space.basis)
+        vector = ravel(getattr(setting.players, player))[1](row @ space.basis)
     found = Curvature(value, ritz.lower, ritz.residuals[0], positive, vector)
     return _Own(found, ritz.noise)
 
 
 def _schur_curvature(
-    game,
-    players,
-    key,
-    start,
-    budget: Budget,
-    vectors: bool,
-    largest: Scalar,
-    player: Player,
-    inner: Curvature,
+    setting: Setting, largest: Scalar, player: Player, inner: Curvature
 ) -> Curvature:
     """The smallest eigenvalue of a Schur complement; NaN unless the other Hessian is positive."""
+    budget = setting.budget
     steps = max(budget.schur_products // budget.num_matvecs - 2, 1)
 
     def compute() -> Curvature:
-        linear = schur_operator(game, players, key, player, steps)
-        space = _space(linear, start, budget.num_matvecs)
-        # What a solve leaves over comes back through the inverse and one block of the Jacobian.
-        extra = (largest / inner.lower.astype(largest.dtype)) * space.inner_residual
-        return _lowest(linear, space, extra, budget.probability, vectors).curvature
+        at = (setting.game, setting.players, setting.key)
+        linear = schur_operator(*at, player, steps)
+        space = own_space(linear, setting, player)
+        # What a solve leaves over comes back through the inverse and one block of the Jacobian, as
+        # does the noise of each block.
+        reach = largest / inner.lower.astype(largest.dtype)
+        extra = reach * space.inner_residual + setting.noise * (1 + reach) ** 2
+        noisier = eqx.tree_at(lambda s: s.noise, space, space.noise + extra)
+        return _lowest(setting, noisier, player).curvature
 
     def absent() -> Curvature:
         empty = jax.tree.map(_blank, jax.eval_shape(compute))
@@ -171,15 +212,6 @@ def _schur_curvature(
 def _blank(shape: jax.ShapeDtypeStruct) -> Array:
     fill = jnp.nan if jnp.issubdtype(shape.dtype, jnp.inexact) else 0
     return jnp.full(shape.shape, fill, shape.dtype)
-
-
-def _two_sided(linear: Operator, start, budget: Budget) -> tuple[KrylovSpace, KrylovSpace]:
-    assert linear.transpose is not None
-    begin = start.astype(linear.like.dtype)
-    return (
-        krylov_space(linear.matvec, begin, budget.num_matvecs),
-        krylov_space(linear.transpose, begin, budget.num_matvecs),
-    )
 
 
 class _Sides(NamedTuple):
@@ -207,57 +239,14 @@ def _sides(ritz: RitzAnalysis, noise: Scalar) -> _Sides:
     )
 
 
-def _simultaneous(
-    game, players, key, rates, equal_rates: bool, start, budget: Budget, spaces
-) -> VERDICT:
-    if not equal_rates:
-        linear = round_operator(game, players, key, rates, False)
-        return _contraction(*_two_sided(linear, start, budget), start.size, budget)
+def _max_step(values: Complex[Array, " m"], moved: Float[Array, " m"]) -> Scalar:
+    r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$ of Ritz values; NaNs are places that are left over.
 
-    def of_the_round(space: KrylovSpace) -> KrylovSpace:
-        """I - eta J has the Krylov spaces of J."""
-        rate = rates.x.astype(space.small.dtype)
-        eye = jnp.eye(len(space.small), dtype=space.small.dtype)
-        # The sign of a basis vector is free; lengths are positive.
-        signs = (-1.0) ** jnp.arange(len(eye)).astype(space.small.dtype)
-        small = eye - rate * space.small
-        return KrylovSpace(
-            signs[:, None] * space.basis,
-            signs[:, None] * small * signs[None, :],
-            rate * space.last,
-            rate * space.noise,
-            space.inner_residual,
-        )
-
-    right, left = map(of_the_round, spaces)
-    return _contraction(right, left, start.size, budget)
-
-
-def _alternating(game, players, key, rates, start, budget: Budget) -> VERDICT:
-    linear = round_operator(game, players, key, rates, True)
-    return _contraction(*_two_sided(linear, start, budget), start.size, budget)
-
-
-def _contraction(right: KrylovSpace, left: KrylovSpace, n: int, budget: Budget) -> VERDICT:
-    """The verdict on all eigenvalues having a modulus below 1."""
-    flag = jax.ShapeDtypeStruct((), jnp.bool_)
-    function = functools.partial(_moduli, n, budget.probability)
-    parts = (right.small, right.last, right.noise, left.small, left.last)
-    return verdict(*on_host(function, (flag, flag), *parts, left.basis @ right.basis.T))
-
-
-def _moduli(n: int, probability: float, small, last, noise, *left):
-    values, residuals, vectors, lengths = ritz_pairs(np.asarray(small), float(last))
-    if not np.isfinite(values).all():
-        return np.asarray(False), np.asarray(False)
-    conditions, distances = conditions_of(values, residuals, vectors, *left)
-    noise = float(noise)
-    moduli = np.abs(values)
-    with np.errstate(invalid="ignore"):
-        outside = bool(np.any(moduli - SAFETY * conditions * (distances + noise) > 1))
-    moved = noise * conditions[np.argmax(moduli)]
-    delta = smallest_projection(n, probability, real=False)
-    inside = bool(
-        moduli.max() + moved < 1 and disc_bound(values, lengths, delta, noise) + moved < 1
-    )
-    return np.asarray(inside), np.asarray(outside)
+    **Arguments:** `moved`: what rounding may do to each real part; 0 is the answer where one is no
+    larger than that.
+    """
+    real, there = values.real, ~jnp.isnan(values.real)
+    right = jnp.all((real > moved) | ~there)
+    squares = jnp.square(jnp.abs(jnp.where(right & there, values, 1)))
+    smallest = jnp.min(jnp.where(there, 2 * real / squares, jnp.inf))
+    return jnp.where(jnp.any(there), jnp.where(right, smallest, 0), jnp.nan)

@@ -7,7 +7,23 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from gameopt._equilibria.evidence import VERDICT, Curvature, Leftmost
+from gameopt._equilibria.sample import NO_SAMPLE
 from gameopt._types import Losses, Players, Scalar
+
+
+VERDICTS = (
+    "stationary",
+    "dne",
+    "degenerate",
+    "minimax",
+    "maximin",
+    "attractor",
+    "attractor_simultaneous",
+    "attractor_alternating",
+    "spurious",
+    "saddle",
+)
+"""The fields of a report that are verdicts."""
 
 
 class EquilibriumReport(eqx.Module):
@@ -15,9 +31,10 @@ class EquilibriumReport(eqx.Module):
 
     Each verdict is a `VERDICT`: yes, no or inconclusive.
 
-    - `stationary`: whether `stationarity` is at most `tol`. Every other verdict but `degenerate`
-      is no where this is no; what curvature says all the same is in `hessian_x.positive` and its
-      like, and in `leftmost.positive`.
+    - `stationary`: whether there is a critical point within `radius`, and that is no further than
+      `reach`, or `stationarity` is at most `tol` if that is given; no where a critical point is
+      further away. Every other verdict but `degenerate` is no where this is no; what curvature says
+      all the same is in `hessian_x.positive` and its like, and in `leftmost.positive`.
     - `dne`: a differential Nash equilibrium, $H_{xx} \succ 0$ and $H_{yy} \succ 0$.
     - `degenerate`: whether $J$ is numerically singular.
     - `minimax`, `maximin`: strict local ones of the value, $H_{yy} \succ 0$ and
@@ -34,9 +51,13 @@ class EquilibriumReport(eqx.Module):
     from which on the point attracts, infinite if none, NaN if not computed; `max_step`, the step
     size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
     values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
-    `noise` of products with $J$; `interior`: false where a set
-    holds the field in check, so that curvature refutes nothing. What an absent player would have
-    is `None`: its loss and norm of the field, `hessian_y`, `tau_star`.
+    `noise` of products with $J$, to which is added what $J$ may change by up to the critical point;
+    `radius`, infinite if no critical point is shown; `interior`: false where a set may hold a
+    player; `known`: false where it is a set of which nothing is known, and every verdict that needs
+    second derivatives is inconclusive; `sample`: what a stochastic game was judged on. `tol` is
+    `None` if it was not given. What an absent player would have is `None`: its loss and norm of the
+    field, `hessian_y`, `tau_star`. On a face of a set all is of the Lagrangian on the face's tangent
+    space, and 1 by 0 matrices are positive.
     """
 
     stationary: VERDICT
@@ -52,7 +73,9 @@ class EquilibriumReport(eqx.Module):
     losses: Losses
     field_norm: Losses
     stationarity: Scalar
-    tol: Scalar
+    tol: Scalar | None
+    radius: Scalar
+    reach: Scalar
     hessian_x: Curvature
     hessian_y: Curvature | Any
     schur_x: Curvature | None
@@ -63,12 +86,16 @@ class EquilibriumReport(eqx.Module):
     noise: Scalar
     finite: Bool[Array, ""]
     interior: Bool[Array, ""]
+    known: Bool[Array, ""]
     learning_rate: Players[Scalar, Scalar] | None
+    failure_probability: Scalar
+    sample: str = eqx.field(static=True)
     method: str = eqx.field(static=True)
     entries: int = eqx.field(static=True)
-    failure_probability: float = eqx.field(static=True)
 
     def __str__(self) -> str:
+        if self.stationarity.ndim == 1:
+            return self._many()
         if self.stationarity.ndim:
             return f"EquilibriumReport of {self.stationarity.shape} points: index it to print one."
         lines = [self._head(), *self._numbers(), "", *self._verdicts()]
@@ -77,23 +104,39 @@ class EquilibriumReport(eqx.Module):
     def _head(self) -> str:
         if self.method == "dense":
             return f"Equilibrium report: {self.entries} entries, dense Jacobian"
-        probability = f"{self.failure_probability:.0e}"
+        probability = f"{float(np.ravel(self.failure_probability)[0]):.0e}"
         return (
-            f"Equilibrium report: {self.entries:,} entries, Krylov spaces; each lower bound fails "
-            f"with probability {probability} over the random start"
+            f"Equilibrium report: {self.entries:,} entries, Krylov spaces; each verdict fails "
+            f"with probability {probability} over the random start, but for rounding"
         )
+
+    def _many(self) -> str:
+        """How often each verdict was given."""
+        count = self.stationarity.shape[0]
+        head = f"Equilibrium reports of {count} samples or points: verdicts, and how often"
+        names = [name for name in VERDICTS if getattr(self, name) is not None]
+        rows = []
+        for name in names:
+            words = getattr(self, name)
+            often = {word: int(np.sum(words == VERDICT[word])) for word in VERDICT.names}
+            rows.append(f"  {name:<31} " + ", ".join(f"{w} {n}" for w, n in often.items() if n))
+        return "\n".join([head, "", *rows])
 
     def _numbers(self) -> list[str]:
         if not bool(self.finite):
             return ["The losses or their derivatives are inf or nan here: this is no equilibrium."]
         pair = lambda p: f"x {_number(p.x)}" + ("" if p.y is None else f", y {_number(p.y)}")
-        mark = "<=" if float(self.stationarity) <= float(self.tol) else ">"
-        stationarity = f"{_number(self.stationarity)} {mark} tol {_number(self.tol)}"
+        stationarity = _number(self.stationarity)
+        if self.tol is not None:
+            mark = "<=" if float(self.stationarity) <= float(self.tol) else ">"
+            stationarity += f" {mark} tol {_number(self.tol)}"
+        within = f"within {_number(self.radius)}, asked for within {_number(self.reach)}"
         left = self.leftmost
         rows = [
             ("losses", pair(self.losses)),
             ("norm of the field", pair(self.field_norm)),
             ("stationarity", stationarity),
+            ("a critical point", within if np.isfinite(self.radius) else "is not shown nearby"),
             ("smallest eigenvalue of H_xx", _curvature(self.hessian_x)),
         ]
         if self.hessian_y is not None:
@@ -111,7 +154,11 @@ class EquilibriumReport(eqx.Module):
             self._speeds(),
             ("noise of products", _number(self.noise)),
         ]
-        rows += [] if bool(self.interior) else [("sets", "hold the field: no interior point")]
+        if not bool(self.interior):
+            what = "on a face, all is asked there" if bool(self.known) else "nothing is known of them"
+            rows.append(("sets", what))
+        if self.sample != NO_SAMPLE:
+            rows.append(("sample", self.sample))
         return [f"  {name:<31} {text}" for name, text in rows]
 
     def _speeds(self) -> tuple[str, str]:

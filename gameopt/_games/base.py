@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from gameopt._keys import again
 from gameopt._trees import check_playable, check_players, split_played
-from gameopt._types import Key, Losses, Player, Players, Scalar
+from gameopt._types import Key, Losses, Player, Players, Projection, Scalar
 
 
 class CriticalPoint(eqx.Module):
@@ -66,6 +66,17 @@ class AbstractGame(eqx.Module):
     def project(self, players: Players) -> Players:
         """The nearest joint strategy of the game's sets: the identity unless there are sets."""
         return players
+
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        """Each player's set, by its projection, or `None` for the whole space.
+
+        A game that writes its own `project` states here what it projects on (`Box`, `Simplex`,
+        `Ball`); otherwise nothing but the projection is known, and there are no second-order
+        conditions at the edge. The set of one player may depend on the other's strategy.
+        """
+        if type(self).project is AbstractGame.project:
+            return Players(None, None)
+        return _sections(self, players)
 
     @property
     def player_names(self) -> tuple[Player, ...]:
@@ -180,6 +191,19 @@ def _checked(loss: Any, name: str) -> Scalar:
             f"{out.dtype}. Take the mean or the sum of a batch."
         )
     return out
+
+
+def sets_of(game: AbstractGame, players: Players) -> Players[Projection | None, Projection | None]:
+    """`game.sets`, unless a subclass has written another `project` without saying its sets."""
+    line = type(game).__mro__
+    writer = lambda name: next(i for i, kind in enumerate(line) if name in vars(kind))
+    return game.sets(players) if writer("sets") <= writer("project") else _sections(game, players)
+
+
+def _sections(game: AbstractGame, players: Players) -> Players[Projection, Projection]:
+    """The game's own projection, as a map of either player's strategy next to the other's."""
+    move = lambda name: lambda own: getattr(game.project(replace(players, name, own)), name)
+    return Players(move("x"), move("y"))
 
 
 def check_game(game: Any) -> None:

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import field
+from gameopt._games.sets import Box
 from gameopt._trees import float_array, optional_float_array
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Players, Projection, Scalar
 
 Loss = Literal["minimax", "non_saturating", "wasserstein"]
 Number = Float[Array, ""] | None
@@ -85,6 +86,10 @@ class DiracGAN(AbstractGame):
         if self.clip is None:
             return players
         return Players(players.x, jnp.clip(players.y, -self.clip, self.clip))
+
+    def sets(self, players: Players) -> Players[None, Projection | None]:
+        del players
+        return Players(None, None if self.clip is None else Box(-self.clip, self.clip))
 
     def equilibria(self) -> tuple[Players, ...]:
         """(0, 0), except for a penalty with a target above 0, which leaves no equilibrium."""

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key as KeyArray
 
 from gameopt._checks import Integer, check_count, count_field
-from gameopt._games.base import AbstractGame, check_game
+from gameopt._games.base import AbstractGame, check_game, sets_of
 from gameopt._games.bilinear import Bilinear
 from gameopt._keys import again, require_key
 from gameopt._trees import float_array
-from gameopt._types import Key, Losses, Player, Players
+from gameopt._types import Key, Losses, Player, Players, Projection
 
 Indices = Int[Array, " k"]
 
@@ -60,6 +60,9 @@ class OnIndices(AbstractGame):
     def project(self, players: Players) -> Players:
         return self.game.project(players)
 
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        return sets_of(self.game, players)
+
     @property
     def is_zero_sum(self) -> bool:
         return self.game.is_zero_sum
@@ -72,10 +75,14 @@ class OnIndices(AbstractGame):
 Meaning = Callable[[Array], tuple[AbstractGame, Key, float]]
 
 
-class _MeanOver(AbstractGame):
+class AbstractMeanGame(AbstractGame):
     """The weighted mean of deterministic games that are made from slices of one array."""
 
     game: AbstractGame
+
+    @abc.abstractmethod
+    def stated(self) -> str:
+        """What the mean is over, in words."""
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, Meaning, Array | None]:
@@ -105,6 +112,9 @@ class _MeanOver(AbstractGame):
     def project(self, players: Players) -> Players:
         return self.game.project(players)
 
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        return sets_of(self.game, players)
+
     @property
     def is_zero_sum(self) -> bool:
         return self.game.is_zero_sum
@@ -114,17 +124,23 @@ class _MeanOver(AbstractGame):
         return self.game.player_names
 
 
-class _OverKeys(_MeanOver):
+class _OverKeys(AbstractMeanGame):
     keys: KeyArray[Array, " m"]
+
+    def stated(self) -> str:
+        return f"the mean over {len(self.keys)} stated samples"
 
     def parts(self):
         # The same samples at every evaluation.
         return again(self.keys), lambda key: (self.game, key, 1 / len(self.keys)), None
 
 
-class _OverAll(_MeanOver):
+class _OverAll(AbstractMeanGame):
     game: AbstractFiniteSumGame  # pyright: ignore[reportIncompatibleVariableOverride]
     chunk: int = eqx.field(static=True)
+
+    def stated(self) -> str:
+        return f"the mean over all {self.game.size} terms"
 
     def parts(self):
         n, chunk = self.game.size, min(self.chunk, self.game.size)

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 from scipy.optimize import linprog
 
 from gameopt._games.base import AbstractGame, zero_sum_losses_and_field
+from gameopt._games.sets import Simplex
 from gameopt._trees import float_array, optional_float_array
-from gameopt._types import Key, Players, Scalar
+from gameopt._types import Key, Players, Projection, Scalar
 
 Parametrization = Literal["simplex", "softmax"]
 
@@ -71,6 +72,11 @@ class MatrixGame(AbstractGame):
                 optax.projections.projection_simplex(players.x),
                 optax.projections.projection_simplex(players.y),
             )
+
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        del players
+        own = None if self.parametrization == "softmax" else Simplex()
+        return Players(own, own)
 
     @property
     def is_zero_sum(self) -> bool:

@@ -1,7 +1,8 @@
 """Sets that strategies are kept in, and games on them."""
 
+import abc
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -12,12 +13,55 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from gameopt._checks import check_callable, check_choice
-from gameopt._games.base import AbstractGame, check_game
-from gameopt._trees import float_array, split_played
-from gameopt._types import Key, Losses, Player, Players, Projection, Real, Strategy
+from gameopt._games.active_sets import (
+    Face,
+    box_face,
+    cross_polytope_face,
+    probed_face,
+    simplex_face,
+    sphere_face,
+)
+from gameopt._games.base import AbstractGame, check_game, sets_of
+from gameopt._trees import float_array, ravel, split_played
+from gameopt._types import Key, Losses, Player, Players, Projection, Real, Scalar, Strategy
 
 
-class Box(eqx.Module):
+class AbstractSet(eqx.Module):
+    """A set of strategies that knows its faces: a projection, callable on a strategy.
+
+    - `convex`: whether the set is convex; second-order conditions refuse a set that is not. A
+      subclass states it.
+
+    The second-order conditions of `Box`, `Simplex` and `Ball` are exact. A subclass that writes
+    only the projection is judged like any function: at interior points.
+    """
+
+    convex: ClassVar[bool]
+
+    @abc.abstractmethod
+    def __call__(self, strategy: Strategy) -> Strategy:
+        """The nearest strategy of the set."""
+
+    def face(
+        self,
+        strategy: Strategy,
+        gradient: Strategy,
+        near: Scalar,
+        slack: Float[Array, "..."],
+    ) -> Face:
+        """The active constraints at a strategy of the set, and the directions they leave.
+
+        **Arguments:**
+
+        - `gradient`: of the player's own loss.
+        - `near`: bounds within this distance may be active at the critical point nearby.
+        - `slack`: error of the gradient there, which a multiplier has to exceed to be positive.
+        """
+        del gradient, slack
+        return probed_face(self, strategy, near)
+
+
+class Box(AbstractSet):
     """Projection on the box $[l, u]$, entry by entry, of every played leaf.
 
     - `lower`, `upper`: a number, or an array that broadcasts against every leaf.
@@ -25,6 +69,7 @@ class Box(eqx.Module):
     `Box(-c, c)` on a critic is weight clipping (Arjovsky, Chintala & Bottou 2017, Algorithm 1).
     """
 
+    convex: ClassVar[bool] = True
     lower: Float[Array, "..."] = eqx.field(converter=float_array)
     upper: Float[Array, "..."] = eqx.field(converter=float_array)
 
@@ -41,20 +86,46 @@ class Box(eqx.Module):
         clipped = jax.tree.map(lambda leaf: jnp.clip(leaf, *bounds(leaf)), played)
         return eqx.combine(clipped, rest)
 
+    def face(
+        self,
+        strategy: Strategy,
+        gradient: Strategy,
+        near: Scalar,
+        slack: Float[Array, "..."],
+    ) -> Face:
+        played = split_played(strategy)[0]
 
-class Simplex(eqx.Module):
+        def everywhere(bound: Array) -> Float[Array, " n"]:
+            spread = lambda leaf: jnp.broadcast_to(bound.astype(leaf.dtype), leaf.shape)
+            return ravel(jax.tree.map(spread, played))[0]
+
+        bounds = everywhere(self.lower), everywhere(self.upper)
+        return box_face(ravel(strategy)[0], *bounds, ravel(gradient)[0], near, slack)
+
+
+class Simplex(AbstractSet):
     """Projection on the simplex: entries of at least 0 that sum to `scale`, over all played leaves.
 
     Mixed strategies, as vectors. By `optax.projections`.
     """
 
+    convex: ClassVar[bool] = True
     scale: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
 
     def __call__(self, strategy: Strategy) -> Strategy:
         return _by_optax(optax.projections.projection_simplex, self.scale, strategy)
 
+    def face(
+        self,
+        strategy: Strategy,
+        gradient: Strategy,
+        near: Scalar,
+        slack: Float[Array, "..."],
+    ) -> Face:
+        return simplex_face(ravel(strategy)[0], self.scale, ravel(gradient)[0], near, slack)
 
-class Ball(eqx.Module):
+
+class Ball(AbstractSet):
     """Projection on a ball around 0, over all played leaves together.
 
     - `radius`: not negative. `norm`: `l1`, `l2` or `linf`.
@@ -62,6 +133,7 @@ class Ball(eqx.Module):
     By `optax.projections`.
     """
 
+    convex: ClassVar[bool] = True
     radius: Float[Array, ""] = eqx.field(converter=float_array)
     norm: Literal["l1", "l2", "linf"] = eqx.field(static=True, default="l2")
 
@@ -77,6 +149,18 @@ class Ball(eqx.Module):
             "linf": optax.projections.projection_linf_ball,
         }[self.norm]
         return _by_optax(project, self.radius, strategy)
+
+    def face(
+        self,
+        strategy: Strategy,
+        gradient: Strategy,
+        near: Scalar,
+        slack: Float[Array, "..."],
+    ) -> Face:
+        if self.norm == "linf":
+            return Box(-self.radius, self.radius).face(strategy, gradient, near, slack)
+        face = sphere_face if self.norm == "l2" else cross_polytope_face
+        return face(ravel(strategy)[0], self.radius, ravel(gradient)[0], near, slack)
 
 
 def _by_optax(project: Callable, size: Float[Array, ""], strategy: Strategy) -> Strategy:
@@ -140,6 +224,10 @@ class _Constrained(AbstractGame):
             y = players.y if project_y is None else project_y(players.y)
         return Players(x, y)
 
+    def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
+        inner, outer = sets_of(self.game, players), self.projections
+        return Players(_both(inner.x, outer.x), _both(inner.y, outer.y))
+
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
         return self.game.metrics(players, key)
 
@@ -150,6 +238,13 @@ class _Constrained(AbstractGame):
     @property
     def player_names(self) -> tuple[Player, ...]:
         return self.game.player_names
+
+
+def _both(inner: Projection | None, outer: Projection | None) -> Projection | None:
+    """The inner projection and then the outer one, as `project` does."""
+    if inner is None or outer is None:
+        return inner if outer is None else outer
+    return lambda strategy: outer(inner(strategy))
 
 
 def constrained(
@@ -163,7 +258,8 @@ def constrained(
     **Arguments:**
 
     - `x`, `y`: maps a player's strategy to the nearest one of its set, or `None` for no set. For
-      instance `Box(-0.01, 0.01)` (weight clipping), or a projection of `optax.projections`.
+      instance `Box(-0.01, 0.01)` (weight clipping), or a projection of `optax.projections`. At the
+      edge of a set only an `AbstractSet` has second-order conditions.
 
     **Raises:** `TypeError` for what is no game, or cannot be called; `ValueError` for the set of an
     absent player.

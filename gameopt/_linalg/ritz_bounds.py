@@ -36,7 +36,7 @@ def smallest_projection(n: int, probability: float, *, real: bool) -> float:
     $(u^\top v)^2$ of a real $u$ is of law Beta(1/2, (n-1)/2); a complex $u$ can be turned so that
     its real part has a length of at least $1/\sqrt 2$.
     """
-    if n == 1:
+    if n <= 1:
         return 1.0
     square = scipy.special.betaincinv(0.5, (n - 1) / 2, probability)
     return float(np.sqrt(square if real else square / 2))

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import ArrayLike, Float, Int
 
 from gameopt._linalg.host import on_host
 from gameopt._linalg.krylov import KrylovSpace, ritz_pairs
@@ -52,7 +53,11 @@ def analysis_shapes(m: int) -> RitzAnalysis:
 
 
 def analyse(
-    kind: Kind, space: KrylovSpace, left: KrylovSpace | None, n: int, probability: float
+    kind: Kind,
+    space: KrylovSpace,
+    left: KrylovSpace | None,
+    n: Int[ArrayLike, ""],
+    probability: Float[ArrayLike, ""],
 ) -> RitzAnalysis:
     """Ritz values and bounds of a `symmetric`, `antisymmetric` or `general` operator of size `n`.
 
@@ -60,17 +65,16 @@ def analyse(
 
     - `left`: a space of the transpose, for the condition numbers of a general operator's
       eigenvalues; without it they are NaN and so are the errors.
+    - `n`: the size, or that of the invariant subspace that the start was drawn in.
     - `probability`: with which each bound may fail, the start being random.
     """
     shapes = analysis_shapes(space.small.shape[0])
+    parts = (jnp.asarray(n), jnp.asarray(probability), space.small, space.last, space.noise)
     if kind != "general":
-        function = functools.partial(_normal, kind == "antisymmetric", n, probability)
-        return on_host(function, shapes, space.small, space.last, space.noise)
-    function = functools.partial(_general, n, probability)
-    parts = (space.small, space.last, space.noise)
+        return on_host(functools.partial(_normal, kind == "antisymmetric"), shapes, *parts)
     if left is not None:
         parts += (left.small, left.last, left.basis @ space.basis.T)
-    return on_host(function, shapes, *parts)
+    return on_host(_general, shapes, *parts)
 
 
 def _padded(m: int, *rows: np.ndarray) -> list[np.ndarray]:
@@ -93,7 +97,7 @@ def no_analysis(m: int) -> RitzAnalysis:
     )
 
 
-def _normal(turned: bool, n: int, probability: float, small, last, noise) -> RitzAnalysis:
+def _normal(turned: bool, n, probability, small, last, noise) -> RitzAnalysis:
     """Symmetric, or antisymmetric and turned by a quarter into Hermitian."""
     m, small = small.shape[0], np.asarray(small, np.float64)
     values, _, _, lengths = ritz_pairs(small, float(last))
@@ -107,7 +111,7 @@ def _normal(turned: bool, n: int, probability: float, small, last, noise) -> Rit
     numbers, vectors = np.linalg.eigh(-1j * hermitian if turned else hermitian)
     residuals = lengths[-1] * np.abs(vectors[-1])
     # The start is real, and an antisymmetric operator's eigenvectors are not.
-    delta = smallest_projection(n, probability, real=not turned)
+    delta = smallest_projection(int(n), float(probability), real=not turned)
     lower, upper = symmetric_bounds(numbers, lengths, delta, noise)
     rows = _padded(m, numbers * (1j if turned else 1.0 + 0j), residuals, np.ones(size))
     errors = _padded(m, residuals + noise)
@@ -116,7 +120,7 @@ def _normal(turned: bool, n: int, probability: float, small, last, noise) -> Rit
     )
 
 
-def _general(n: int, probability: float, small, last, noise, *left) -> RitzAnalysis:
+def _general(n, probability, small, last, noise, *left) -> RitzAnalysis:
     m, noise = small.shape[0], float(noise)
     values, residuals, vectors, lengths = ritz_pairs(np.asarray(small), float(last))
     if not np.isfinite(values).all():
@@ -125,7 +129,7 @@ def _general(n: int, probability: float, small, last, noise, *left) -> RitzAnaly
     if left:
         conditions, distance = conditions_of(values, residuals, vectors, *left)
         errors = conditions * (distance + noise)
-    delta = smallest_projection(n, probability, real=False)
+    delta = smallest_projection(int(n), float(probability), real=False)
     lower = half_plane_bound(values, lengths, delta, noise)
     upper = -half_plane_bound(-values, lengths, delta, noise)
     order = np.lexsort((np.imag(values), np.real(values)))

@@ -158,3 +158,6 @@ class _CriticAlone(go.OnePlayerGame):
 
     def project(self, players: go.Players) -> go.Players:
         return go.Players(self.game.project(go.Players(self.generator, players.x)).y, None)
+
+    def sets(self, players: go.Players) -> go.Players:
+        return go.Players(self.game.sets(go.Players(self.generator, players.x)).y, None)

@@ -190,7 +190,8 @@ _REASONS: dict[str, str] = {
         "descent two_timescale_extragradient projected"
     ),
     "abstract": (
-        "AbstractGame ZeroSumGame AbstractFiniteSumGame AbstractGAN AbstractSolver Penalty"
+        "AbstractGame ZeroSumGame AbstractFiniteSumGame AbstractGAN AbstractSolver AbstractSet "
+        "Penalty"
     ),
     "holds data, and computes nothing": (
         "Players Fixed Known Optimizers Conditioned CriticalPoint PlanarPoint "

@@ -1,0 +1,357 @@
+"""Proofs about small Jacobians, by dense linear algebra in float64: host code."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+from gameopt._equilibria.measured import MARGIN
+from gameopt._equilibria.nearby import Nearby, nearby
+from gameopt._linalg.cones import curvature_on_cone, face_basis
+from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides, timescale_threshold
+from gameopt._linalg.krylov import ROUNDING
+
+Matrix = np.ndarray
+"""Shape `(n, n)`."""
+Rates = Float[np.ndarray, "2"]
+"""Step sizes, x's first."""
+
+
+class Proof(NamedTuple):
+    """Flags: proved, refuted. Neither is inconclusive."""
+
+    yes: Any
+    no: Any
+
+
+OPEN = Proof(False, False)
+
+
+class Extreme(NamedTuple):
+    """The smallest eigenvalue of a symmetric matrix, a lower bound, its eigenvector."""
+
+    value: Any
+    lower: Any
+    positive: Proof
+    vector: Any
+
+
+class Left(NamedTuple):
+    """The fields of `Leftmost`, as NumPy has them."""
+
+    value: Any
+    lower: Any
+    condition: Any
+    error: Any
+    positive: Proof
+
+
+class FaceNumbers(NamedTuple):
+    """The fields of `Face` that the host needs."""
+
+    free: Any
+    normals: Any
+    curvature: Any
+    weak: Any
+    uncertain: Any
+
+
+class BallNumbers(NamedTuple):
+    """What was seen around a point.
+
+    - `near`, `far`: Jacobians there. `left_over`: of the field at the near places.
+    - `radius`, `reach`: of the balls. `field`, `residual`: see `nearby`.
+    - `gap`: the distance to the faces.
+    """
+
+    near: Any
+    far: Any
+    left_over: Any
+    radius: Any
+    reach: Any
+    field: Any
+    residual: Any
+    gap: Any
+
+
+class Numbers(NamedTuple):
+    """Results of the host, a tree of arrays; `None` for what an absent player would have, and for
+    Schur complements of general-sum games."""
+
+    near: Nearby
+    hessian_x: Extreme
+    hessian_y: Extreme | None
+    schur_x: Extreme | None
+    schur_y: Extreme | None
+    leftmost: Left
+    mixed: Proof
+    singular: Proof
+    simultaneous: Proof
+    alternating: Proof | None
+    tau_star: Any
+    max_step: Any
+    noise: Any
+
+
+def shapes(size_x: int, size_y: int, zero_sum: bool) -> Numbers:
+    """Shapes and dtypes of the results."""
+    one = jax.ShapeDtypeStruct((), jnp.result_type(float))
+    flag = jax.ShapeDtypeStruct((), jnp.bool_)
+    proof = Proof(flag, flag)
+    extreme = lambda n: Extreme(one, one, proof, jax.ShapeDtypeStruct((n,), one.dtype))
+    two = size_y > 0
+    value = jax.ShapeDtypeStruct((), jnp.result_type(complex))
+    return Numbers(
+        near=Nearby.shapes(),
+        hessian_x=extreme(size_x),
+        hessian_y=extreme(size_y) if two else None,
+        schur_x=extreme(size_x) if two and zero_sum else None,
+        schur_y=extreme(size_y) if two and zero_sum else None,
+        leftmost=Left(value, one, one, one, proof),
+        mixed=proof,
+        singular=proof,
+        simultaneous=proof,
+        alternating=proof if two else None,
+        tau_star=one if two else None,
+        max_step=one,
+        noise=one,
+    )
+
+
+def numbers(
+    zero_sum: bool,
+    eps: float,
+    matrix: Matrix,
+    drawn: np.ndarray,
+    around: BallNumbers,
+    faces: tuple[FaceNumbers, FaceNumbers | None],
+    rates: Rates,
+) -> Numbers:
+    """All proofs about the Jacobian `matrix`.
+
+    **Arguments:**
+
+    - `eps`: the precision in which it was computed. `drawn`: Jacobians of perturbed arithmetic.
+    - `faces`: x's and y's. `rates`: step sizes, 0 if none are asked for.
+    """
+    doubles = lambda array: np.asarray(array, np.float64)
+    matrix, drawn, around = jax.tree.map(doubles, (matrix, drawn, around))
+    faces = jax.tree.map(doubles, faces)
+    size_x, two = faces[0].free.size, faces[1] is not None
+    if not np.isfinite(matrix).all():
+        blank = lambda s: np.zeros(s.shape, bool) if s.dtype == bool else np.full(s.shape, np.nan)
+        return jax.tree.map(blank, shapes(size_x, len(matrix) - size_x, zero_sum))
+    rounding = _noise(matrix, drawn, size_x, zero_sum, eps)
+    on_face = _on_faces(matrix, faces)
+    near = _nearby(on_face, around, faces, rounding)
+    noise = rounding + near.change
+    blocks = np.split(np.arange(len(matrix)), [size_x])
+    cone = lambda own, face: _on_cone(matrix[np.ix_(own, own)], noise, face)
+    hessian_x = cone(blocks[0], faces[0])
+    hessian_y = cone(blocks[1], faces[1]) if faces[1] is not None else None
+    schur_x = schur_y = None
+    if hessian_y is not None and zero_sum:
+        schur_x = _schur(on_face, False, noise, hessian_y)
+        schur_y = _schur(on_face, True, noise, hessian_x)
+    left, mixed, singular = _flow(on_face.matrix, noise)
+    return Numbers(
+        near=near,
+        hessian_x=hessian_x,
+        hessian_y=hessian_y,
+        schur_x=schur_x,
+        schur_y=schur_y,
+        leftmost=left,
+        mixed=mixed,
+        singular=singular,
+        simultaneous=_simultaneous(on_face, noise, rates),
+        alternating=_alternating(on_face, noise, rates) if two else None,
+        tau_star=_timescale(on_face, noise, left) if two else None,
+        max_step=_max_step(on_face, left),
+        noise=noise,
+    )
+
+
+class _OnFaces(NamedTuple):
+    """A Jacobian on the tangent space of the faces.
+
+    - `matrix`: with the faces' curvatures; `flat`: without. `curvatures`: of each row.
+    - `bases`: of x's and y's tangent spaces, as columns.
+    """
+
+    matrix: Matrix
+    flat: Matrix
+    curvatures: np.ndarray
+    bases: list[Matrix]
+
+    @property
+    def size_x(self) -> int:
+        return self.bases[0].shape[1]
+
+
+def _on_faces(matrix: Matrix, faces: tuple[FaceNumbers, FaceNumbers | None]) -> _OnFaces:
+    there = [face for face in faces if face is not None]
+    bases = [face_basis(face.free, face.normals) for face in there]
+    basis = scipy.linalg.block_diag(*bases)
+    flat = basis.T @ matrix @ basis
+    bends = [np.full(b.shape[1], f.curvature) for b, f in zip(bases, there, strict=True)]
+    curvatures = np.concatenate(bends)
+    return _OnFaces(flat + np.diag(curvatures), flat, curvatures, bases)
+
+
+def _noise(matrix: Matrix, drawn: np.ndarray, size_x: int, zero_sum: bool, eps: float) -> float:
+    """What rounding does to the entries, in the spectral norm.
+
+    A few units in the last place of the norm at least, what the draws of perturbed arithmetic
+    show, and what should be symmetric and is not.
+    """
+    norm = lambda part: float(np.linalg.norm(part, 2)) if part.size else 0.0
+    a, b = matrix[:size_x, :size_x], matrix[size_x:, size_x:]
+    off = [a - a.T, b - b.T]
+    if zero_sum:
+        off.append(matrix[:size_x, size_x:] + matrix[size_x:, :size_x].T)
+    if not np.isfinite(drawn).all():
+        return np.inf
+    seen = MARGIN * max(norm(one - matrix) for one in drawn)
+    return max(seen, *(float(np.linalg.norm(part)) for part in off), ROUNDING * eps * norm(matrix))
+
+
+def _nearby(on_face: _OnFaces, around: BallNumbers, faces, noise: float) -> Nearby:
+    """The critical point nearby, on the faces."""
+    if on_face.matrix.size == 0:
+        # A corner is critical itself.
+        return Nearby(True, False, float(around.gap), 0.0)
+    basis = scipy.linalg.block_diag(*on_face.bases)
+    values = np.linalg.svd(on_face.matrix, compute_uv=False)
+    off = lambda one: float(np.linalg.norm(basis.T @ one @ basis - on_face.flat, 2))
+    finite = lambda rows: bool(np.isfinite(rows).all())
+    change = change_far = np.inf
+    if finite(around.near) and finite(around.left_over):
+        change = MARGIN * max(*map(off, around.near), float(around.left_over.max()))
+    if finite(around.far):
+        change_far = MARGIN * max(map(off, around.far))
+    smallest = float(values[-1]) - noise
+    inverse = 1 / smallest if smallest > 0 else np.inf
+    found = nearby(
+        inverse,
+        values[0] + noise,
+        around.field,
+        around.residual,
+        change,
+        change_far,
+        around.radius,
+        around.reach,
+    )
+    return found._replace(radius=found.radius + float(around.gap))
+
+
+def _on_cone(hessian: Matrix, noise: float, face: FaceNumbers) -> Extreme:
+    value, lower, yes, no, vector = curvature_on_cone(
+        hessian, noise, face.free, face.normals, face.curvature, face.weak, face.uncertain > 0
+    )
+    return Extreme(value, lower, Proof(yes, no), vector)
+
+
+def _smallest(matrix: Matrix, noise: float, basis: np.ndarray) -> Extreme:
+    """The smallest eigenvalue of a symmetric matrix on a basis."""
+    if matrix.size == 0:
+        return Extreme(np.inf, np.inf, Proof(True, False), np.zeros(len(basis)))
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    value, lower = values[0], values[0] - noise
+    return Extreme(value, lower, Proof(lower > 0, value + noise < 0), basis @ vectors[:, 0])
+
+
+def _schur(on_face: _OnFaces, turned: bool, noise: float, inner: Extreme) -> Extreme:
+    """The smallest eigenvalue of a Schur complement; NaN unless the other block is positive.
+
+    It is x's, or y's if `turned`. Blocks that are off by `noise` move it by at most
+    noise (1 + |B|) (1 + |C|), to first order, and by a second order that the smallest eigenvalue of
+    the inner block bounds.
+    """
+    x, y = np.split(np.arange(len(on_face.matrix)), [on_face.size_x])
+    own, other = (y, x) if turned else (x, y)
+    basis = on_face.bases[int(turned)]
+    if not inner.positive.yes:
+        return Extreme(np.nan, np.nan, OPEN, np.full(len(basis), np.nan))
+    block = lambda rows, columns: on_face.matrix[np.ix_(rows, columns)]
+    a, b, c, d = block(own, own), block(own, other), block(other, own), block(other, other)
+    if not (a.size and d.size):
+        return _smallest(a, noise, basis)
+    left, right = np.linalg.solve(d.T, b.T).T, np.linalg.solve(d, c)
+    norm = lambda m: 1 + float(np.linalg.norm(m, 2))
+    moved = noise * norm(left) * norm(right) * (1 + noise / float(inner.lower))
+    return _smallest(a - b @ right, moved, basis)
+
+
+def _flow(matrix: Matrix, noise: float) -> tuple[Left, Proof, Proof]:
+    """The leftmost eigenvalue; whether there are some on either side; whether one is 0."""
+    if matrix.size == 0:
+        return Left(np.inf, np.inf, 1.0, 0.0, Proof(True, False)), Proof(False, True), Proof(False, True)
+    all_right, one_left, one_right, all_left = sides(matrix, noise)
+    values, conditions, _ = conditioned_eigenvalues(matrix)
+    errors = conditions * noise
+    lower = np.min(np.real(values) - errors)
+    left = Left(values[0], lower, conditions[0], errors[0], Proof(all_right, one_left))
+    smallest = float(np.linalg.svd(matrix, compute_uv=False)[-1])
+    singular = Proof(smallest <= noise, smallest > noise)
+    return left, Proof(one_left and one_right, all_right or all_left), singular
+
+
+def _steps(on_face: _OnFaces, rates: Rates) -> np.ndarray:
+    """Each row's step size."""
+    return np.where(np.arange(len(on_face.flat)) < on_face.size_x, rates[0], rates[1])
+
+
+def _simultaneous(on_face: _OnFaces, noise: float, rates: Rates) -> Proof:
+    """Proofs that a round of simultaneous play contracts, or does not.
+
+    The projection on a curved face divides a step along it by 1 + step times curvature.
+    """
+    n = len(on_face.flat)
+    if not (rates > 0).all() or n == 0:
+        return Proof(n == 0, False)
+    steps = _steps(on_face, rates)
+    shrink = 1 / (1 + steps * on_face.curvatures)
+    round_map = shrink[:, None] * (np.eye(n) - steps[:, None] * on_face.flat)
+    return Proof(*contraction(round_map, noise * steps.max()))
+
+
+def _alternating(on_face: _OnFaces, noise: float, rates: Rates) -> Proof:
+    """Proofs that a round of alternating play contracts, or does not."""
+    n, size_x = len(on_face.flat), on_face.size_x
+    if not (rates > 0).all() or n == 0:
+        return Proof(n == 0, False)
+    first, second, (rate_x, rate_y) = np.eye(n), np.eye(n), rates
+    shrink = 1 / (1 + _steps(on_face, rates) * on_face.curvatures)
+    first[:size_x] -= rate_x * on_face.flat[:size_x]
+    second[size_x:] -= rate_y * on_face.flat[size_x:]
+    first[:size_x] *= shrink[:size_x, None]
+    second[size_x:] *= shrink[size_x:, None]
+    off_x, off_y = rate_x * noise, rate_y * noise
+    norms = np.linalg.norm(first, 2), np.linalg.norm(second, 2)
+    moved = float(off_y * norms[0] + off_x * norms[1] + off_x * off_y)
+    return Proof(*contraction(second @ first, moved))
+
+
+def _timescale(on_face: _OnFaces, noise: float, left: Left) -> Any:
+    """From which ratio of speeds on the point attracts; with one player held, all or none."""
+    if on_face.size_x in (0, len(on_face.matrix)):
+        return 0.0 if left.positive.yes else np.inf
+    return timescale_threshold(on_face.matrix, on_face.size_x, noise)
+
+
+def _max_step(on_face: _OnFaces, left: Left) -> float:
+    r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$; 0 unless all real parts are proved positive.
+
+    Infinite at a corner; NaN on a curved face, where rounds are other maps.
+    """
+    if on_face.matrix.size == 0:
+        return np.inf
+    if on_face.curvatures.any():
+        return np.nan
+    if not left.positive.yes:
+        return 0.0
+    values = np.linalg.eigvals(on_face.matrix)
+    return float(np.min(2 * np.real(values) / np.abs(values) ** 2))

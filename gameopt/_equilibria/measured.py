@@ -1,0 +1,64 @@
+"""Field and second derivatives at a point, and what rounding does to them, as it is measured."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gameopt._games.base import AbstractGame
+from gameopt._keys import again
+from gameopt._linalg.perturbed_arithmetic import draws, perturbed
+from gameopt._trees import ravel
+from gameopt._types import Key, Players, Scalar
+
+PAIRS = 2
+"""Draws of perturbed arithmetic, and as many opposite ones."""
+MARGIN = 4.0
+"""How many times the largest deviation of the draws, or of a few points of a ball, is trusted to
+cover all."""
+
+Vector = Float[Array, " n"]
+
+
+class Derivatives(NamedTuple):
+    """Field and Jacobian at a point, and those of perturbed arithmetic.
+
+    - `point`, `field`: `(n,)`. `jacobian`: `(n, n)`. `drawn`: Jacobians of the draws, `(d, n, n)`.
+    - `field_noise`: what rounding may do to the field.
+    """
+
+    point: Vector
+    field: Vector
+    jacobian: Float[Array, "n n"]
+    drawn: Float[Array, "d n n"]
+    field_noise: Scalar
+
+
+def field_of(game: AbstractGame, players: Players, key: Key) -> Callable[[Vector], Vector]:
+    """The field, from vectors to vectors."""
+    _, unravel = ravel(players)
+    return lambda v: ravel(game.losses_and_field(unravel(v), again(key))[1])[0]
+
+
+def with_jacobian(
+    function: Callable[[Vector], Vector],
+) -> Callable[[Vector], tuple[Vector, Float[Array, "n n"]]]:
+    """A vector field and its Jacobian together."""
+    return lambda v: (function(v), jax.jacfwd(function)(v))
+
+
+def derivatives(game: AbstractGame, players: Players, key: Key) -> Derivatives:
+    """Derivatives of a small game at a point, with those of perturbed arithmetic."""
+    vector, _ = ravel(players)
+    function = with_jacobian(field_of(game, players, key))
+    field, jacobian = function(vector)
+    fields, drawn = jax.lax.map(lambda draw: perturbed(function, draw, vector), draws(PAIRS))
+    return Derivatives(vector, field, jacobian, drawn, MARGIN * farthest(fields, field))
+
+
+def farthest(rows: Float[Array, "d n"], row: Vector) -> Scalar:
+    """The largest distance from a vector; NaN counts as infinite."""
+    distances = jnp.linalg.norm(rows - row[None], axis=1)
+    return jnp.max(jnp.where(jnp.isnan(distances), jnp.inf, distances))

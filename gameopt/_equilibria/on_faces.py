@@ -1,0 +1,79 @@
+"""A game on the faces of its sets that a point is on."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gameopt._games.base import AbstractGame, replace, sets_of
+from gameopt._games.faces import Face
+from gameopt._trees import ravel
+from gameopt._types import Key, Losses, Player, Players
+
+
+class OnFaces(AbstractGame):
+    r"""The Lagrangian game along the tangent spaces of faces.
+
+    Each strategy is moved back to the face through its point. A curved face adds $\mu/2$ times the
+    square of the distance from the point, and takes off the opponent's, so that zero-sum games stay
+    such. Derivatives at the point are those on the faces, and 0 across them.
+    """
+
+    game: AbstractGame
+    point: Players
+    faces: Players
+
+    def losses(self, players: Players, key: Key = None) -> Losses:
+        moved, bends = players, []
+        for name in self.player_names:
+            here, unravel = ravel(getattr(self.point, name))
+            face: Face = getattr(self.faces, name)
+            away = face.project(ravel(getattr(players, name))[0] - here)
+            moved = replace(moved, name, unravel(here + away))
+            bends.append(0.5 * face.curvature * jnp.sum(away**2))
+        losses = self.game.losses(moved, key)
+        if len(bends) == 1:
+            return Players(losses.x + bends[0], None)
+        return Players(losses.x + bends[0] - bends[1], losses.y + bends[1] - bends[0])
+
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.game.is_zero_sum
+
+    @property
+    def player_names(self) -> tuple[Player, ...]:
+        return self.game.player_names
+
+
+def has_sets(game: AbstractGame, players: Players) -> bool:
+    """Whether a player is kept in a set."""
+    return any(projection is not None for projection in sets_of(game, players))
+
+
+def along(faces: Players, size_x: int, vector: Float[Array, " n"]) -> Float[Array, " n"]:
+    """The part of a vector of both players' entries along the faces."""
+    if faces.y is None:
+        return faces.x.project(vector)
+    return jnp.concatenate([faces.x.project(vector[:size_x]), faces.y.project(vector[size_x:])])
+
+
+def curvatures(faces: Players, size_x: int, like: Float[Array, " n"]) -> Float[Array, " n"]:
+    """The curvature of the face of each entry's player."""
+    is_x = jnp.arange(like.size) < size_x
+    of_y = faces.x.curvature if faces.y is None else faces.y.curvature
+    return jnp.where(is_x, faces.x.curvature, of_y).astype(like.dtype)
+
+
+def dimension(face: Face) -> Float[Array, ""]:
+    """The number of independent directions of a face."""
+    lengths = jnp.sum(face.normals**2, axis=1)
+    return jnp.round(jnp.sum(face.free) - jnp.sum(lengths)).astype(jnp.int32)
+
+
+def is_curved(faces: Players) -> Array:
+    """Whether a projection on one of the faces is no linear map."""
+    bends = [face.curvature for face in jax.tree.leaves(faces, is_leaf=_is_face)]
+    return jnp.any(jnp.stack(bends) > 0)
+
+
+def _is_face(node: object) -> bool:
+    return isinstance(node, Face)

@@ -1,0 +1,175 @@
+"""The surroundings of a point of a large game: noise, faces and the critical point nearby.
+
+All by products along a few directions, so that changes and noise are estimates.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from gameopt._arithmetic import single_at_least
+from gameopt._equilibria.krylov_setting import largest_of
+from gameopt._equilibria.measured import MARGIN, PAIRS, farthest, field_of
+from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
+from gameopt._equilibria.on_faces import along
+from gameopt._games.base import AbstractGame
+from gameopt._games.faces import faces
+from gameopt._linalg.host import on_host
+from gameopt._linalg.krylov import KrylovSpace, krylov_space, ritz_pairs
+from gameopt._linalg.perturbed_arithmetic import draws, perturbed
+from gameopt._trees import ravel
+from gameopt._types import Key, Players, Scalar
+
+SOLVED = 0.1
+"""The largest relative residual of a Newton step that is of use."""
+
+Vector = Float[Array, " n"]
+
+
+def faces_at(
+    game: AbstractGame, players: Players, key: Key, start: Vector, reach: Scalar
+) -> tuple[Players, Scalar]:
+    """The faces of the sets at a point, and the noise of the field there.
+
+    Multipliers may change sign by that noise, and by what the field changes within `reach`: about
+    the Jacobian's Frobenius norm, estimated from one random product, times that.
+    """
+    vector, unravel = ravel(players)
+    function = field_of(game, players, key)
+    field = function(vector)
+    drawn = jax.lax.map(lambda draw: perturbed(function, draw, vector), draws(PAIRS))
+    noise = MARGIN * farthest(drawn, field)
+    _, product = jax.jvp(function, (vector,), (start,))
+    norm = jnp.linalg.norm(product) / jnp.linalg.norm(start) * vector.size**0.5
+    return faces(game, players, unravel(field), reach, noise + reach * norm), noise
+
+
+def look_around(
+    game: AbstractGame,
+    players: Players,
+    key: Key,
+    on: Players,
+    field_noise: Scalar,
+    space: KrylovSpace,
+    probes: Float[Array, "p n"],
+    lower: Scalar,
+    reach: Scalar,
+    residual: Scalar,
+) -> tuple[Nearby, Scalar]:
+    """The critical point nearby, and the noise of products.
+
+    **Arguments:**
+
+    - `game`: on its faces `on`. `space`: of its Jacobian. `residual`: the point's stationarity.
+    - `probes`: directions of the products. `lower`: a bound on the Jacobian's symmetric part.
+    """
+    vector, _ = ravel(players)
+    function = field_of(game, players, key)
+    field, forward = jax.linearize(function, vector)
+    lengths = jnp.linalg.norm(probes, axis=1)
+    probes = probes / jnp.where(lengths > 0, lengths, 1)[:, None]
+    products = jax.lax.map(forward, probes)
+    noise = _noise_of_products(function, vector, probes, products)
+    newton = _newton(forward, field, len(space.small))
+    inverse, size = _inverse(space, newton, field, field_noise, lower - noise)
+    size_x = ravel(players.x)[0].size
+    there = ball(newton.step, size, reach, lambda v: along(on, size_x, v))
+
+    def look(place):
+        moved, forward_there = jax.linearize(function, vector + place)
+        changed = jax.lax.map(forward_there, probes) - products
+        return moved, jnp.max(jnp.linalg.norm(changed, axis=1))
+
+    fields, changes = jax.lax.map(look, jnp.concatenate([there.near, there.far]))
+    count = len(there.near)
+    straight = jax.lax.map(forward, there.near)
+    rest = left_over(fields[:count], field, straight, there.near, field_noise)
+    near = on_host(
+        nearby,
+        Nearby.shapes(),
+        inverse,
+        largest_of(space) + noise,
+        jnp.linalg.norm(field) - field_noise,
+        residual - field_noise,
+        MARGIN * _worst(jnp.maximum(changes[:count], rest)),
+        MARGIN * _worst(changes[count:]),
+        there.radius,
+        there.reach,
+    )
+    return near, noise
+
+
+def _worst(values: Float[Array, " k"]) -> Scalar:
+    """The largest; infinite if one is NaN."""
+    return jnp.max(jnp.where(jnp.isnan(values), jnp.inf, values))
+
+
+def _noise_of_products(function, vector, probes, products) -> Scalar:
+    """How far products come out elsewhere in perturbed arithmetic."""
+    product = lambda z, v: jax.jvp(function, (z,), (v,))[1]
+
+    def off(draw):
+        drawn = jax.lax.map(lambda probe: perturbed(product, draw, vector, probe), probes)
+        return _worst(jnp.linalg.norm(drawn - products, axis=1))
+
+    return MARGIN * jnp.max(jax.lax.map(off, draws(PAIRS)))
+
+
+class _Newton(NamedTuple):
+    """An approximate Newton step, and its relative residual."""
+
+    step: Vector
+    residual: Scalar
+
+
+def _newton(forward, field: Vector, num_matvecs: int) -> _Newton:
+    """Newton's step in the Krylov space of the field, by least squares (GMRES)."""
+    wide, zero = single_at_least(field.dtype), jnp.zeros((), field.dtype)
+    length = jnp.linalg.norm(field)
+
+    def solve() -> _Newton:
+        space = krylov_space(lambda v: (forward(v), zero), field, num_matvecs)
+        size = len(space.small)
+        below = jnp.zeros((1, size), field.dtype).at[0, -1].set(space.last)
+        matrix = jnp.concatenate([space.small, below]).astype(wide)
+        right = jnp.zeros(size + 1, wide).at[0].set(-length.astype(wide))
+        found = jnp.linalg.lstsq(matrix, right)[0]
+        rest = jnp.linalg.norm(matrix @ found - right) / length.astype(wide)
+        return _Newton(found.astype(field.dtype) @ space.basis, rest.astype(field.dtype))
+
+    there = (length > 0) & jnp.isfinite(length)
+    return jax.lax.cond(there, solve, lambda: _Newton(jnp.zeros_like(field), zero))
+
+
+def _inverse(
+    space: KrylovSpace, newton: _Newton, field: Vector, field_noise: Scalar, lower: Scalar
+) -> tuple[Scalar, Scalar]:
+    """The norm of the Jacobian's inverse, and a bound on Newton's step.
+
+    Proved where the symmetric part is positive. Elsewhere twice the larger of what the step and the
+    smallest Ritz value show, which is an estimate; infinite where the step was not found.
+    """
+    dtype, length, step = field.dtype, jnp.linalg.norm(field), jnp.linalg.norm(newton.step)
+    proved = lower > 0
+    of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
+    values = smallest_ritz(space).astype(dtype)
+    ratio = step / jnp.where(length > 0, length, 1)
+    seen = 2 * jnp.maximum(ratio, jnp.where(values > 0, 1 / values, jnp.inf))
+    seen = jnp.where(newton.residual <= SOLVED, seen, jnp.inf)
+    inverse = jnp.where(proved, of_bound, seen)
+    size = jnp.where(proved, of_bound * length, step / (1 - SOLVED)) + inverse * field_noise
+    return inverse, jnp.where(jnp.isfinite(size), size, 0)
+
+
+def smallest_ritz(space: KrylovSpace) -> Scalar:
+    """The smallest modulus of a Ritz value."""
+    shape = jax.ShapeDtypeStruct((), jnp.result_type(float))
+    return on_host(_smallest_modulus, shape, space.small, space.last)
+
+
+def _smallest_modulus(small, last) -> np.ndarray:
+    values = np.abs(ritz_pairs(np.asarray(small), float(last))[0])
+    return np.asarray(values.min() if np.isfinite(values).all() else np.nan)

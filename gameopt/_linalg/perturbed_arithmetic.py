@@ -1,0 +1,263 @@
+r"""Functions evaluated with every operation perturbed by its rounding error.
+
+Each result of an operation is multiplied by $1 + u\delta$, $|\delta| \in [\tfrac12, 1]$ with a
+random sign and $u$ the precision of its dtype; a sum of $K$ terms, and a product of matrices, is
+moved by $u\sqrt K$ of the sum of the terms' moduli; what may have underflowed, by the smallest
+normal number; factorisations see a matrix that is moved by as much. The arguments are perturbed
+too. So results differ as they would if the order of sums, the instructions or the last digits of
+the arguments were others, where terms cancel as well; and where an argument of a kink, a branch or
+an order is within rounding of its edge, a draw and its opposite come out on either side.
+
+It is a measurement and no bound: rounding errors that conspire may be larger. Random numbers are a
+hash of position, operation and draw, so that draws are reproducible.
+
+!!! cite "Source"
+
+    Parker (1997), Monte Carlo arithmetic, UCLA CSD-970002; Higham (2002), Accuracy and Stability of
+    Numerical Algorithms, 2nd edition, sections 2.9 and 3.1.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.extend.core as jex
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, UInt32
+
+EXACT = frozenset(
+    "reshape broadcast_in_dim squeeze expand_dims transpose slice dynamic_slice copy copy_p rev pad "
+    "dynamic_update_slice concatenate split gather scatter scatter_min scatter_max select_n max "
+    "min neg abs sign clamp reduce_max reduce_min reduce_window_max sort stop_gradient floor "
+    "ceil round iota real imag complex device_put optimization_barrier name nextafter "
+    "bitcast_convert_type cummax cummin top_k random_bits select_and_gather_add argsort "
+    "reduce_precision".split()
+)
+"""Operations that copy, compare or choose."""
+FACTORISATIONS = frozenset(
+    "eigh svd cholesky qr lu geqrf householder_product triangular_solve tridiagonal eig schur "
+    "hessenberg tridiagonal_solve custom_linear_solve".split()
+)
+"""Operations whose error is that of a matrix nearby."""
+CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vjp_call_jaxpr": "fun_jaxpr",
+    "checkpoint": "jaxpr",
+    "remat": "jaxpr",
+    "remat2": "jaxpr",
+}
+"""Operations that are functions, and the parameter that holds them."""
+
+
+class Draw(NamedTuple):
+    """A draw of all perturbations.
+
+    - `salt`: draws of different salts are independent. `sign`: 1, or -1 for the opposite draw.
+    """
+
+    salt: UInt32[Array, ""]
+    sign: Float[Array, ""]
+
+
+def draws(pairs: int) -> Draw:
+    """`pairs` draws and their opposites, with a first axis of twice as many."""
+    salts = jnp.repeat(jnp.arange(1, pairs + 1, dtype=jnp.uint32), 2)
+    return Draw(salts, jnp.where(jnp.arange(2 * pairs) % 2 == 0, 1.0, -1.0))
+
+
+def perturbed(function: Callable[..., Any], draw: Draw, *arguments: Any) -> Any:
+    """`function` of trees of arrays, every operation perturbed.
+
+    Its derivatives are perturbed if it takes them; the result itself has none.
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+    run = _Run(draw.salt, draw.sign)
+    leaves = [run.moved_argument(jnp.asarray(leaf)) for leaf in jax.tree.leaves(arguments)]
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        found = run.closed(closed, leaves)
+    return jax.tree.unflatten(jax.tree.structure(shapes), found)
+
+
+class _Run:
+    """One evaluation; counts operations, so that each has random numbers of its own."""
+
+    def __init__(self, salt: UInt32[Array, ""], sign: Float[Array, ""]):
+        self.salt, self.sign, self.count = salt, sign, 0
+
+    def closed(self, closed: Any, values: Sequence[Any]) -> list[Any]:
+        """Results of a closed jaxpr."""
+        if isinstance(closed, jex.ClosedJaxpr):
+            return self.jaxpr(closed.jaxpr, closed.consts, values)
+        return self.jaxpr(closed, [], values)
+
+    def jaxpr(self, jaxpr: Any, consts: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """Results of a jaxpr, operation by operation."""
+        known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *values], strict=True))
+        read = lambda atom: atom.val if isinstance(atom, jex.Literal) else known[atom]
+        for equation in jaxpr.eqns:
+            found = self.equation(equation, [read(atom) for atom in equation.invars])
+            known.update(zip(equation.outvars, found, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def equation(self, equation: Any, values: list[Any]) -> list[Any]:
+        """Results of one operation."""
+        name, params = equation.primitive.name, equation.params
+        if name in CALLS:
+            return self.closed(params[CALLS[name]], values)
+        if name in ("scan", "while", "cond"):
+            return getattr(self, f"{name}_")(params, values)
+        if name in FACTORISATIONS:
+            values = [self.moved_matrix(value, name == "eigh") for value in values]
+        found = _bind(equation, values)
+        if name in EXACT or name in FACTORISATIONS:
+            return found
+        size = lambda out: _size_of_error(name, equation, values, out)
+        return [self.moved(out, size(out)) if _is_inexact(out) else out for out in found]
+
+    def scan_(self, params: dict[str, Any], values: list[Any]) -> list[Any]:
+        """A loop; every turn has random numbers of its own."""
+        num_consts, num_carry = params["num_consts"], params["num_carry"]
+        consts = values[:num_consts]
+        begin, xs = values[num_consts : num_consts + num_carry], values[num_consts + num_carry :]
+
+        def turn(carry, x):
+            salt, values = carry
+            inside = _Run(salt, self.sign)
+            found = inside.closed(params["jaxpr"], [*consts, *values, *x])
+            return (_next_salt(salt), found[:num_carry]), found[num_carry:]
+
+        carry = (self.own_salt(), [jnp.asarray(value) for value in begin])
+        keep = {name: params[name] for name in ("length", "reverse", "unroll")}
+        (_, last), ys = lax.scan(turn, carry, xs, **keep)
+        return [*last, *ys]
+
+    def while_(self, params: dict[str, Any], values: list[Any]) -> list[Any]:
+        """A loop of unknown length; its condition is asked without perturbations."""
+        count_cond, count_body = params["cond_nconsts"], params["body_nconsts"]
+        of_cond, of_body = values[:count_cond], values[count_cond : count_cond + count_body]
+        begin = [jnp.asarray(value) for value in values[count_cond + count_body :]]
+
+        def goes_on(carry):
+            closed = params["cond_jaxpr"]
+            return jax.core.eval_jaxpr(closed.jaxpr, closed.consts, *of_cond, *carry[1])[0]
+
+        def turn(carry):
+            salt, values = carry
+            found = _Run(salt, self.sign).closed(params["body_jaxpr"], [*of_body, *values])
+            return _next_salt(salt), found
+
+        return lax.while_loop(goes_on, turn, (self.own_salt(), begin))[1]
+
+    def cond_(self, params: dict[str, Any], values: list[Any]) -> list[Any]:
+        """A choice of functions."""
+        salt = self.own_salt()
+        branch = lambda closed: lambda *given: _Run(salt, self.sign).closed(closed, given)
+        return list(lax.switch(values[0], [*map(branch, params["branches"])], *values[1:]))
+
+    def own_salt(self) -> UInt32[Array, ""]:
+        """A salt for an operation that has others inside."""
+        self.count += 1
+        return _next_salt(self.salt + jnp.uint32(self.count))
+
+    def signs(self, like: Array) -> Array:
+        """Numbers of modulus 1/2 to 1 and random sign, in the shape and real dtype of `like`."""
+        dtype = _real(like.dtype)
+        bits = _hashed(_places(like.shape) ^ self.own_salt())
+        size = 0.5 + (bits >> 9).astype(dtype) * jnp.asarray(2.0**-24, dtype)
+        return jnp.where(bits % 2 == 0, size, -size) * self.sign.astype(dtype)
+
+    def moved(self, value: Array, size: Array) -> Array:
+        """The value, and a random part of `size`."""
+        return value + (self.signs(value) * size).astype(value.dtype)
+
+    def moved_argument(self, value: Array) -> Array:
+        """An argument, known to the last digit; at 0, to far below any length of interest."""
+        if not _is_inexact(value):
+            return value
+        floor = math.sqrt(float(jnp.finfo(value.dtype).tiny))
+        return self.moved(value, _eps(value.dtype) * jnp.abs(value) + _as(floor, value))
+
+    def moved_matrix(self, value: Array, symmetric: bool) -> Array:
+        """A matrix as near as its factorisation is exact."""
+        if not _is_inexact(value) or value.ndim < 2:
+            return value
+        largest = jnp.max(jnp.abs(value), axis=(-2, -1), keepdims=True)
+        size = _as(_eps(value.dtype) * math.sqrt(value.shape[-1]), value) * largest
+        moved = self.moved(value, size)
+        return (moved + jnp.swapaxes(moved, -1, -2).conj()) / 2 if symmetric else moved
+
+
+def _bind(equation: Any, values: Sequence[Any]) -> list[Any]:
+    params = equation.primitive.get_bind_params(equation.params)
+    # Some versions of JAX give a pair, with functions that come first.
+    functions, params = params if isinstance(params, tuple) else ((), params)
+    found = equation.primitive.bind(*functions, *values, **params)
+    return list(found) if equation.primitive.multiple_results else [found]
+
+
+def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) -> Array:
+    """The size of the rounding error of a result."""
+    eps, tiny = _eps(out.dtype), float(jnp.finfo(out.dtype).tiny)
+    moduli = [jnp.abs(value) if _is_inexact(value) else value for value in values]
+    if name in ("add", "sub", "add_any", "mul", "div", "integer_pow", "square", "pow"):
+        used = [jnp.asarray(value) != 0 for value in moduli]
+        both = name in ("mul", "div")
+        there = functools.reduce(jnp.logical_and if both else jnp.logical_or, used)
+        return _as(eps, out) * jnp.abs(out) + jnp.where(there, _as(tiny, out), _as(0, out))
+    if name in ("dot_general", "conv_general_dilated", "ragged_dot"):
+        return _as(eps * math.sqrt(_terms(name, equation, out)), out) * _bind(equation, moduli)[0]
+    if name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add", "scatter_add"):
+        terms = max(values[0].size / max(out.size, 1), 2.0) if name == "reduce_sum" else 16.0
+        return _as(eps * math.sqrt(terms), out) * _bind(equation, moduli)[0]
+    return _as(4 * eps, out) * jnp.abs(out)
+
+
+def _terms(name: str, equation: Any, out: Array) -> float:
+    """The number of terms of each sum of a product."""
+    if name == "conv_general_dilated":
+        kernel = equation.invars[1].aval
+        feature = equation.params["dimension_numbers"].rhs_spec[0]
+        return max(kernel.size / max(kernel.shape[feature], 1), 1.0)
+    left = equation.invars[0].aval
+    axes = equation.params["dimension_numbers"][0][0] if name == "dot_general" else (-1,)
+    return max(math.prod(left.shape[axis] for axis in axes), 1)
+
+
+def _is_inexact(value: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(value), jnp.inexact)
+
+
+def _real(dtype: Any) -> Any:
+    return jnp.finfo(dtype).dtype
+
+
+def _eps(dtype: Any) -> float:
+    return float(jnp.finfo(dtype).eps)
+
+
+def _as(number: float, like: Array) -> Array:
+    return jnp.asarray(number, _real(jnp.asarray(like).dtype))
+
+
+def _places(shape: tuple[int, ...]) -> UInt32[Array, "..."]:
+    """Each entry's own number."""
+    return lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+
+
+def _hashed(number: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
+    """The finaliser of MurmurHash3: every bit depends on every bit."""
+    number = (number ^ (number >> 16)) * jnp.uint32(0x85EBCA6B)
+    number = (number ^ (number >> 13)) * jnp.uint32(0xC2B2AE35)
+    return number ^ (number >> 16)
+
+
+def _next_salt(salt: UInt32[Array, ""]) -> UInt32[Array, ""]:
+    return _hashed(salt * jnp.uint32(0x9E3779B9) + jnp.uint32(0x7F4A7C15))
