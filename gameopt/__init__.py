@@ -36,11 +36,8 @@ from gameopt._equilibria.critical_points import (
     find_critical_points as find_critical_points,
 )
 from gameopt._equilibria.evidence import (
-    VERDICT as VERDICT,
     Curvature as Curvature,
     Leftmost as Leftmost,
-    is_no as is_no,
-    is_yes as is_yes,
 )
 from gameopt._equilibria.gaps import (
     Gap as Gap,
@@ -245,5 +242,6 @@ from gameopt._solvers.svre import SVRE as SVRE
 from gameopt._solvers.unrolled import Unrolled as Unrolled
 from gameopt._trees import playable as playable, tree_norm as tree_norm
 from gameopt._types import Fixed as Fixed, Key as Key, Players as Players
+from gameopt._verdicts import VERDICT as VERDICT, is_no as is_no, is_yes as is_yes
 
 __version__ = "0.1.0"

@@ -92,6 +92,11 @@ def check_numbers(players: Players) -> None:
     check_playable(players, named or ("x", "y"))
 
 
+def tree_size(tree: PyTree) -> int:
+    """Number of entries of the played leaves of a tree."""
+    return sum(leaf.size for leaf in jax.tree.leaves(playable(tree)))
+
+
 def tree_norm(tree: PyTree) -> Scalar:
     """Euclidean norm over the played leaves of a tree: shape `()`.
 

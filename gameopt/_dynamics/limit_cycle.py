@@ -7,9 +7,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from gameopt._dynamics.measured_rate import rounding_floor
+from gameopt._dynamics.measured_rate import machine_epsilon, rounding_floor
 from gameopt._dynamics.recurrence import Recurrence, recurrence, turn_sizes
 from gameopt._enumerations import Enumeration
+from gameopt._linalg.krylov import ROUNDING
 from gameopt._trees import float_array, playable
 from gameopt._types import Real, Scalar
 
@@ -35,9 +36,10 @@ MOTIONS.define(
         "It moves, and repeats nothing to the tolerance. If `drift` is below zero it is still "
         "nearing, above zero still growing: record more rounds. If `period` is infinite, or the "
         "drift small, it may have several periods or none, be noisy, or the record may be too "
-        "coarse: an orbit needs about six records, and the path at least three turns."
+        "coarse: an orbit needs about six records, and the path at least three turns. An orbit "
+        "whose `amplitude` is near the precision of the records is rounding, or cannot be told."
     ),
-    cycle="It repeats one closed orbit, neither nearing it any more nor leaving it.",
+    cycle="It repeats one closed orbit, and nears or leaves it by no more than `drift_error` a turn.",
 )
 
 
@@ -50,7 +52,9 @@ class LimitCycle(eqx.Module):
     - `period`: of a turn, in records of the path; infinite where nothing like a turn was found.
     - `amplitude`: the largest distance from `center` in the rounds that were judged.
     - `drift`: by what share the size of the orbit changes from one turn to the next, from a line
-      through its logarithm; 0 without turns.
+      through its logarithm; 0 without turns. `drift_error`: how far that may be off, by the sizes'
+      scatter, the splines and the rounding of the records; infinite without turns. A `cycle` is one
+      up to a drift of that size.
     - `mismatch`: the distance between the path and itself some turns on, relative to its size (root
       mean squares): the largest for 1, 2, 4, ... turns, as many as the record has; infinite
       without turns.
@@ -61,6 +65,7 @@ class LimitCycle(eqx.Module):
     period: Scalar
     amplitude: Scalar
     drift: Scalar
+    drift_error: Scalar
     mismatch: Scalar
     center: Any
 
@@ -86,7 +91,8 @@ def limit_cycle(
     change little enough to pass; then it is still no cycle if the size of its turns drifts by more
     than a tenth of `closure` in all, or by less but as steadily in the last turns as in the first,
     down to what noise and splines resolve. A cycle that is being reached slows down instead, and
-    is one.
+    is one. An orbit that is so small beside the distance from 0 that rounding is more than
+    `closure` of its size is undecided, since rounding alone makes a path repeat itself.
 
     On the host, in float64. A path that settles or diverges costs under a millisecond; one that
     turns costs some tens for 1000 records. About twenty records a turn are enough: record every few
@@ -124,8 +130,10 @@ def limit_cycle(
     if not np.isfinite(vectors).all() or np.linalg.norm(vectors, axis=1).max() > max_norm:
         found = _Found("diverging", None, tail[-1], np.inf)
         return _report(found, unravel)
-    rounding = rounding_floor(jax.tree.leaves(path)[0].dtype)
-    return _report(_judge(vectors, tail, float(tol), float(closure), rounding), unravel)
+    dtypes = [leaf.dtype for leaf in jax.tree.leaves(path)]
+    # The coarsest decides.
+    rounding, eps = max(map(rounding_floor, dtypes)), max(map(machine_epsilon, dtypes))
+    return _report(_judge(vectors, tail, float(tol), float(closure), rounding, eps), unravel)
 
 
 def _of_each(paths: Any, **settings: Any) -> LimitCycle:
@@ -148,6 +156,7 @@ class _Found(NamedTuple):
     center: np.ndarray
     amplitude: float
     drift: float = 0.0
+    drift_error: float = np.inf
 
 
 def _as_array(leaf: Any) -> Any:
@@ -174,7 +183,7 @@ def _vectors(path: Any) -> tuple[Float[np.ndarray, "t n"], Any]:
     return np.concatenate(rows, axis=1), unravel
 
 
-def _judge(vectors, tail, tol: float, closure: float, rounding: float) -> _Found:
+def _judge(vectors, tail, tol: float, closure: float, rounding: float, eps: float) -> _Found:
     extents = _extents(tail)
     extent = np.linalg.norm(vectors - tail[-1], axis=1).max()
     size = max(np.linalg.norm(vectors, axis=1).max(), extent)
@@ -182,19 +191,23 @@ def _judge(vectors, tail, tol: float, closure: float, rounding: float) -> _Found
     amplitude = np.linalg.norm(tail - center, axis=1).max()
     if extents[-1] <= rounding * size:
         return _Found("settled", None, center, amplitude)
-    orbit, drift = recurrence(tail, closure), 0.0
+    orbit, drift, drift_error = recurrence(tail, closure), 0.0, np.inf
     motion = "undecided"
     if orbit is not None:
         turns = turn_sizes(tail, orbit.period)
         center, drift = turns.center, float(np.expm1(turns.slope))
         amplitude = np.linalg.norm(tail - center, axis=1).max()
-        if orbit.mismatch <= closure and not turns.drifts(0.1 * closure, 10 * rounding):
+        # Records are rounded in units of their size, and the orbit may be far from 0.
+        blur = ROUNDING * eps * float(np.linalg.norm(tail, axis=1).max()) / amplitude
+        drift_error = turns.slope_error(blur)
+        steady = not turns.drifts(0.1 * closure, max(10 * rounding, blur))
+        if orbit.mismatch <= closure and blur <= closure and steady:
             motion = "cycle"
     if motion == "undecided" and extents[-1] <= tol * extent:
         motion = "settled"
     if motion == "undecided" and _grows(extents):
         motion = "diverging"
-    return _Found(motion, orbit, center, amplitude, drift)
+    return _Found(motion, orbit, center, amplitude, drift, drift_error)
 
 
 def _extents(tail: Float[np.ndarray, "t n"]) -> Float[np.ndarray, " 8"]:
@@ -224,6 +237,7 @@ def _report(found: _Found, unravel: Any) -> LimitCycle:
         number(orbit.period),
         number(found.amplitude),
         number(found.drift),
+        number(found.drift_error),
         number(orbit.mismatch),
         unravel(found.center),
     )

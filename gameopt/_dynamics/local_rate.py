@@ -1,30 +1,46 @@
 """Local convergence rates: the spectrum of one round of a solver."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Complex, Float
 
 from gameopt._arithmetic import single_at_least
 from gameopt._checks import Integer, check_callable, check_choice, check_count
+from gameopt._dynamics.linearisation import (
+    Point,
+    a_thousand_rounds_on,
+    coarsest_eps,
+    displacement,
+    groups_of,
+    many_jacobians,
+    on_this_side,
+    remembered,
+    round_jacobian,
+    round_jvp,
+    rounding_of,
+    spaces,
+    strongly,
+    two_rounds,
+)
 from gameopt._games.base import AbstractGame, check_strategies
-from gameopt._keys import again
-from gameopt._linalg.krylov import arnoldi, random_start
+from gameopt._linalg.krylov import random_start
+from gameopt._linalg.spectral_radius import (
+    RadiusBounds,
+    contracts,
+    krylov_radius,
+    many_radius_bounds,
+    radius_bounds,
+)
+from gameopt._linalg.units import balanced
 from gameopt._loops import check_play
 from gameopt._solvers.base import AbstractSolver
-from gameopt._trees import (
-    float_array,
-    playable,
-    ravel,
-    strong,
-    tree_norm,
-    tree_subtract,
-)
+from gameopt._trees import float_array, playable, ravel
 from gameopt._types import Key, Players, Scalar
+from gameopt._verdicts import VERDICT, verdict_on_host
 
 DENSE = 512
 """Up to so many entries of strategies and state the Jacobian of a round is built."""
@@ -37,15 +53,22 @@ class LocalRate(eqx.Module):
       `krylov`. `residuals`: of each, 0 if dense.
     - `spectral_radius`: the largest modulus: below 1 the point attracts, at this rate a round;
       infinite where the round or its linearisation is not finite.
+    - `error`: how far the radius may be off by rounding in the entries of the linearisation. If
+      dense it is proved, and holds where eigenvalues are defective; if `krylov` it is residual and
+      rounding times the condition number, to first order, and no bound on what was missed.
+    - `attracts`: yes if the radius is below 1, no if it is above 1, inconclusive if rounding does
+      not tell. If `krylov`, a yes fails with probability 1e-6 and is of first order in rounding.
     - `angle`: of the largest eigenvalue, from 0 to pi: the rotation a round.
     - `displacement`: how far one round moves the point: 0 at a fixed point.
-    - `constant`: whether the linearisation is the same with the counters in the state a thousand
-      rounds on; it is not for step-size schedules.
+    - `constant`: whether the linearisation is the same, to rounding, with the counters in the state
+      a thousand rounds on; it is not for step-size schedules.
     """
 
     eigenvalues: Complex[Array, " k"]
     residuals: Float[Array, " k"]
     spectral_radius: Scalar
+    error: Scalar
+    attracts: VERDICT
     angle: Scalar
     displacement: Scalar
     constant: Bool[Array, ""]
@@ -86,48 +109,82 @@ def local_rate(
     check_play(game, solver, players)
     _check_single_rate(solver)
     if state is None:
-        state = _remembered(game, solver, players, key)
-    players, state = _strong((players, state))
+        state = remembered(game, solver, players, key)
+    players, state = strongly((players, state))
     like = jax.eval_shape(lambda tree: ravel(tree)[0], eqx.filter((players, state), eqx.is_array))
     if method == "auto":
         method = "dense" if like.size <= DENSE else "krylov"
-    moved = _displacement(game, solver, players, state, key)
+    moved = displacement(game, solver, players, state, key)
+    point = Point(game, solver, players, state, key)
+    found = _dense(point) if method == "dense" else _krylov(point, like, num_matvecs)
     # Of an affine round even nan has a derivative that is finite.
-    lost = bool(np.isnan(_on_this_side(moved)))
-    later = _advanced(state, 1000)
-    if method == "dense":
-        matrix = _on_this_side(_round_jacobian(game, solver, players, state, key))
-        values = _sorted_eigenvalues(matrix)
-        residuals = np.zeros(len(values))
-        same = _on_this_side(_round_jacobian(game, solver, players, later, key))
-        constant = np.allclose(matrix, same, rtol=1e-9, atol=1e-12)
-    else:
-        start = random_start(like.size, 0, like.dtype)
-        point = (game, solver, players, state, key)
-        values, residuals = arnoldi(_round_jvp, start, num_matvecs, *point)
-        here = _on_this_side(_round_jvp(start, *point))
-        there = _on_this_side(_round_jvp(start, game, solver, players, later, key))
-        constant = np.allclose(here, there, rtol=1e-6, atol=1e-9)
-    values = np.full(len(values), np.inf) if lost else values
+    if bool(np.isnan(on_this_side(moved))):
+        found = _lost(found)
     real = single_at_least(like.dtype)
     number = lambda value: jax.device_put(np.asarray(value, real))
+    radius = np.asarray(found.radius.value, real)
     return LocalRate(
-        jax.device_put(np.asarray(values, np.result_type(real, np.complex64))),
-        number(residuals),
-        number(np.abs(values[0])),
-        number(np.abs(np.angle(values[0]))),
+        jax.device_put(np.asarray(found.values, np.result_type(real, np.complex64))),
+        number(found.residuals),
+        number(radius),
+        number(_error(found, float(radius))),
+        verdict_on_host(*found.attracts),
+        number(np.abs(np.angle(found.values[0]))),
         moved,
-        jax.device_put(np.asarray(constant)),
+        jax.device_put(np.asarray(found.constant)),
         method,
     )
 
 
-def _on_this_side(array: Array) -> np.ndarray:
-    """The array on the host, in float64, so that arithmetic there adds no rounding to its own."""
-    return np.asarray(jax.device_get(array), np.float64)
+class _Found(NamedTuple):
+    """The numbers of a `LocalRate`, on the host in float64; `attracts`: proofs of yes and no."""
+
+    values: np.ndarray
+    residuals: np.ndarray
+    radius: RadiusBounds
+    attracts: tuple[bool, bool]
+    constant: bool
 
 
-_strong = eqx.filter_jit(strong)
+def _lost(found: _Found) -> _Found:
+    values, unknown = np.full(len(found.values), np.inf), RadiusBounds(np.inf, 0.0, np.inf)
+    return found._replace(values=values, radius=unknown, attracts=(False, False))
+
+
+def _error(found: _Found, radius: float) -> float:
+    """The larger half of the interval, about the radius as it was rounded."""
+    if not np.isfinite(radius):
+        return np.inf
+    return max(found.radius.upper - radius, radius - found.radius.lower, 0.0)
+
+
+def _dense(point: Point) -> _Found:
+    matrix = on_this_side(round_jacobian(*point))
+    later = on_this_side(round_jacobian(*a_thousand_rounds_on(point)))
+    values = _sorted_eigenvalues(matrix)
+    groups, eps = groups_of(point.players, point.state), coarsest_eps((point.players, point.state))
+    (scaled,) = balanced(matrix[None], groups)
+    noise = rounding_of(scaled, eps)
+    radius = radius_bounds(scaled, noise)
+    attracts = contracts(scaled, noise, radius)
+    with np.errstate(invalid="ignore"):
+        constant = float(np.linalg.norm(later - matrix)) <= rounding_of(matrix, eps)
+    return _Found(values, np.zeros(len(values)), radius, attracts, constant)
+
+
+def _krylov(point: Point, like: Any, num_matvecs: int) -> _Found:
+    start = random_start(like.size, 0, like.dtype)
+    space, left = spaces(start, num_matvecs, point)
+    space, left = jax.device_get((space, left))
+    found = krylov_radius(space, left, like.size)
+    here = on_this_side(round_jvp(start, point))
+    there = on_this_side(round_jvp(start, a_thousand_rounds_on(point)))
+    noise = float(space.noise) * float(np.linalg.norm(jax.device_get(start)))
+    value = float(np.abs(found.values[0]))
+    radius = RadiusBounds(value, value - found.error, value + found.error)
+    attracts = bool(found.upper < 1), bool(found.lower > 1)
+    constant = float(np.linalg.norm(there - here)) <= noise
+    return _Found(found.values, found.residuals, radius, attracts, constant)
 
 
 def _check_single_rate(solver: AbstractSolver) -> None:
@@ -136,54 +193,6 @@ def _check_single_rate(solver: AbstractSolver) -> None:
             f"{type(solver).__name__} has no single local rate: {solver.no_single_rate}. Measure a "
             "trajectory instead: measured_rate."
         )
-
-
-def _two_rounds(game: AbstractGame, solver: AbstractSolver, players: Players, key: Key) -> Any:
-    """The state after two rounds that begin at the same point."""
-    state = solver.init(game, players, key)
-    for _ in range(2):
-        _, state, _ = solver.step(game, players, state, again(key))
-    return state
-
-
-_remembered = eqx.filter_jit(_two_rounds)
-
-
-@eqx.filter_jit
-def _advanced(state: Any, rounds: int) -> Any:
-    is_counter = lambda leaf: eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.integer)
-    later = lambda leaf: leaf + jnp.asarray(rounds, leaf.dtype) if is_counter(leaf) else leaf
-    return jax.tree.map(later, state)
-
-
-def _round_map(game, solver, players, state, key):
-    """$F$ on vectors, and the vector of the given point."""
-    vector, unravel = ravel((players, state))
-
-    def play(v):
-        players, state = unravel(v)
-        players, state, _ = solver.step(game, players, state, again(key))
-        return ravel((players, state))[0]
-
-    return play, vector
-
-
-@eqx.filter_jit
-def _displacement(game, solver, players, state, key) -> Scalar:
-    moved, _, _ = solver.step(game, players, state, again(key))
-    return tree_norm(tree_subtract(moved, players))
-
-
-@eqx.filter_jit
-def _round_jacobian(game, solver, players, state, key) -> Float[Array, "n n"]:
-    play, vector = _round_map(game, solver, players, state, key)
-    return jax.jacfwd(play)(vector)
-
-
-@eqx.filter_jit
-def _round_jvp(tangent, game, solver, players, state, key) -> Float[Array, " n"]:
-    play, vector = _round_map(game, solver, players, state, key)
-    return jax.jvp(play, (vector,), (tangent,))[1]
 
 
 def _sorted_eigenvalues(matrix: Float[np.ndarray, "n n"]) -> Complex[np.ndarray, " n"]:
@@ -214,16 +223,65 @@ def local_rates(
     **Raises:** `ValueError` if the strategies have more than 512 entries: the Jacobians of the
     whole batch are in memory at once, each the square of the entries of strategies and state.
     """
+    return rounds_at(game, make_solver, players, *hyper_parameters, key=key).radii
+
+
+class Rounds(NamedTuple):
+    """Linearised rounds at many hyper-parameters, and what bounds of their radii are cheap.
+
+    - `matrices`: in balanced units, shape `(batch, n, n)`. `noises`: of each, in the spectral norm.
+    - `bounds`: by the condition number of the eigenvectors, arrays of shape `(batch,)`.
+    """
+
+    matrices: Float[np.ndarray, "batch n n"]
+    noises: Float[np.ndarray, " batch"]
+    bounds: RadiusBounds
+
+    @property
+    def radii(self) -> Float[np.ndarray, " batch"]:
+        """Spectral radii, infinite where a round is not finite."""
+        return self.bounds.value
+
+    def error(self, i: int) -> float:
+        """How far the i-th radius may be off by rounding."""
+        bounds = radius_bounds(self.matrices[i], float(self.noises[i]))
+        return max(bounds.upper - bounds.value, bounds.value - bounds.lower)
+
+    def proofs(self, i: int) -> tuple[bool, bool]:
+        """Proofs that the i-th radius is below 1, and above 1."""
+        bounds = RadiusBounds._make(float(bound[i]) for bound in self.bounds)
+        return contracts(self.matrices[i], float(self.noises[i]), bounds)
+
+
+def rounds_at(
+    game: AbstractGame,
+    make_solver: Callable[..., AbstractSolver],
+    players: Players,
+    *hyper_parameters: Float[ArrayLike, " batch"] | Sequence[float],
+    key: Key = None,
+) -> Rounds:
+    """As `local_rates`, with the matrices, their noise and bounds."""
     check_small(game, players)
     check_callable("make_solver", make_solver)
     parameters = [float_array(values) for values in hyper_parameters]
-    found = _many_jacobians(game, make_solver, parameters, players, key)
-    jacobians = _on_this_side(found)
-    finite = np.isfinite(jacobians).all(axis=(1, 2)) & (not _has_nan(players))
-    radii = np.full(len(jacobians), np.inf)
-    if finite.any():
-        radii[finite] = np.abs(np.linalg.eigvals(jacobians[finite])).max(axis=1)
-    return radii
+    jacobians = on_this_side(many_jacobians(game, make_solver, parameters, players, key))
+    if _has_nan(players):
+        jacobians = np.full_like(jacobians, np.nan)
+    groups, eps = _units(game, make_solver, parameters, players, key)
+    matrices = balanced(jacobians, groups)
+    noises = np.array([rounding_of(matrix, eps) for matrix in matrices])
+    return Rounds(matrices, noises, many_radius_bounds(matrices, noises))
+
+
+def _units(game, make, parameters, players, key) -> tuple[np.ndarray, float]:
+    """Groups of the entries, and machine epsilon, by the state of a solver of one of the batch."""
+
+    def of_one(values):
+        state = two_rounds(game, make(*values), players, key)
+        return groups_of(players, state).tolist(), coarsest_eps((players, state))
+
+    groups, eps = eqx.filter_eval_shape(of_one, [values[0] for values in parameters])
+    return np.array(groups), eps
 
 
 def check_small(game: AbstractGame, players: Players) -> None:
@@ -240,15 +298,3 @@ def check_small(game: AbstractGame, players: Players) -> None:
 def _has_nan(players: Players) -> bool:
     leaves = jax.device_get(jax.tree.leaves(playable(players)))
     return any(np.isnan(np.asarray(leaf, np.float64)).any() for leaf in leaves)
-
-
-@eqx.filter_jit
-def _many_jacobians(game, make, parameters, players, key) -> Float[Array, "batch n n"]:
-    def one(*values):
-        solver = make(*values)
-        state = _two_rounds(game, solver, players, key)
-        steady_players, steady_state = strong((players, state))
-        play, vector = _round_map(game, solver, steady_players, steady_state, key)
-        return jax.jacfwd(play)(vector)
-
-    return jax.vmap(one)(*parameters)

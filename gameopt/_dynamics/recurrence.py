@@ -42,6 +42,19 @@ class TurnSizes(NamedTuple):
         """The change of the logarithm from one turn to the next."""
         return _line(self.logs)[0]
 
+    def slope_error(self, blur: float) -> float:
+        """How far `slope` may be off: by scatter, as a wobble, and by what is not resolved.
+
+        **Arguments:** `blur`: the relative rounding of the records.
+        """
+        turns = len(self.logs)
+        if turns < 3:
+            return np.inf
+        steps = np.arange(turns) - (turns - 1) / 2
+        scatter = np.abs(self.logs - self.logs.mean() - self.slope * steps).max()
+        off = float(scatter) + self.resolved + blur
+        return off * float(np.abs(steps).sum() / (steps @ steps))
+
     def drifts(self, allowed: float, rounding: float) -> bool:
         """True if the sizes change by more than `allowed`, or steadily by more than their error."""
         slope, error = _line(self.logs)

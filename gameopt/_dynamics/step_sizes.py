@@ -1,44 +1,45 @@
 """Stable and optimal step sizes: the spectral radius over hyper-parameters."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from gameopt._checks import Integer, check_count
-from gameopt._dynamics.local_rate import check_small, local_rate, local_rates
+from gameopt._dynamics.local_rate import Rounds, check_small, local_rate, local_rates, rounds_at
 from gameopt._games.base import AbstractGame
 from gameopt._games.derivatives import jacobian
 from gameopt._solvers.base import AbstractSolver
 from gameopt._solvers.lookahead import Lookahead
 from gameopt._trees import float_array, ravel
 from gameopt._types import Key, Players, Scalar
-
-
-def _stable_below(dtype: Any) -> float:
-    """Radii below this are below 1; one of 1 in exact arithmetic may be computed a little less."""
-    return 1 - max(1e-9, 128 * float(jnp.finfo(dtype).eps))
-
+from gameopt._verdicts import VERDICT, verdict_on_host
 
 _jacobian = eqx.filter_jit(jacobian)
 
 
 class SafeStep(eqx.Module):
-    """Step sizes at which a point attracts.
+    """Step sizes at which a point attracts, as far as rounding lets it be proved.
 
-    - `largest`: where the spectral radius rises to 1. 0 if no step size is stable.
-    - `smallest`: from which on all up to `largest` are stable; 0 unless small ones are not.
-    - `best`: the step size of smallest radius. `best_rate`: that radius; 1 if none is stable.
+    - `stable`: yes if some step size is stable for certain, no if none of the grid's is, for
+      certain; inconclusive on the edge of stability, where rounding hides on which side it is.
+    - `largest`: the largest step size that is proved stable; 0 if none is. `error`: from
+      `largest + error` on instability is proved, up to the next gap; infinite if it nowhere is.
+    - `smallest`: from which on all up to `largest` are stable; 0 unless small ones are not, or
+      contract by less than rounding.
+    - `best`: the step size of smallest radius; 0 if none is stable. `best_rate`: that radius; 1 if
+      none is stable. `rate_error`: how far it may be off by rounding.
     """
 
+    stable: VERDICT
     largest: Scalar
+    error: Scalar
     smallest: Scalar
     best: Scalar
     best_rate: Scalar
+    rate_error: Scalar
 
 
 def rate_map(
@@ -83,8 +84,9 @@ def safe_step(
     - `players`: an equilibrium.
     - `bounds`: where to look; $10^{-4}$ to $10^{2}$ over $\|J\|$ by default.
 
-    A point on the edge of stability attracts at no step: a radius counts as below 1 from $10^{-9}$
-    off in float64, from $1.5\\cdot 10^{-5}$ in float32.
+    A step counts as stable if the radius is below 1 of every matrix within the rounding of the
+    round's linearisation, by `local_rate`'s argument; so `largest` is on the safe side, by a few
+    hundred units in the last place where eigenvalues are well-conditioned.
 
     **Raises:** `ValueError` if the strategies have more than 512 entries, if `bounds` are not
     increasing, or if the game's Jacobian is not finite.
@@ -94,25 +96,39 @@ def safe_step(
     if not 0 < low < high:
         raise ValueError(f"bounds must be positive and increasing, got {(low, high)}.")
     dtype = jax.eval_shape(lambda p: ravel(p)[0], eqx.filter(players, eqx.is_array)).dtype
-    limit = _stable_below(dtype)
 
-    def radii(etas: np.ndarray) -> np.ndarray:
+    def at(etas: np.ndarray) -> Rounds:
         given = jax.device_put(etas.astype(dtype))
-        return local_rates(game, make_solver, players, given, key=key)
+        return rounds_at(game, make_solver, players, given, key=key)
 
     etas = np.geomspace(low, high, 256)
-    values = radii(etas)
-    stable = values < limit
-    if not stable.any():
-        return SafeStep(*(jax.device_put(np.asarray(n, dtype)) for n in (0, 0, 0, 1)))
-    last = int(np.flatnonzero(stable)[-1])
-    unstable_before = np.flatnonzero(~stable[:last])
-    first = int(unstable_before[-1]) + 1 if unstable_before.size else 0
-    largest = _crossing(radii, limit, etas, last, last + 1)
-    smallest = _crossing(radii, limit, etas, first, first - 1) if first > 0 else 0.0
-    best, rate = _minimum(radii, etas, int(np.argmin(values)))
+    rounds = at(etas)
+    proofs = np.array([rounds.proofs(i) for i in range(len(etas))])
+    found = _found(at, etas, rounds.radii, proofs[:, 0], proofs[:, 1])
     number = lambda value: jax.device_put(np.asarray(value, dtype))
-    return SafeStep(number(largest), number(smallest), number(best), number(rate))
+    verdict = verdict_on_host(bool(proofs[:, 0].any()), bool(proofs[:, 1].all()))
+    return SafeStep(verdict, *map(number, found))
+
+
+def _found(at, etas: np.ndarray, radii: np.ndarray, stable: np.ndarray, unstable: np.ndarray):
+    """The numbers of a `SafeStep`, from a grid and flags of what is proved on it."""
+    last = int(np.flatnonzero(stable)[-1]) if stable.any() else -1
+    after = np.flatnonzero(unstable[last + 1 :])
+    over = last + 1 + int(after[0]) if after.size else len(etas)
+    grows = np.inf if over == len(etas) else float(etas[over])
+    if over < len(etas) and over > 0:
+        grows = _crossing(at, 1, etas[over], etas[over - 1])
+    if last < 0:
+        # Proved at the first step already, it is so from the smallest on.
+        return 0.0, 0.0 if unstable[0] else grows, 0.0, 0.0, 1.0, 0.0
+    before = np.flatnonzero(~stable[:last])
+    first = int(before[-1]) + 1 if before.size else 0
+    outside = lambda i: 0 <= i < len(etas)
+    largest = float(etas[last])
+    if outside(last + 1):
+        largest = _crossing(at, 0, etas[last], etas[last + 1])
+    smallest = _crossing(at, 0, etas[first], etas[first - 1]) if first > 0 else 0.0
+    return largest, max(grows - largest, 0.0), smallest, *_minimum(at, etas, int(np.argmin(radii)))
 
 
 def _default_bounds(game: AbstractGame, players: Players, key: Key) -> tuple[float, float]:
@@ -123,30 +139,33 @@ def _default_bounds(game: AbstractGame, players: Players, key: Key) -> tuple[flo
     return 1e-4 / norm, 1e2 / norm
 
 
-def _crossing(radii, limit: float, etas: np.ndarray, inside: int, outside: int) -> float:
-    """The end of the stable steps between a stable and an unstable grid point."""
-    if outside == len(etas):
-        return float(etas[inside])
-    stable, unstable = etas[inside], etas[outside]
+def _crossing(at: Callable[[np.ndarray], Rounds], which: int, inside: float, outside: float):
+    """The end of the steps with a proof, between one with it and one without.
+
+    **Arguments:** `which`: of the proofs of a step, 0 of stability and 1 of instability.
+    """
     for _ in range(4):
-        between = np.linspace(stable, unstable, 256)
-        is_stable = radii(between) < limit
-        i = max(int(np.argmin(is_stable)) - 1, 0)
-        stable, unstable = between[i], between[i + 1]
-    return float(stable)
+        between = np.linspace(inside, outside, 256)
+        rounds = at(between)
+        low, high = 0, len(between) - 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if rounds.proofs(middle)[which] else (low, middle)
+        inside, outside = between[low], between[high]
+    return float(inside)
 
 
-def _minimum(radii, etas: np.ndarray, i: int) -> tuple[float, float]:
-    """The smallest radius next to a grid point."""
-    best, rate = etas[i], np.inf
+def _minimum(at: Callable[[np.ndarray], Rounds], etas: np.ndarray, i: int):
+    """The smallest radius next to a grid point: the step, its radius, and its error."""
+    best, rate, error = etas[i], np.inf, np.inf
     low, high = etas[max(i - 1, 0)], etas[min(i + 1, len(etas) - 1)]
     for _ in range(4):
         between = np.linspace(low, high, 256)
-        values = radii(between)
-        i = int(np.argmin(values))
-        best, rate = between[i], values[i]
+        rounds = at(between)
+        i = int(np.argmin(rounds.radii))
+        best, rate, error = between[i], rounds.radii[i], rounds.error(i)
         low, high = between[max(i - 1, 0)], between[min(i + 1, 255)]
-    return float(best), float(rate)
+    return float(best), float(rate), float(error)
 
 
 def modal_lookahead(
@@ -163,7 +182,8 @@ def modal_lookahead(
     $\alpha \le 1$ minimise $\max_i |1 - \alpha + \alpha T_i^k|^{1/k}$, the rate per inner round.
     For every k the maximum is convex in $\alpha$.
 
-    **Raises:** `ValueError` if no choice makes the point attract, or the round is not finite there.
+    **Raises:** `ValueError` if no choice makes the point attract by more than the rounding of the
+    strategies' precision, or the round is not finite there.
 
     !!! cite "Source"
 
@@ -181,12 +201,15 @@ def modal_lookahead(
         if radius ** (1 / k) < best[0] - 1e-12:
             best = (radius ** (1 / k), k, alpha)
     rate, k, alpha = best
-    if rate >= _stable_below(np.real(modes).dtype):
+    chosen = Lookahead(solver, steps=k, alpha=alpha)
+    found = local_rate(game, chosen, players, key)
+    if rate >= 1 or float(found.spectral_radius) + float(found.error) >= 1:
         raise ValueError(
-            "no number of steps up to max_steps makes the point attract: a mode of the solver has "
-            "a real part of its powers of at least 1 at every k."
+            "no number of steps up to max_steps makes the point attract, or none by more than "
+            "rounding: a mode of the solver has a real part of its powers of at least 1 at every "
+            "k, to the precision of the strategies."
         )
-    return Lookahead(solver, steps=k, alpha=alpha)
+    return chosen
 
 
 def _best_alpha(powers: np.ndarray) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Second-order classification of critical points."""
 
-import functools
 from typing import Literal, NamedTuple
 
 import equinox as eqx
@@ -18,6 +17,7 @@ from gameopt._equilibria.evidence import (
     verdict,
 )
 from gameopt._equilibria.krylov_evidence import Budget, krylov_facts
+from gameopt._equilibria.on_faces import is_known, present
 from gameopt._equilibria.operators import played_sizes
 from gameopt._equilibria.report import EquilibriumReport
 from gameopt._equilibria.sample import is_many, sample_of
@@ -162,9 +162,10 @@ def _report(
     # Where the losses are not finite nothing is an equilibrium, whatever their derivatives say.
     facts = _if_finite(finite, facts)
     stationary, tol = _stationary(facts, off, reach, numbers.tol, finite)
-    there = [face for face in facts.faces if face is not None]
-    known = functools.reduce(jnp.logical_and, [face.is_known for face in there])
-    clear = functools.reduce(jnp.logical_and, [face.is_clear for face in there], known)
+    there = present(facts.faces)
+    # Where nothing is known of a set, or second derivatives are one-sided.
+    known = is_known(facts.faces) & facts.smooth
+    clear = known & jnp.all(jnp.stack([face.is_clear for face in there]))
     on_face = lambda value: None if value is None else _unless(~clear, value)
 
     def needs(*values: VERDICT | None) -> VERDICT | None:
@@ -191,7 +192,7 @@ def _report(
         field_norm=norms,
         stationarity=off,
         tol=tol,
-        radius=facts.near.radius,
+        radius=jnp.where(known, facts.near.radius, jnp.inf),
         reach=reach,
         hessian_x=facts.hessian_x,
         hessian_y=facts.hessian_y,
@@ -199,11 +200,13 @@ def _report(
         schur_y=facts.schur_y,
         leftmost=facts.leftmost,
         tau_star=facts.tau_star,
+        tau_star_lower=facts.tau_star_lower,
         max_step=facts.max_step,
         noise=facts.noise,
         finite=finite,
-        interior=functools.reduce(jnp.logical_and, [face.is_whole for face in there], known),
-        known=known,
+        interior=jnp.all(jnp.stack([face.is_whole for face in there])),
+        known=is_known(facts.faces),
+        smooth=facts.smooth,
         learning_rate=numbers.rates,
         failure_probability=numbers.probability,
         sample=sample_of(game, players, key),
@@ -233,10 +236,12 @@ def _facts(
     )
 
 
-def _stationary(facts: Facts, off, reach, tol: Scalar | None, finite) -> tuple[VERDICT, Scalar | None]:
+def _stationary(
+    facts: Facts, off, reach, tol: Scalar | None, finite
+) -> tuple[VERDICT, Scalar | None]:
     """Whether there is a critical point here, and the tolerance in the field's dtype."""
-    shown = facts.near.shown & finite
-    whole = [face.is_whole for face in facts.faces if face is not None]
+    shown = facts.near.shown & finite & is_known(facts.faces) & facts.smooth
+    whole = [face.is_whole for face in present(facts.faces)]
     # Further away multipliers may have changed their signs.
     shown = shown & (jnp.all(jnp.stack(whole)) | (facts.near.radius <= reach))
     if tol is None:

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._arithmetic import single_at_least
@@ -19,7 +20,7 @@ from gameopt._equilibria.dense_numbers import (
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, verdict
 from gameopt._equilibria.measured import Derivatives, derivatives, field_of, with_jacobian
 from gameopt._equilibria.nearby import ball, left_over
-from gameopt._equilibria.on_faces import along, curvatures
+from gameopt._equilibria.on_faces import along, curvatures, gap, is_known
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import Face, faces
@@ -47,7 +48,7 @@ def dense_facts(
     on = _faces_of(game, players, here, reach)
     around = _around(game, players, key, here, on, reach, residual)
     pair = jnp.zeros(2) if rates is None else jnp.stack([rates.x, rates.y])
-    given = tuple(None if face is None else _numbers_of(face) for face in on)
+    given = (_numbers_of(on.x), None if on.y is None else _numbers_of(on.y))
     arrays, structure = jax.tree.flatten((here.jacobian, here.drawn, around, given, pair))
     eps = float(jnp.finfo(here.jacobian.dtype).eps)
 
@@ -70,7 +71,9 @@ def _numbers_of(face: Face) -> FaceNumbers:
     return FaceNumbers(face.free, face.normals, face.curvature, face.weak, face.uncertain)
 
 
-def _around(game, players, key, here: Derivatives, on: Players, reach: Scalar, residual: Scalar) -> BallNumbers:
+def _around(
+    game, players, key, here: Derivatives, on: Players, reach: Scalar, residual: Scalar
+) -> BallNumbers:
     """What field and Jacobian are next to the point."""
     size_x, dtype = played_sizes(players)[0], here.point.dtype
     project = functools.partial(along, on, size_x)
@@ -83,7 +86,9 @@ def _around(game, players, key, here: Derivatives, on: Players, reach: Scalar, r
     field = project(here.field)
     step, spread = _newton_step(matrix, field, here.field_noise)
     size = jnp.linalg.norm(step) + spread
-    there = ball(step, size, reach, project)
+    random = np.random.default_rng(0).normal(size=(2, here.point.size))
+    directions = jnp.asarray(random[0], dtype), jnp.asarray(random[1], dtype)
+    there = ball(step, size, reach, directions, project)
     function = with_jacobian(field_of(game, players, key))
     places = jnp.concatenate([there.near, there.far])
     fields, jacobians = jax.lax.map(lambda place: function(here.point + place), places)
@@ -96,16 +101,15 @@ def _around(game, players, key, here: Derivatives, on: Players, reach: Scalar, r
         there.near,
         here.field_noise,
     )
-    gaps = jnp.stack([face.gap for face in on if face is not None])
     return BallNumbers(
         near=jacobians[:count],
         far=jacobians[count:],
         left_over=rest,
         radius=there.radius,
         reach=there.reach,
-        field=jnp.linalg.norm(field) - here.field_noise,
+        field=jnp.where(is_known(on), jnp.linalg.norm(field) - here.field_noise, -jnp.inf),
         residual=residual - here.field_noise,
-        gap=jnp.linalg.norm(gaps),
+        gap=gap(on),
     )
 
 
@@ -136,6 +140,7 @@ def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool
     return Facts(
         near=found.near,
         faces=on,
+        smooth=here.smooth,
         hessian_x=hessian_x,
         hessian_y=curvature(found.hessian_y, players.y),
         schur_x=curvature(found.schur_x, players.x),
@@ -148,6 +153,7 @@ def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool
         simultaneous=of_rounds(found.simultaneous),
         alternating=of_rounds(found.alternating),
         tau_star=found.tau_star,
+        tau_star_lower=found.tau_star_lower,
         max_step=found.max_step,
         noise=found.noise,
         finite=jnp.all(jnp.isfinite(here.jacobian)),

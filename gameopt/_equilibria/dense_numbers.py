@@ -11,8 +11,9 @@ from jaxtyping import Float
 from gameopt._equilibria.measured import MARGIN
 from gameopt._equilibria.nearby import Nearby, nearby
 from gameopt._linalg.cones import curvature_on_cone, face_basis
-from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides, timescale_threshold
+from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides
 from gameopt._linalg.krylov import ROUNDING
+from gameopt._linalg.timescales import timescale_threshold
 
 Matrix = np.ndarray
 """Shape `(n, n)`."""
@@ -92,6 +93,7 @@ class Numbers(NamedTuple):
     simultaneous: Proof
     alternating: Proof | None
     tau_star: Any
+    tau_star_lower: Any
     max_step: Any
     noise: Any
 
@@ -116,6 +118,7 @@ def shapes(size_x: int, size_y: int, zero_sum: bool) -> Numbers:
         simultaneous=proof,
         alternating=proof if two else None,
         tau_star=one if two else None,
+        tau_star_lower=one if two else None,
         max_step=one,
         noise=one,
     )
@@ -157,6 +160,7 @@ def numbers(
         schur_x = _schur(on_face, False, noise, hessian_y)
         schur_y = _schur(on_face, True, noise, hessian_x)
     left, mixed, singular = _flow(on_face.matrix, noise)
+    tau = _timescale(on_face, noise, left)
     return Numbers(
         near=near,
         hessian_x=hessian_x,
@@ -168,7 +172,8 @@ def numbers(
         singular=singular,
         simultaneous=_simultaneous(on_face, noise, rates),
         alternating=_alternating(on_face, noise, rates) if two else None,
-        tau_star=_timescale(on_face, noise, left) if two else None,
+        tau_star=tau[1] if two else None,
+        tau_star_lower=tau[0] if two else None,
         max_step=_max_step(on_face, left),
         noise=noise,
     )
@@ -288,7 +293,11 @@ def _schur(on_face: _OnFaces, turned: bool, noise: float, inner: Extreme) -> Ext
 def _flow(matrix: Matrix, noise: float) -> tuple[Left, Proof, Proof]:
     """The leftmost eigenvalue; whether there are some on either side; whether one is 0."""
     if matrix.size == 0:
-        return Left(np.inf, np.inf, 1.0, 0.0, Proof(True, False)), Proof(False, True), Proof(False, True)
+        return (
+            Left(np.inf, np.inf, 1.0, 0.0, Proof(True, False)),
+            Proof(False, True),
+            Proof(False, True),
+        )
     all_right, one_left, one_right, all_left = sides(matrix, noise)
     values, conditions, _ = conditioned_eigenvalues(matrix)
     errors = conditions * noise
@@ -335,11 +344,15 @@ def _alternating(on_face: _OnFaces, noise: float, rates: Rates) -> Proof:
     return Proof(*contraction(second @ first, moved))
 
 
-def _timescale(on_face: _OnFaces, noise: float, left: Left) -> Any:
-    """From which ratio of speeds on the point attracts; with one player held, all or none."""
+def _timescale(on_face: _OnFaces, noise: float, left: Left) -> tuple[float, float]:
+    """Bounds of the ratio of speeds from which on the point attracts.
+
+    With one player held, all ratios do or none.
+    """
     if on_face.size_x in (0, len(on_face.matrix)):
-        return 0.0 if left.positive.yes else np.inf
-    return timescale_threshold(on_face.matrix, on_face.size_x, noise)
+        return (np.inf if left.positive.no else 0.0), (0.0 if left.positive.yes else np.inf)
+    found = timescale_threshold(on_face.matrix, on_face.size_x, noise)
+    return found.lower, found.upper
 
 
 def _max_step(on_face: _OnFaces, left: Left) -> float:

@@ -1,45 +1,19 @@
 """Evidence for the verdicts of `classify`, from dense or Krylov computations."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Complex
+from jaxtyping import Array, Bool, Complex
 
-from gameopt._enumerations import Enumeration
 from gameopt._equilibria.nearby import Nearby
 from gameopt._types import Players, Scalar
-
-
-class VERDICT(Enumeration):
-    """The answer of a certificate: yes, no or inconclusive. An array, so that it can be mapped.
-
-    `verdict == VERDICT.yes`, or `is_yes(verdict)`, is an array of booleans; a verdict in an `if` is
-    an error. `str(verdict)` is the word.
-    """
-
-    inconclusive: ClassVar["VERDICT"]
-    no: ClassVar["VERDICT"]
-    yes: ClassVar["VERDICT"]
-
-
-VERDICT.define(inconclusive="inconclusive", no="no", yes="yes")
-
-
-def verdict(yes: Bool[ArrayLike, ""], no: Bool[ArrayLike, ""]) -> VERDICT:
-    """The verdict of proofs of either side; inconclusive if there is neither."""
-    if_not = VERDICT.where(jnp.asarray(no), VERDICT.no, VERDICT.inconclusive)
-    return VERDICT.where(jnp.asarray(yes) & ~jnp.asarray(no), VERDICT.yes, if_not)
-
-
-def is_yes(value: VERDICT) -> Bool[Array, "..."]:
-    """True where a verdict is yes."""
-    return value == VERDICT.yes
-
-
-def is_no(value: VERDICT) -> Bool[Array, "..."]:
-    """True where a verdict is no."""
-    return value == VERDICT.no
+from gameopt._verdicts import (
+    VERDICT as VERDICT,
+    is_no as is_no,
+    is_yes as is_yes,
+    verdict as verdict,
+)
 
 
 def all_of(*values: VERDICT) -> VERDICT:
@@ -93,6 +67,7 @@ class Facts(NamedTuple):
     """Evidence for the verdicts of `classify`, from dense or Krylov computations.
 
     - `near`: of the critical point nearby. `faces`: a pair of `Face`, `None` for an absent player.
+    - `smooth`: whether no kink is within rounding.
     - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
       general-sum game, all but the first if y is absent.
     - `mixed`: the Jacobian has eigenvalues on either side of the axis.
@@ -102,6 +77,7 @@ class Facts(NamedTuple):
 
     near: Nearby
     faces: Players
+    smooth: Bool[Array, ""]
     hessian_x: Curvature
     hessian_y: Curvature | None
     schur_x: Curvature | None
@@ -112,6 +88,7 @@ class Facts(NamedTuple):
     simultaneous: VERDICT | None
     alternating: VERDICT | None
     tau_star: Scalar | None
+    tau_star_lower: Scalar | None
     max_step: Scalar
     noise: Scalar
     finite: Bool[Array, ""]

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float
 
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, is_yes, verdict
-from gameopt._equilibria.on_faces import OnFaces, along, dimension, has_sets, is_curved
 from gameopt._equilibria.krylov_rounds import rounds_contract
 from gameopt._equilibria.krylov_setting import (
     BOUNDS,
@@ -20,14 +19,16 @@ from gameopt._equilibria.krylov_setting import (
     own_space,
     two_sided,
 )
-from gameopt._equilibria.operators import operator, schur_operator
 from gameopt._equilibria.nearby import Nearby
+from gameopt._equilibria.on_faces import OnFaces, along, dimension, gap, has_sets, is_curved
+from gameopt._equilibria.operators import operator, schur_operator
 from gameopt._equilibria.surroundings import faces_at, look_around
 from gameopt._games.base import AbstractGame
 from gameopt._linalg.krylov import KrylovSpace
 from gameopt._linalg.ritz_values import RitzAnalysis, analyse
 from gameopt._trees import ravel
 from gameopt._types import Key, Player, Players, Scalar
+
 
 def krylov_facts(
     game: AbstractGame,
@@ -49,13 +50,14 @@ def krylov_facts(
     """
     vector, _ = ravel(players)
     start = start.astype(vector.dtype)
-    on, field_noise = faces_at(game, players, key, start, reach)
+    on, field_noise, smooth = faces_at(game, players, key, start, reach)
     setting = Setting(
         OnFaces(game, players, on) if has_sets(game, players) else game,
         players,
         key,
         along(on, ravel(players.x)[0].size, start),
         Players(dimension(on.x), None if on.y is None else dimension(on.y)),
+        Players(on.x.is_clear, None if on.y is None else on.y.is_clear),
         probability / BOUNDS,
         budget,
         vectors,
@@ -65,11 +67,10 @@ def krylov_facts(
     probes, lower = _probes(setting, spaces)
     around = (field_noise, spaces.right, probes, lower, reach, residual)
     near, noise = look_around(setting.game, players, key, on, *around)
-    gaps = jnp.stack([face.gap for face in on if face is not None])
-    near = near._replace(radius=near.radius + jnp.linalg.norm(gaps))
+    near = near._replace(radius=near.radius + gap(on))
     setting = setting._replace(noise=(noise + near.change).astype(vector.dtype))
     rounds = rates, equal_rates, is_curved(on)
-    return _facts(setting, spaces, near, on, rounds)
+    return _facts(setting, spaces, near, on, rounds)._replace(smooth=smooth)
 
 
 class _Spaces(NamedTuple):
@@ -91,7 +92,7 @@ def _spaces(setting: Setting) -> _Spaces:
 
 
 def _probes(setting: Setting, spaces: _Spaces) -> tuple[Float[Array, "p n"], Scalar]:
-    r"""Directions that matter, as rows, and a lower bound on $J + J^\top$'s half where there is one.
+    r"""Directions that matter, as rows, and a lower bound on the symmetric part of $J$, or $-\infty$.
 
     The start; the lowest Ritz vectors of both own Hessians; the leftmost one of the Jacobian, its
     real and its imaginary part.
@@ -101,7 +102,10 @@ def _probes(setting: Setting, spaces: _Spaces) -> tuple[Float[Array, "p n"], Sca
     ritz_x = analysed("symmetric", spaces.own_x, None, setting.sizes.x)
     ritz = analysed("general", spaces.right, None, setting.size)
     combined = lambda part, space: jnp.nan_to_num(part).astype(space.basis.dtype) @ space.basis
-    rows = [setting.start, jnp.pad(combined(ritz_x.coefficients[0].real, spaces.own_x), (0, n - size_x))]
+    rows = [
+        setting.start,
+        jnp.pad(combined(ritz_x.coefficients[0].real, spaces.own_x), (0, n - size_x)),
+    ]
     lower = jnp.where(setting.sizes.x == 0, jnp.inf, ritz_x.lower)
     if spaces.own_y is not None:
         ritz_y = analysed("symmetric", spaces.own_y, None, setting.sizes.y)
@@ -136,10 +140,12 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
     right_side = verdict((sides.all_right & ~sides.one_left) | nash, sides.one_left & ~nash)
     simultaneous, alternating = rounds_contract(setting, (right, left), *rounds)
     decided = is_yes(right_side) | sides.all_left
+    unknown = None if hessian_y is None else jnp.full_like(noise, jnp.nan)
     small = jnp.nanmin(jnp.abs(ritz.values) + ritz.residuals) <= noise
     return Facts(
         near=near,
         faces=on,
+        smooth=jnp.asarray(True),
         hessian_x=hessian_x,
         hessian_y=hessian_y,
         schur_x=schur_x,
@@ -155,7 +161,8 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
         singular=verdict(small & ~decided, decided),
         simultaneous=simultaneous,
         alternating=alternating if hessian_y is not None else None,
-        tau_star=None if hessian_y is None else jnp.full_like(noise, jnp.nan),
+        tau_star=unknown,
+        tau_star_lower=unknown,
         max_step=_max_step(ritz.values, _moved(ritz, noise)),
         noise=noise,
         finite=jnp.all(jnp.isfinite(right.small)),
@@ -175,7 +182,9 @@ def _lowest(setting: Setting, space: KrylovSpace, player: Player) -> _Own:
     ritz = analyse("symmetric", space, None, size, setting.probability)
     value = ritz.values[0].real
     corner = size == 0
-    positive = verdict((ritz.lower > 0) | corner, (value + ritz.noise < 0) & ~corner)
+    # A direction of weakly active constraints may lead out of the set.
+    refuted = (value + ritz.noise < 0) & ~corner & getattr(setting.clear, player)
+    positive = verdict((ritz.lower > 0) | corner, refuted)
     vector = None
     if setting.vectors:
         row = ritz.coefficients[0].real.astype(space.basis.dtype)
@@ -240,7 +249,7 @@ def _sides(ritz: RitzAnalysis, noise: Scalar) -> _Sides:
 
 
 def _max_step(values: Complex[Array, " m"], moved: Float[Array, " m"]) -> Scalar:
-    r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$ of Ritz values; NaNs are places that are left over.
+    r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$ of Ritz values, those that are there.
 
     **Arguments:** `moved`: what rounding may do to each real part; 0 is the answer where one is no
     larger than that.

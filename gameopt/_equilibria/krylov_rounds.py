@@ -37,7 +37,9 @@ def rounds_contract(
     if "y" in setting.game.player_names:
         largest = largest_of(spaces[0])
         # To first order and beyond, of the product of two moves.
-        moved = setting.noise * (rates.x + rates.y) * (1 + rates.x * largest) * (1 + rates.y * largest)
+        moved = (
+            setting.noise * (rates.x + rates.y) * (1 + rates.x * largest) * (1 + rates.y * largest)
+        )
         alternating = _of_round(setting, rates, True, moved)
     flat = lambda value: VERDICT.where(is_curved, VERDICT.inconclusive, value)
     return flat(simultaneous), flat(alternating)

@@ -29,7 +29,8 @@ class Budget(NamedTuple):
 class Setting(NamedTuple):
     """What all parts of the evidence share.
 
-    - `game`: on the faces. `start`: a random direction along them; `sizes`: directions of each.
+    - `game`: on the faces. `start`: a random direction along them; `sizes`: directions of each
+      player; `clear`: whether its face is.
     - `probability`: with which one bound may fail.
     - `noise`: what products are off by, beyond what a Krylov space sees by itself.
     """
@@ -39,6 +40,7 @@ class Setting(NamedTuple):
     key: Key
     start: Float[Array, " n"]
     sizes: Players
+    clear: Players
     probability: Scalar
     budget: Budget
     vectors: bool

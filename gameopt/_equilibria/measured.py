@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from gameopt._games.base import AbstractGame
 from gameopt._keys import again
-from gameopt._linalg.perturbed_arithmetic import draws, perturbed
+from gameopt._linalg.perturbed_arithmetic import Draw, draws, perturbed
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar
 
@@ -18,6 +18,8 @@ PAIRS = 2
 MARGIN = 4.0
 """How many times the largest deviation of the draws, or of a few points of a ball, is trusted to
 cover all."""
+SIZES = 8.0, 64.0
+"""Sizes of perturbations, in rounding errors, under which a jump is told from rounding."""
 
 Vector = Float[Array, " n"]
 
@@ -26,7 +28,7 @@ class Derivatives(NamedTuple):
     """Field and Jacobian at a point, and those of perturbed arithmetic.
 
     - `point`, `field`: `(n,)`. `jacobian`: `(n, n)`. `drawn`: Jacobians of the draws, `(d, n, n)`.
-    - `field_noise`: what rounding may do to the field.
+    - `field_noise`: what rounding may do to the field. `smooth`: whether it has no jump so near.
     """
 
     point: Vector
@@ -34,6 +36,7 @@ class Derivatives(NamedTuple):
     jacobian: Float[Array, "n n"]
     drawn: Float[Array, "d n n"]
     field_noise: Scalar
+    smooth: Bool[Array, ""]
 
 
 def field_of(game: AbstractGame, players: Players, key: Key) -> Callable[[Vector], Vector]:
@@ -54,8 +57,34 @@ def derivatives(game: AbstractGame, players: Players, key: Key) -> Derivatives:
     vector, _ = ravel(players)
     function = with_jacobian(field_of(game, players, key))
     field, jacobian = function(vector)
-    fields, drawn = jax.lax.map(lambda draw: perturbed(function, draw, vector), draws(PAIRS))
-    return Derivatives(vector, field, jacobian, drawn, MARGIN * farthest(fields, field))
+    fields, drawn = jax.lax.map(lambda draw: perturbed(function, draw, vector), _all_draws())
+    noise, smooth = _seen(fields, field)
+    return Derivatives(vector, field, jacobian, drawn[: 2 * PAIRS], noise, smooth)
+
+
+def noise_of_field(
+    function: Callable[[Vector], Vector], vector: Vector, field: Vector
+) -> tuple[Scalar, Bool[Array, ""]]:
+    """What rounding may do to a field, and whether it is smooth."""
+    return _seen(jax.lax.map(lambda draw: perturbed(function, draw, vector), _all_draws()), field)
+
+
+def _all_draws() -> Draw:
+    """Draws of the size of rounding, and a larger pair at two sizes."""
+    larger = [draws(1, size)._replace(salt=jnp.full(2, PAIRS + 1, jnp.uint32)) for size in SIZES]
+    join = lambda *parts: jnp.concatenate(parts)
+    return jax.tree.map(join, draws(PAIRS), *larger)
+
+
+def _seen(fields: Float[Array, "d n"], field: Vector) -> tuple[Scalar, Bool[Array, ""]]:
+    """The noise of a field, and whether it has no jump within rounding, as at a kink of a loss.
+
+    What rounding does grows with the perturbations; a jump does not.
+    """
+    usual, few, many = jnp.split(fields, [2 * PAIRS, 2 * PAIRS + 2])
+    small, large = farthest(few, field), farthest(many, field)
+    smooth = (small == 0) | (large * SIZES[0] > small * SIZES[1] / 3)
+    return MARGIN * farthest(usual, field), smooth
 
 
 def farthest(rows: Float[Array, "d n"], row: Vector) -> Scalar:

@@ -42,22 +42,27 @@ class Ball(NamedTuple):
 
 
 def ball(
-    step: Vector, size: Scalar, reach: Scalar, project: Callable[[Vector], Vector]
+    step: Vector,
+    size: Scalar,
+    reach: Scalar,
+    directions: tuple[Vector, Vector],
+    project: Callable[[Vector], Vector],
 ) -> Ball:
     """The places to look at.
 
     **Arguments:**
 
-    - `step`: Newton's. `size`: at least its length, with what rounding may do to it. `reach`: the distance within which a
-      critical point counts as here. `project`: on the tangent space.
+    - `step`: Newton's. `size`: at least its length, with what rounding may do to it.
+    - `reach`: the distance within which a critical point counts as here.
+    - `directions`: two at random. `project`: on the tangent space.
     """
-    keys = jax.random.split(jax.random.key(0), 2)
-    directions = [_unit(project(jax.random.normal(key, step.shape, step.dtype))) for key in keys]
+    first, second = (_unit(project(direction)) for direction in directions)
     length = jnp.linalg.norm(step)
     radius = (2 * size).astype(step.dtype)
-    first, second = directions
     onward = _unit(step)
-    near = jnp.stack([step, 2 * step, *(radius * sign * d for d in directions for sign in (1, -1))])
+    near = jnp.stack(
+        [step, 2 * step, *(radius * sign * d for d in (first, second) for sign in (1, -1))]
+    )
     reach = reach.astype(step.dtype)
     far = reach * jnp.stack([jnp.where(length > 0, onward, first), -first, second])
     return Ball(near, far, radius, reach)
@@ -75,7 +80,7 @@ def left_over(
     places: Float[Array, "a n"],
     noise: Scalar,
 ) -> Float[Array, " a"]:
-    r"""$\|\xi(z + s) - \xi(z) - Js\| / \|s\|$ beyond rounding: at most the change of $J$ on the way.
+    r"""$\|\xi(z + s) - \xi(z) - Js\| / \|s\|$ less rounding: at most what $J$ changes by on the way.
 
     **Arguments:** `products`: $Js$. `noise`: of each field.
     """
@@ -105,9 +110,7 @@ class Nearby(NamedTuple):
         return Nearby(flag, flag, one, one)
 
 
-def nearby(
-    inverse_norm, largest, field, residual, change, change_far, radius, reach
-) -> Nearby:
+def nearby(inverse_norm, largest, field, residual, change, change_far, radius, reach) -> Nearby:
     r"""What follows of the numbers of a ball. Host code: numbers of NumPy.
 
     **Arguments:**

@@ -1,13 +1,12 @@
 """A game on the faces of its sets that a point is on."""
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from gameopt._games.base import AbstractGame, replace, sets_of
 from gameopt._games.faces import Face
 from gameopt._trees import ravel
-from gameopt._types import Key, Losses, Player, Players
+from gameopt._types import Key, Losses, Player, Players, Scalar
 
 
 class OnFaces(AbstractGame):
@@ -46,7 +45,8 @@ class OnFaces(AbstractGame):
 
 def has_sets(game: AbstractGame, players: Players) -> bool:
     """Whether a player is kept in a set."""
-    return any(projection is not None for projection in sets_of(game, players))
+    sets = sets_of(game, players)
+    return sets.x is not None or sets.y is not None
 
 
 def along(faces: Players, size_x: int, vector: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -63,17 +63,27 @@ def curvatures(faces: Players, size_x: int, like: Float[Array, " n"]) -> Float[A
     return jnp.where(is_x, faces.x.curvature, of_y).astype(like.dtype)
 
 
-def dimension(face: Face) -> Float[Array, ""]:
+def dimension(face: Face) -> Int[Array, ""]:
     """The number of independent directions of a face."""
     lengths = jnp.sum(face.normals**2, axis=1)
     return jnp.round(jnp.sum(face.free) - jnp.sum(lengths)).astype(jnp.int32)
 
 
-def is_curved(faces: Players) -> Array:
+def present(faces: Players) -> list[Face]:
+    """The faces of the players that there are."""
+    return [face for face in (faces.x, faces.y) if face is not None]
+
+
+def is_curved(faces: Players) -> Bool[Array, ""]:
     """Whether a projection on one of the faces is no linear map."""
-    bends = [face.curvature for face in jax.tree.leaves(faces, is_leaf=_is_face)]
-    return jnp.any(jnp.stack(bends) > 0)
+    return jnp.any(jnp.stack([face.curvature for face in present(faces)]) > 0)
 
 
-def _is_face(node: object) -> bool:
-    return isinstance(node, Face)
+def is_known(faces: Players) -> Bool[Array, ""]:
+    """Whether the sets are understood."""
+    return jnp.all(jnp.stack([face.is_known for face in present(faces)]))
+
+
+def gap(faces: Players) -> Scalar:
+    """The distance from the point to the faces of both players together."""
+    return jnp.linalg.norm(jnp.stack([face.gap for face in present(faces)]))

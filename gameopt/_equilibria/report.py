@@ -10,7 +10,6 @@ from gameopt._equilibria.evidence import VERDICT, Curvature, Leftmost
 from gameopt._equilibria.sample import NO_SAMPLE
 from gameopt._types import Losses, Players, Scalar
 
-
 VERDICTS = (
     "stationary",
     "dne",
@@ -47,17 +46,20 @@ class EquilibriumReport(eqx.Module):
 
     Numbers: `losses`, `field_norm` (each player's), `stationarity`; the smallest eigenvalues
     `hessian_x`, `hessian_y` of the players' own Hessians and `schur_x`, `schur_y` of the Schur
-    complements (`Curvature`); `leftmost` (`Leftmost`); `tau_star`, the ratio of y's speed to x's
-    from which on the point attracts, infinite if none, NaN if not computed; `max_step`, the step
+    complements (`Curvature`); `leftmost` (`Leftmost`); `tau_star`, a ratio of y's speed to x's
+    from which on the point is proved to attract, infinite if there is no proof, and
+    `tau_star_lower`, at which it is proved not to, NaN if not computed; `max_step`, the step
     size below which simultaneous play with equal steps is drawn to it, 0 if none (of the Ritz
     values, if `krylov`: an estimate), 0 too where rounding leaves open whether there is one;
     `noise` of products with $J$, to which is added what $J$ may change by up to the critical point;
-    `radius`, infinite if no critical point is shown; `interior`: false where a set may hold a
-    player; `known`: false where it is a set of which nothing is known, and every verdict that needs
-    second derivatives is inconclusive; `sample`: what a stochastic game was judged on. `tol` is
-    `None` if it was not given. What an absent player would have is `None`: its loss and norm of the
-    field, `hessian_y`, `tau_star`. On a face of a set all is of the Lagrangian on the face's tangent
-    space, and 1 by 0 matrices are positive.
+    `radius`, infinite if no critical point is shown; `tol`, `None` if not given. What an absent
+    player would have is `None`: its loss and norm of the field, `hessian_y`, `tau_star`.
+
+    `interior`: false where a set may hold a player. On a face of a set all is asked of the
+    Lagrangian on the face's tangent space, and a corner has every positive property. `known`: false
+    where nothing is known of a set; `smooth`: false where a kink is within rounding. There every
+    verdict that needs second derivatives is inconclusive. `sample`: what a stochastic game was
+    judged on.
     """
 
     stationary: VERDICT
@@ -82,11 +84,13 @@ class EquilibriumReport(eqx.Module):
     schur_y: Curvature | None
     leftmost: Leftmost
     tau_star: Scalar | Any
+    tau_star_lower: Scalar | Any
     max_step: Scalar
     noise: Scalar
     finite: Bool[Array, ""]
     interior: Bool[Array, ""]
     known: Bool[Array, ""]
+    smooth: Bool[Array, ""]
     learning_rate: Players[Scalar, Scalar] | None
     failure_probability: Scalar
     sample: str = eqx.field(static=True)
@@ -155,8 +159,12 @@ class EquilibriumReport(eqx.Module):
             ("noise of products", _number(self.noise)),
         ]
         if not bool(self.interior):
-            what = "on a face, all is asked there" if bool(self.known) else "nothing is known of them"
+            what = (
+                "on a face, all is asked there" if bool(self.known) else "nothing is known of them"
+            )
             rows.append(("sets", what))
+        if not bool(self.smooth):
+            rows.append(("kink", "the field jumps within rounding"))
         if self.sample != NO_SAMPLE:
             rows.append(("sample", self.sample))
         return [f"  {name:<31} {text}" for name, text in rows]
@@ -164,7 +172,8 @@ class EquilibriumReport(eqx.Module):
     def _speeds(self) -> tuple[str, str]:
         if self.tau_star is None:
             return "largest stable step", _number(self.max_step)
-        return "tau*, largest stable step", f"{_number(self.tau_star)}, {_number(self.max_step)}"
+        ratios = f"{_number(self.tau_star_lower)} to {_number(self.tau_star)}"
+        return "tau*, largest stable step", f"{ratios}, {_number(self.max_step)}"
 
     def _verdicts(self) -> list[str]:
         rates = "not asked for"

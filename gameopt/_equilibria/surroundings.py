@@ -8,13 +8,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from gameopt._arithmetic import single_at_least
 from gameopt._equilibria.krylov_setting import largest_of
-from gameopt._equilibria.measured import MARGIN, PAIRS, farthest, field_of
+from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, noise_of_field
 from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
-from gameopt._equilibria.on_faces import along
+from gameopt._equilibria.on_faces import along, is_known
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import faces
 from gameopt._linalg.host import on_host
@@ -31,8 +31,8 @@ Vector = Float[Array, " n"]
 
 def faces_at(
     game: AbstractGame, players: Players, key: Key, start: Vector, reach: Scalar
-) -> tuple[Players, Scalar]:
-    """The faces of the sets at a point, and the noise of the field there.
+) -> tuple[Players, Scalar, Bool[Array, ""]]:
+    """The faces of the sets at a point, the noise of the field there, and whether it is smooth.
 
     Multipliers may change sign by that noise, and by what the field changes within `reach`: about
     the Jacobian's Frobenius norm, estimated from one random product, times that.
@@ -40,11 +40,11 @@ def faces_at(
     vector, unravel = ravel(players)
     function = field_of(game, players, key)
     field = function(vector)
-    drawn = jax.lax.map(lambda draw: perturbed(function, draw, vector), draws(PAIRS))
-    noise = MARGIN * farthest(drawn, field)
+    noise, smooth = noise_of_field(function, vector, field)
     _, product = jax.jvp(function, (vector,), (start,))
     norm = jnp.linalg.norm(product) / jnp.linalg.norm(start) * vector.size**0.5
-    return faces(game, players, unravel(field), reach, noise + reach * norm), noise
+    on = faces(game, players, unravel(field), reach, noise + reach * norm)
+    return on, noise, smooth
 
 
 def look_around(
@@ -76,7 +76,9 @@ def look_around(
     newton = _newton(forward, field, len(space.small))
     inverse, size = _inverse(space, newton, field, field_noise, lower - noise)
     size_x = ravel(players.x)[0].size
-    there = ball(newton.step, size, reach, lambda v: along(on, size_x, v))
+    # The first probe is random.
+    directions = probes[0], jnp.flip(probes[0])
+    there = ball(newton.step, size, reach, directions, lambda v: along(on, size_x, v))
 
     def look(place):
         moved, forward_there = jax.linearize(function, vector + place)
@@ -92,7 +94,7 @@ def look_around(
         Nearby.shapes(),
         inverse,
         largest_of(space) + noise,
-        jnp.linalg.norm(field) - field_noise,
+        jnp.where(is_known(on), jnp.linalg.norm(field) - field_noise, -jnp.inf),
         residual - field_noise,
         MARGIN * _worst(jnp.maximum(changes[:count], rest)),
         MARGIN * _worst(changes[count:]),

@@ -131,7 +131,7 @@ def simplex_face(
         touched=touched,
         side=jnp.where(known & (x == 0) & (jnp.abs(multiplier) <= reach), 1, 0),
         told=reach == 0,
-        normals=(free / jnp.sqrt(size))[None],
+        normals=jnp.where(free, 1 / jnp.sqrt(size), 0)[None],
         gap=_length(jnp.append(jnp.where(active, x, 0), off_sum)),
         is_whole=jnp.asarray(False),
     )

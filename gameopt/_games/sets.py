@@ -22,7 +22,7 @@ from gameopt._games.active_sets import (
     sphere_face,
 )
 from gameopt._games.base import AbstractGame, check_game, sets_of
-from gameopt._trees import float_array, ravel, split_played
+from gameopt._trees import float_array, ravel, split_played, tree_size
 from gameopt._types import Key, Losses, Player, Players, Projection, Real, Scalar, Strategy
 
 
@@ -107,12 +107,16 @@ class Simplex(AbstractSet):
     """Projection on the simplex: entries of at least 0 that sum to `scale`, over all played leaves.
 
     Mixed strategies, as vectors. By `optax.projections`.
+
+    **Raises:** `ValueError` for a strategy without an entry: no sum is `scale`.
     """
 
     convex: ClassVar[bool] = True
     scale: Float[Array, ""] = eqx.field(converter=float_array, default=1.0)
 
     def __call__(self, strategy: Strategy) -> Strategy:
+        if not tree_size(strategy):
+            raise ValueError("Simplex needs a strategy with an entry: a sum of none is not scale.")
         return _by_optax(optax.projections.projection_simplex, self.scale, strategy)
 
     def face(
@@ -148,7 +152,8 @@ class Ball(AbstractSet):
             "l2": optax.projections.projection_l2_ball,
             "linf": optax.projections.projection_linf_ball,
         }[self.norm]
-        return _by_optax(project, self.radius, strategy)
+        # A point is its own projection; optax's on the l1 ball looks for its largest entry.
+        return _by_optax(project, self.radius, strategy) if tree_size(strategy) else strategy
 
     def face(
         self,

@@ -25,10 +25,10 @@ Vector = Float[np.ndarray, " n"]
 Columns = Float[np.ndarray, "n k"]
 
 _SUBDIVISIONS = 512
-"""Simplices that are looked at before a proof is given up."""
+"""Simplices that are looked at before a proof is given up, of up to 64 weak entries."""
 
-_LEVELS = (0.5, 0.1, 0.01, 0.0)
-"""Fractions of the smallest curvature found that are tried as lower bounds, if that itself fails."""
+_LEVELS = (0.5, 0.1, 0.01)
+"""Fractions of the smallest curvature found, lower bounds to try where it itself has no proof."""
 
 _CLOSE = 1e-3
 """Relative gap from the smallest curvature found to the first lower bound that is tried."""
@@ -56,11 +56,13 @@ class _Cone(NamedTuple):
     """Directions `lines @ f + rays @ u` with u >= 0, in the span of both.
 
     - `lines`: shape `(n, k)`, `span`: orthonormal columns. `rays`: shape `(n, q)`, none where the
-      cone is as good as a space. `is_exact`: False if u is constrained further.
+      cone is as good as a space. `sides`: shape `(q, n)`, and `sides @ d` is u. `is_exact`: False
+      if u is constrained further.
     """
 
     lines: Columns
     rays: Columns
+    sides: Float[np.ndarray, "q n"]
     span: Columns
     is_exact: bool
 
@@ -123,15 +125,16 @@ def _cone(free: Vector, normals: Float[np.ndarray, "m n"], weak: np.ndarray) -> 
     span = face_basis(free, rows)
     sided = np.flatnonzero((weak != 0) & (free > 0))
     if len(sided) < 2:
-        return _Cone(span, np.zeros((len(free), 0)), span, True)
+        none = np.zeros((0, len(free)))
+        return _Cone(span, none.T, none, span, True)
     others = np.where(weak == 0, free, 0) > 0
-    rays = np.eye(len(free))[:, sided] * weak[sided]
-    is_exact = True
+    units = np.eye(len(free))[:, sided] * weak[sided]
+    rays, is_exact = units, True
     if len(rows):
         # A ray leaves the planes of the normals, and the entries without a side bring it back.
-        back, _, rank, _ = np.linalg.lstsq(rows * others, rows @ rays, rcond=1e-10)
-        rays, is_exact = rays - back, bool(rank == len(rows))
-    return _Cone(face_basis(others.astype(float), rows), rays, span, is_exact)
+        back, _, rank, _ = np.linalg.lstsq(rows * others, rows @ units, rcond=1e-10)
+        rays, is_exact = units - back, bool(rank == len(rows))
+    return _Cone(face_basis(others.astype(float), rows), rays, units.T, span, is_exact)
 
 
 def _least(matrix: Matrix, noise: float, cone: _Cone) -> _Found:
@@ -146,20 +149,48 @@ def _least(matrix: Matrix, noise: float, cone: _Cone) -> _Found:
     floor = _eigenpair(matrix, cone.span)[0]
     if not cone.is_exact:
         return _Found(value, vector, floor)
-    for ray in cone.rays.T:
-        value, vector = min((value, vector), _quotient(matrix, ray), key=lambda pair: pair[0])
+    direction = min(cone.rays.T, key=lambda ray: _quotient(matrix, ray)[0])
+    value, vector = min((value, vector), _descended(matrix, cone, direction), key=_first)
+    if floor > noise or value < -noise:
+        # The verdict is known.
+        return _Found(value, vector, floor)
     for _ in range(_DESCENTS):
         level = value - _CLOSE * abs(value) - _rounding(matrix)
         proved, direction = _above(matrix, level, cone)
         if proved:
             return _Found(value, vector, max(floor, level))
-        smaller, direction = _quotient(matrix, direction)
+        smaller, direction = _descended(matrix, cone, direction)
         if not smaller < level:
             break
         value, vector = smaller, direction
-    levels = [noise + fraction * (value - noise) for fraction in _LEVELS if value > noise]
-    proofs = (level for level in levels if level > floor and _above(matrix, level, cone)[0])
-    return _Found(value, vector, next(proofs, floor))
+    rise = lambda fraction: noise + fraction * (value - noise)
+    if value <= noise or not _above(matrix, rise(0.0), cone)[0]:
+        return _Found(value, vector, floor)
+    proofs = (rise(part) for part in _LEVELS if _above(matrix, rise(part), cone)[0])
+    return _Found(value, vector, max(floor, next(proofs, rise(0.0))))
+
+
+def _descended(matrix: Matrix, cone: _Cone, direction: Vector) -> tuple[float, Vector]:
+    """A smaller curvature than along a direction: move to the least eigenvector of its face.
+
+    The curvature falls all the way there. A weak entry that comes to 0 on the way is held from then
+    on.
+    """
+    held = cone.sides @ direction <= 0
+    for _ in range(len(held)):
+        columns = np.hstack([cone.lines, cone.rays[:, ~held]])
+        target = _eigenpair(matrix, np.linalg.qr(columns)[0])[1]
+        target = -target if target @ direction < 0 else target
+        here, there = cone.sides @ direction, cone.sides @ target
+        crossing = ~held & (there < 0)
+        if not crossing.any():
+            return _quotient(matrix, target)
+        shares = np.where(crossing, here / np.where(crossing, here - there, 1), np.inf)
+        first = int(shares.argmin())
+        direction = direction + shares[first] * (target - direction)
+        direction = direction - cone.rays[:, first] * (cone.sides[first] @ direction)
+        held[first] = True
+    return _quotient(matrix, direction)
 
 
 def _above(matrix: Matrix, level: float, cone: _Cone) -> tuple[bool, Vector]:
@@ -195,17 +226,15 @@ def _copositive(matrix: Matrix) -> tuple[bool, Vector]:
     if diagonal.min() <= 0:
         return False, np.eye(n)[int(diagonal.argmin())]
     scale = 1 / np.sqrt(diagonal)
-    # With a unit diagonal an entry above 1 may be lowered to 1: between its two vertices the form
-    # is not convex either way, so that its minimum is at one of them, which the entry is not in.
-    unit = np.minimum(matrix * np.outer(scale, scale), 1)
-    margin = 16 * n * _EPS
+    unit = matrix * np.outer(scale, scale)
+    margin = 16 * n * _EPS * float(np.abs(unit).max())
     waiting, lowest = [(np.eye(n), unit)], (np.inf, np.eye(n)[0])
-    for _ in range(_SUBDIVISIONS):
+    for _ in range(min(_SUBDIVISIONS, 16 + _SUBDIVISIONS * 64**2 // n**2)):
         if not waiting:
             return True, np.zeros(n)
         vertices, form = waiting.pop()
         at = int(np.diag(form).argmin())
-        lowest = min(lowest, (form[at, at], vertices[:, at]), key=lambda pair: pair[0])
+        lowest = min(lowest, (form[at, at], vertices[:, at]), key=_first)
         if form[at, at] <= 0:
             break
         if not _dominates(form, margin):
@@ -215,20 +244,27 @@ def _copositive(matrix: Matrix) -> tuple[bool, Vector]:
 
 def _dominates(form: Matrix, margin: float) -> bool:
     """True if the matrix without its positive entries off the diagonal is positive definite."""
-    kept = np.minimum(form, 0) + np.diag(np.diag(form))
-    return bool(np.linalg.eigvalsh(kept)[0] > margin)
+    kept = np.minimum(form, 0)
+    np.fill_diagonal(kept, np.diag(form) - margin)
+    try:
+        np.linalg.cholesky(kept)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _halves(vertices: Matrix, form: Matrix) -> list[tuple[Matrix, Matrix]]:
     """The two halves of a simplex, cut at the middle of the edge with the most negative entry."""
-    edges = form + np.diag(np.full(len(form), np.inf))
-    first, second = np.unravel_index(int(edges.argmin()), form.shape)
+    edges = form.copy()
+    np.fill_diagonal(edges, np.inf)
+    pair = list(np.unravel_index(int(edges.argmin()), form.shape))
     made = []
-    for old in (int(first), int(second)):
-        turn = np.eye(len(form))
-        turn[:, old] = 0
-        turn[[first, second], old] = 0.5
-        made.append((vertices @ turn, turn.T @ form @ turn))
+    for old in pair:
+        inner, cut = form.copy(), vertices.copy()
+        cut[:, old] = vertices[:, pair].mean(axis=1)
+        inner[:, old] = inner[:, pair].mean(axis=1)
+        inner[old] = inner[pair].mean(axis=0)
+        made.append((cut, inner))
     return made
 
 
@@ -247,6 +283,10 @@ def _quotient(matrix: Matrix, direction: Vector) -> tuple[float, Vector]:
         return np.inf, direction
     unit = direction / length
     return float(unit @ matrix @ unit), unit
+
+
+def _first(pair: tuple[float, Vector]) -> float:
+    return pair[0]
 
 
 def _unit_rows(rows: Float[np.ndarray, "m n"]) -> Float[np.ndarray, "k n"]:

@@ -1,7 +1,7 @@
 r"""Functions evaluated with every operation perturbed by its rounding error.
 
-Each result of an operation is multiplied by $1 + u\delta$, $|\delta| \in [\tfrac12, 1]$ with a
-random sign and $u$ the precision of its dtype; a sum of $K$ terms, and a product of matrices, is
+Each result of an operation is multiplied by $1 + u\delta$, $\delta$ uniform between -1 and 1 and
+$u$ the precision of its dtype; a sum of $K$ terms, and a product of matrices, is
 moved by $u\sqrt K$ of the sum of the terms' moduli; what may have underflowed, by the smallest
 normal number; factorisations see a matrix that is moved by as much. The arguments are perturbed
 too. So results differ as they would if the order of sums, the instructions or the last digits of
@@ -28,20 +28,23 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, UInt32
 
-EXACT = frozenset(
-    "reshape broadcast_in_dim squeeze expand_dims transpose slice dynamic_slice copy copy_p rev pad "
-    "dynamic_update_slice concatenate split gather scatter scatter_min scatter_max select_n max "
-    "min neg abs sign clamp reduce_max reduce_min reduce_window_max sort stop_gradient floor "
-    "ceil round iota real imag complex device_put optimization_barrier name nextafter "
-    "bitcast_convert_type cummax cummin top_k random_bits select_and_gather_add argsort "
-    "reduce_precision".split()
-)
+# fmt: off
+EXACT = frozenset([
+    "reshape", "broadcast_in_dim", "squeeze", "expand_dims", "transpose", "slice",
+    "dynamic_slice", "copy", "rev", "pad", "dynamic_update_slice", "concatenate", "split",
+    "gather", "scatter", "select_n", "max", "min", "neg", "abs", "sign", "clamp", "reduce_max",
+    "reduce_min", "reduce_window_max", "sort", "stop_gradient", "floor", "ceil", "round", "iota",
+    "real", "imag", "complex", "device_put", "optimization_barrier", "name", "nextafter",
+    "bitcast_convert_type", "cummax", "cummin", "top_k", "random_bits", "select_and_gather_add",
+    "argsort", "reduce_precision", "scatter-min", "scatter-max",
+])
 """Operations that copy, compare or choose."""
-FACTORISATIONS = frozenset(
-    "eigh svd cholesky qr lu geqrf householder_product triangular_solve tridiagonal eig schur "
-    "hessenberg tridiagonal_solve custom_linear_solve".split()
-)
+FACTORISATIONS = frozenset([
+    "eigh", "svd", "cholesky", "qr", "lu", "geqrf", "householder_product", "triangular_solve",
+    "tridiagonal", "eig", "schur", "hessenberg", "tridiagonal_solve", "custom_linear_solve",
+])
 """Operations whose error is that of a matrix nearby."""
+# fmt: on
 CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
@@ -56,21 +59,25 @@ CALLS = {
 }
 """Operations that are functions, and the parameter that holds them."""
 
+SPARE, MANY = 1024, 256
+"""Places of a table of random numbers at which operations begin to read; how many are drawn."""
+
 
 class Draw(NamedTuple):
     """A draw of all perturbations.
 
-    - `salt`: draws of different salts are independent. `sign`: 1, or -1 for the opposite draw.
+    - `salt`: draws of different salts are independent.
+    - `size`: of the perturbations, in rounding errors; negative for the opposite draw.
     """
 
     salt: UInt32[Array, ""]
-    sign: Float[Array, ""]
+    size: Float[Array, ""]
 
 
-def draws(pairs: int) -> Draw:
+def draws(pairs: int, size: float = 1.0) -> Draw:
     """`pairs` draws and their opposites, with a first axis of twice as many."""
     salts = jnp.repeat(jnp.arange(1, pairs + 1, dtype=jnp.uint32), 2)
-    return Draw(salts, jnp.where(jnp.arange(2 * pairs) % 2 == 0, 1.0, -1.0))
+    return Draw(salts, jnp.where(jnp.arange(2 * pairs) % 2 == 0, size, -size))
 
 
 def perturbed(function: Callable[..., Any], draw: Draw, *arguments: Any) -> Any:
@@ -79,18 +86,41 @@ def perturbed(function: Callable[..., Any], draw: Draw, *arguments: Any) -> Any:
     Its derivatives are perturbed if it takes them; the result itself has none.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
-    run = _Run(draw.salt, draw.sign)
+    run = _Run(draw.salt, _Tables(draw))
     leaves = [run.moved_argument(jnp.asarray(leaf)) for leaf in jax.tree.leaves(arguments)]
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         found = run.closed(closed, leaves)
     return jax.tree.unflatten(jax.tree.structure(shapes), found)
 
 
+class _Tables:
+    """Random numbers of one draw, of each dtype; operations read them from different places on."""
+
+    def __init__(self, draw: Draw):
+        self.draw, self.known = draw, {}
+
+    def of(self, dtype: Any, n: int) -> Float[Array, " length"]:
+        """At least `n + SPARE` numbers between minus and plus the draw's size."""
+        length = SPARE + 2 ** math.ceil(math.log2(n))
+        if (dtype, length) not in self.known:
+            salt = self.draw.salt * jnp.uint32(0x9E3779B9)
+            bits = _hashed(lax.iota(jnp.uint32, length) ^ salt)
+            unit = lax.bitcast_convert_type(bits, jnp.int32).astype(dtype)
+            self.known[dtype, length] = unit * (self.draw.size * 2.0**-31).astype(dtype)
+        return self.known[dtype, length]
+
+
 class _Run:
     """One evaluation; counts operations, so that each has random numbers of its own."""
 
-    def __init__(self, salt: UInt32[Array, ""], sign: Float[Array, ""]):
-        self.salt, self.sign, self.count = salt, sign, 0
+    def __init__(self, salt: UInt32[Array, ""], tables: "_Tables"):
+        self.salt, self.tables, self.count = salt, tables, 0
+        places = _hashed(lax.iota(jnp.uint32, MANY) + salt * jnp.uint32(MANY))
+        self.begins = (places % jnp.uint32(SPARE)).astype(jnp.int32)
+
+    def inside(self, salt: UInt32[Array, ""]) -> "_Run":
+        """An evaluation inside of an operation, of the same draw."""
+        return _Run(salt, self.tables)
 
     def closed(self, closed: Any, values: Sequence[Any]) -> list[Any]:
         """Results of a closed jaxpr."""
@@ -130,8 +160,7 @@ class _Run:
 
         def turn(carry, x):
             salt, values = carry
-            inside = _Run(salt, self.sign)
-            found = inside.closed(params["jaxpr"], [*consts, *values, *x])
+            found = self.inside(salt).closed(params["jaxpr"], [*consts, *values, *x])
             return (_next_salt(salt), found[:num_carry]), found[num_carry:]
 
         carry = (self.own_salt(), [jnp.asarray(value) for value in begin])
@@ -151,7 +180,7 @@ class _Run:
 
         def turn(carry):
             salt, values = carry
-            found = _Run(salt, self.sign).closed(params["body_jaxpr"], [*of_body, *values])
+            found = self.inside(salt).closed(params["body_jaxpr"], [*of_body, *values])
             return _next_salt(salt), found
 
         return lax.while_loop(goes_on, turn, (self.own_salt(), begin))[1]
@@ -159,7 +188,7 @@ class _Run:
     def cond_(self, params: dict[str, Any], values: list[Any]) -> list[Any]:
         """A choice of functions."""
         salt = self.own_salt()
-        branch = lambda closed: lambda *given: _Run(salt, self.sign).closed(closed, given)
+        branch = lambda closed: lambda *given: self.inside(salt).closed(closed, given)
         return list(lax.switch(values[0], [*map(branch, params["branches"])], *values[1:]))
 
     def own_salt(self) -> UInt32[Array, ""]:
@@ -167,16 +196,18 @@ class _Run:
         self.count += 1
         return _next_salt(self.salt + jnp.uint32(self.count))
 
-    def signs(self, like: Array) -> Array:
-        """Numbers of modulus 1/2 to 1 and random sign, in the shape and real dtype of `like`."""
-        dtype = _real(like.dtype)
-        bits = _hashed(_places(like.shape) ^ self.own_salt())
-        size = 0.5 + (bits >> 9).astype(dtype) * jnp.asarray(2.0**-24, dtype)
-        return jnp.where(bits % 2 == 0, size, -size) * self.sign.astype(dtype)
+    def random(self, like: Array) -> Array:
+        """Numbers between minus and plus the size, in the shape and real dtype of `like`."""
+        shape = jnp.shape(like)
+        n = max(math.prod(shape), 1)
+        begin = self.begins[self.count % len(self.begins)]
+        self.count += 1
+        table = self.tables.of(_real(like.dtype), n)
+        return lax.dynamic_slice(table, (begin,), (n,))[: math.prod(shape)].reshape(shape)
 
     def moved(self, value: Array, size: Array) -> Array:
         """The value, and a random part of `size`."""
-        return value + (self.signs(value) * size).astype(value.dtype)
+        return value + (self.random(value) * size).astype(value.dtype)
 
     def moved_argument(self, value: Array) -> Array:
         """An argument, known to the last digit; at 0, to far below any length of interest."""
@@ -207,14 +238,15 @@ def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) 
     """The size of the rounding error of a result."""
     eps, tiny = _eps(out.dtype), float(jnp.finfo(out.dtype).tiny)
     moduli = [jnp.abs(value) if _is_inexact(value) else value for value in values]
-    if name in ("add", "sub", "add_any", "mul", "div", "integer_pow", "square", "pow"):
-        used = [jnp.asarray(value) != 0 for value in moduli]
-        both = name in ("mul", "div")
-        there = functools.reduce(jnp.logical_and if both else jnp.logical_or, used)
-        return _as(eps, out) * jnp.abs(out) + jnp.where(there, _as(tiny, out), _as(0, out))
+    if name in ("add", "sub", "add_any"):
+        return _as(eps, out) * jnp.abs(out)
+    if name in ("mul", "div", "integer_pow", "square"):
+        there = functools.reduce(jnp.logical_and, [jnp.asarray(value) != 0 for value in moduli])
+        floor = jnp.where(there, _as(tiny, out), _as(0.0, out))
+        return jnp.maximum(_as(eps, out) * jnp.abs(out), floor)
     if name in ("dot_general", "conv_general_dilated", "ragged_dot"):
         return _as(eps * math.sqrt(_terms(name, equation, out)), out) * _bind(equation, moduli)[0]
-    if name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add", "scatter_add"):
+    if name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add"):
         terms = max(values[0].size / max(out.size, 1), 2.0) if name == "reduce_sum" else 16.0
         return _as(eps * math.sqrt(terms), out) * _bind(equation, moduli)[0]
     return _as(4 * eps, out) * jnp.abs(out)
@@ -245,11 +277,6 @@ def _eps(dtype: Any) -> float:
 
 def _as(number: float, like: Array) -> Array:
     return jnp.asarray(number, _real(jnp.asarray(like).dtype))
-
-
-def _places(shape: tuple[int, ...]) -> UInt32[Array, "..."]:
-    """Each entry's own number."""
-    return lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
 
 
 def _hashed(number: UInt32[Array, "..."]) -> UInt32[Array, "..."]:

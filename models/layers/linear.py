@@ -1,5 +1,8 @@
 """Linear layers: dense, maxout, spectrally normalised; leaky ReLU."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,6 +10,7 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from gameopt import lipschitz_upper_bound
+from models.layers.spectral_norm import spectral_norm
 
 
 class Linear(eqx.Module):
@@ -79,26 +83,35 @@ def _(network: LeakyReLU) -> Float[Array, ""]:
 
 
 def operator_norm(weight: Float[Array, "in out"]) -> Float[Array, ""]:
-    r"""$\|W\|_2$, exact, with its exact gradient $uv^\top$; 0 with gradient 0 for $W = 0$.
+    r"""$\|W\|_2$, exact, with its derivatives of every order; 0 with derivatives 0 for $W = 0$.
 
     The singular vectors come from the eigenvectors of the smaller of $WW^\top$ and $W^\top W$,
-    which is a fraction of the cost of singular values and exact to rounding for the largest. They
-    are held fixed: the norm is stationary in them. Where the largest singular value is not simple
-    the gradient is one of the subgradients. Of a weight in half precision it is taken in single.
+    which is a fraction of the cost of singular values and exact to rounding for the largest. A
+    second derivative solves one linear system of that size; a first one none. Where the largest
+    singular value is not simple, the first derivative is one of the subgradients, and there is no
+    second: what comes is finite, and no derivative. Of a weight in half precision it is taken in
+    single.
     """
     if weight.dtype.itemsize < 4:
         return operator_norm(weight.astype(jnp.float32)).astype(weight.dtype)
-    fixed = jax.lax.stop_gradient(weight)
-    wide = fixed if fixed.shape[0] <= fixed.shape[1] else fixed.T
-    scale = jnp.max(jnp.abs(wide))
-    scale = jnp.where(scale == 0, 1, scale)  # squares of small weights would underflow
-    _, vectors = jnp.linalg.eigh((wide / scale) @ (wide / scale).T)
-    left = vectors[:, -1]
-    right = left @ wide
-    length = jnp.sqrt(jnp.sum((right / scale) ** 2)) * scale
-    right = right / jnp.where(length == 0, 1, length)
-    rows, columns = (left, right) if wide is fixed else (right, left)
-    return rows @ weight @ columns
+    return spectral_norm(_Matrix(), weight)
+
+
+class _Matrix(NamedTuple):
+    """The map of the smaller side of a matrix to the other."""
+
+    def apply(self, weight: Array, right: Array) -> Array:
+        return right @ weight if weight.shape[0] <= weight.shape[1] else weight @ right
+
+    def adjoint(self, weight: Array, left: Array) -> Array:
+        return weight @ left if weight.shape[0] <= weight.shape[1] else left @ weight
+
+    def leading(self, weight: Array, begin: Any) -> Array:
+        wide = weight if weight.shape[0] <= weight.shape[1] else weight.T
+        return jnp.linalg.eigh(wide @ wide.T)[1][:, -1]
+
+    def solve(self, matvec: Callable[[Array], Array], vector: Array) -> Array:
+        return jnp.linalg.solve(jax.vmap(matvec)(jnp.eye(vector.size, dtype=vector.dtype)), vector)
 
 
 class SpectralLinear(eqx.Module):

@@ -1,6 +1,7 @@
 """Spectral normalisation of convolutions by the norm of the operator, not of a reshaped kernel."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -13,6 +14,7 @@ from gameopt import Fixed, lipschitz_upper_bound
 from models.convolution.geometry import Geometry, Padding, Size, geometry, pair
 from models.convolution.trilinear import convolve, transposed_convolve
 from models.layers.conv import Image, fresh_kernel, kernel_bound, with_bias
+from models.layers.spectral_norm import conjugate_gradients, spectral_norm, unit
 
 ITERATIONS = 1
 
@@ -23,8 +25,15 @@ class SpectralConv2d(eqx.Module):
     The norm of the kernel reshaped to a matrix, which is often taken instead, does not bound the
     operator: a 3x3 box kernel would come out 3-Lipschitz. The norm is $\langle v, w * u\rangle$ at
     the operator's leading singular vectors, which are found by power iteration from a stored
-    direction. It is approached from below. The vectors are held fixed in derivatives: the first is
-    exact at the singular vectors, and second ones lack the part by which the vectors turn.
+    direction. It is approached from below.
+
+    Derivatives of every order are the norm's at the singular vectors, where the largest singular
+    value is simple; from the second on they solve linear systems by conjugate gradients. Before
+    the direction has converged, value and derivatives are wrong: the value by the square of the
+    angle between the direction and the singular vector, derivatives by the angle, the second by
+    the angle over the relative gap between the singular values. So refresh the direction before a
+    certificate: `refreshed(network, 1000)`. At a direction so far off that a larger norm is seen
+    from it, the part by which the vectors turn is cut short, to zero in the end.
 
     - `kernel`: shape `(kh, kw, in, out)`, of any size. `bias`: shape `(out,)`, or `None`.
     - `direction`: the stored image, shape `(height, width, in)`, in single precision at least,
@@ -89,27 +98,18 @@ class SpectralConv2d(eqx.Module):
 
         Of a kernel in half precision it is taken in single, and rounded at the end.
         """
-        own = self.kernel.astype(_single_at_least(self.kernel.dtype))
-        kernel = lax.stop_gradient(own)
-        where, image = self._geometry(), self._iterated(kernel, iterations)
-        answer = _unit(convolve(image, kernel, where))
-        return jnp.vdot(answer, convolve(image, own, where)).astype(self.kernel.dtype)
+        dtype = _single_at_least(self.kernel.dtype)
+        operator = _Convolution(self._geometry(), iterations)
+        begin = self.direction.value.astype(dtype)
+        norm = spectral_norm(operator, self.kernel.astype(dtype), begin)
+        return norm.astype(self.kernel.dtype)
 
     def refreshed(self, iterations: int) -> "SpectralConv2d":
         """Advance the stored power-iteration vector by `iterations` steps of the power method."""
-        kernel = lax.stop_gradient(self.kernel).astype(self.direction.value.dtype)
-        direction = self._iterated(kernel, iterations)
+        begin = lax.stop_gradient(self.direction.value)
+        kernel = lax.stop_gradient(self.kernel).astype(begin.dtype)
+        direction = _Convolution(self._geometry(), iterations).leading(kernel, begin)
         return eqx.tree_at(lambda layer: layer.direction.value, self, direction)
-
-    def _iterated(self, kernel: Float[Array, "kh kw in out"], iterations: int) -> Image:
-        where = self._geometry()
-        begin = _unit(self.direction.value.astype(kernel.dtype))
-
-        def iterate(image, _):
-            found = transposed_convolve(convolve(image, kernel, where), kernel, where)
-            return _unit(found), None
-
-        return lax.stop_gradient(lax.scan(iterate, begin, None, length=iterations)[0])
 
     def _geometry(self) -> Geometry:
         shapes = self.direction.value.shape[:2], self.kernel.shape[:2]
@@ -120,9 +120,24 @@ def _single_at_least(dtype: jnp.dtype) -> jnp.dtype:
     return dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
 
 
-def _unit(image: Image) -> Image:
-    length = jnp.sqrt(jnp.sum(image**2))
-    return image / jnp.where(length == 0, 1, length)
+class _Convolution(NamedTuple):
+    """Convolution of images, its leading vector found by `iterations` of the power method."""
+
+    where: Geometry
+    iterations: int
+
+    def apply(self, weight: Array, right: Image) -> Image:
+        return convolve(right, weight, self.where)
+
+    def adjoint(self, weight: Array, left: Image) -> Image:
+        return transposed_convolve(left, weight, self.where)
+
+    def leading(self, weight: Array, begin: Any) -> Image:
+        iterate = lambda image, _: (unit(self.adjoint(weight, self.apply(weight, image))), None)
+        return lax.scan(iterate, unit(begin), None, length=self.iterations)[0]
+
+    def solve(self, matvec: Callable[[Image], Image], vector: Image) -> Image:
+        return conjugate_gradients(matvec, vector)
 
 
 def refreshed(network: Any, iterations: int = 1) -> Any:
