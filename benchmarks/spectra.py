@@ -7,10 +7,12 @@
 nothing else, PyTorch with a kept graph doing the same Lanczos run, and PyHessian. (b) The
 Jacobian of a WGAN-GP of 1.1 million parameters over 1792 points in 7 minibatches: `spectrum`, its
 transpose included, against as many products by hand. (c) The memory of (b) against the size of its
-two bases. All are timed in one run, in turn; ratios are of medians, with the range of the pairs.
+two bases. All are timed in one run, in turn, each in a process of its own; ratios are of medians,
+with the range of the pairs.
 """
 
 import argparse
+import importlib.util
 import itertools
 import statistics
 
@@ -18,7 +20,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _race import race, ratio, table
+from _race import race_apart, ratio, table
 
 import gameopt as go
 from models import mlp_critic, mlp_generator
@@ -150,54 +152,65 @@ def with_pyhessian():
     return run
 
 
-def show(contestants, repeats, products):
-    """Runs each once to be compiled, races them, and prints the table."""
-    for run in contestants.values():
-        run()
-    seconds = race(contestants, repeats)
+PEERS = {"PyTorch": (with_torch, ["torch"]), "PyHessian": (with_pyhessian, ["torch", "pyhessian"])}
+OURS, BY_HAND = "gameopt", "products by hand, JAX"
+
+
+def hessian_runs(name):
+    """Of the contestant of that name: as many products with the Hessian."""
+    if name in PEERS:
+        return {"hessian": PEERS[name][0]()}
+    game, players = discriminator_game()
+    if name == OURS:
+        return {"hessian": by_spectrum(game, players, "hessian_y", PRODUCTS)}
+    return {"hessian": by_hand(game, players, [own_product], go.playable(players.y), PRODUCTS)}
+
+
+def jacobian_runs(name):
+    """Of the contestant of that name: as many products with the Jacobian and its transpose."""
+    game, players = wgan_gp()
+    if name == OURS:
+        return {"jacobian": by_spectrum(game, players, "jacobian", GAME_PRODUCTS)}
+    products = [game_product, game_transposed_product]
+    return {"jacobian": by_hand(game, players, products, go.playable(players), GAME_PRODUCTS)}
+
+
+def show(prepare, names, repeats, products):
+    """Race the contestants, and print the table."""
+    (seconds,) = race_apart(prepare, names, (), repeats).values()
     rows = [
-        [name, f"{products / statistics.median(theirs):.1f}", ratio(seconds["gameopt"], theirs)]
+        [name, f"{products / statistics.median(theirs):.1f}", ratio(seconds[OURS], theirs)]
         for name, theirs in seconds.items()
     ]
-    table(["", "products/s", "gameopt is ... times as fast (pairs)"], rows)
+    table(["", "products/s", "speed-up of gameopt (pairs)"], rows)
 
 
 def main():
     parser = argparse.ArgumentParser(description="Spectra: gameopt against its peers")
     parser.add_argument("--repeats", type=int, default=7, help="timed runs of each")
     repeats = parser.parse_args().repeats
-    game, players = discriminator_game()
-    vector = go.playable(players.y)
-    contestants = {
-        "gameopt": by_spectrum(game, players, "hessian_y", PRODUCTS),
-        "products by hand, JAX": by_hand(game, players, [own_product], vector, PRODUCTS),
-    }
-    for name, make in {"PyTorch": with_torch, "PyHessian": with_pyhessian}.items():
-        try:
-            contestants[name] = make()
-        except ImportError as error:
-            print(f"{name} is left out: {error}. pip install torch pyhessian")
-    size = sum(leaf.size for leaf in jax.tree.leaves(vector))
+    names = [OURS, BY_HAND]
+    for name, (_, packages) in PEERS.items():
+        if all(importlib.util.find_spec(package) for package in packages):
+            names.append(name)
+        else:
+            print(f"{name} is left out: it is not installed. pip install torch pyhessian")
+    size_of = lambda strategy: sum(leaf.size for leaf in jax.tree.leaves(go.playable(strategy)))
+    size = size_of(discriminator_game()[1].y)
     print(f"(a) Hessian of a discriminator, {size:,} entries, {PRODUCTS} products")
-    show(contestants, repeats, PRODUCTS)
+    show(hessian_runs, names, repeats, PRODUCTS)
     game, players = wgan_gp()
-    vector = go.playable(players)
-    both = [game_product, game_transposed_product]
-    contestants = {
-        "gameopt": by_spectrum(game, players, "jacobian", GAME_PRODUCTS),
-        "products by hand, JAX": by_hand(game, players, both, vector, GAME_PRODUCTS),
-    }
-    size = sum(leaf.size for leaf in jax.tree.leaves(vector))
+    size = size_of(players)
     print(f"(b) Jacobian of a WGAN-GP, {size:,} entries, 2 x {GAME_PRODUCTS} products")
-    show(contestants, max(repeats // 2, 1), 2 * GAME_PRODUCTS)
+    show(jacobian_runs, [OURS, BY_HAND], max(repeats // 2, 1), 2 * GAME_PRODUCTS)
     memory(game, players, size)
 
 
 def memory(game, players, size):
     """What XLA says that the compiled programs need beside their arguments."""
-    from gameopt._equilibria.spectrum import _krylov_spectrum
+    from gameopt._equilibria.spectrum import _krylov_spectrum, _Search
 
-    settings = ("jacobian", None, GAME_PRODUCTS, 0, 1e-6, False, 1e-6)
+    settings = ("jacobian", None, _Search(GAME_PRODUCTS, 0, 1e-6, 1e-6), False)
     start = jnp.zeros(size)
     needed = lambda function, *arguments: (
         function.lower(*arguments).compile().compiled.memory_analysis().temp_size_in_bytes

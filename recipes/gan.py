@@ -58,7 +58,7 @@ class Args(MultilayerGANArgs):
     """An exact density: normal, two_normals, three_normals on the line, ring or grid in the plane.
     Or data: digits (scikit-learn's 8x8), mnist, fashion_mnist or cifar10 (files in --data-dir),
     swiss_roll, a .npy or .npz file, or a folder of images. On data the defaults are --penalties r1,
-    --inner-steps 1 and --width 256."""
+    --inner-steps 1 and --width 256; on densities, which are smooth, --activation tanh."""
     loss: Literal["minimax", "non_saturating"] = "non_saturating"
     """What the generator minimises: E log(1 - D), which saturates, or -E log D."""
     inner_steps: AtLeast1 = 4
@@ -76,10 +76,11 @@ class Args(MultilayerGANArgs):
 
     @classmethod
     def defaults(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The defaults of data, where the name is no exact density's."""
+        """The defaults of an exact density, or of data."""
         exact = given.get("data", cls.data) in DENSITIES
-        of_data = {} if exact else {"penalties": ("r1",), "inner_steps": 1, "width": 256}
-        return of_data | super().defaults(given)
+        smooth = {"activation": "tanh"}
+        of_data = {"penalties": ("r1",), "inner_steps": 1, "width": 256, "activation": "relu"}
+        return (smooth if exact else of_data) | super().defaults(given)
 
 
 def resolve(args: Args) -> tuple[Args, Training]:
@@ -107,11 +108,11 @@ def set_up(args: Args, data: Training) -> tuple[go.AbstractGame, go.Players]:
     key = _keys(args).players
     if isinstance(data, TrainingDensity):
         sampler, latent_size = data.law.sample, data.d
-        players = data.networks(args.width, args.depth, key)
+        players = data.networks(args.width, args.depth, args.activation, key)
     else:
         sampler, latent_size = data.sampler(), latent_size_of(args)
         widths = go.Players(args.width, args.width)
-        players = networks(data, latent_size, widths, args.depth, key)
+        players = networks(data, latent_size, widths, args.depth, args.activation, key)
     penalty = make_penalty(args.penalties, args.penalty_weights)
     make = go.MinimaxGAN if args.loss == "minimax" else go.NonSaturatingGAN
     game = make(sampler, go.NormalLatent((latent_size,)), args.batch_size, penalty)

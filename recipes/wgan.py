@@ -78,7 +78,8 @@ def set_up(args: Args, data: TrainingData) -> tuple[go.AbstractGame, go.Players]
     penalty = make_penalty(args.penalties, args.penalty_weights)
     game = go.WassersteinGAN(data.sampler(), go.NormalLatent((size,)), args.batch_size, penalty)
     widths = go.Players(args.generator_width, args.discriminator_width)
-    players = networks(data, size, widths, args.depth, _keys(args).players)
+    key = _keys(args).players
+    players = networks(data, size, widths, args.depth, args.activation, key)
     return clipped(game, args), players
 
 

@@ -52,6 +52,12 @@ class Operator(NamedTuple):
     like: Vector
     unravel: Callable[[Vector], Any]
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of entries of the played arrays that a vector is made of."""
+        shapes = jax.eval_shape(lambda v: playable(self.unravel(v)), self.like)
+        return tuple(leaf.size for leaf in jax.tree.leaves(shapes))
+
 
 def check_which(game: AbstractGame, players: Players, which: Which) -> None:
     """Raise unless the game has the operator of that name at these players.

@@ -83,7 +83,8 @@ def _density(
     linear = operator(game, players, key, which)
 
     def quadrature(start):
-        space = krylov_space(linear.matvec, start.astype(linear.like.dtype), num_matvecs, True)
+        start = start.astype(linear.like.dtype)
+        space = krylov_space(linear.matvec, start, num_matvecs, True, linear.sizes)
         ritz = analyse("symmetric", space, None, start.size, 0.5)
         # No value at all is an operator that is not finite: its density is NaN.
         there = ~jnp.isnan(ritz.values.real) | jnp.all(jnp.isnan(ritz.values.real))

@@ -151,11 +151,11 @@ def _krylov_spectrum(
     kind = kind_of(which)
     linear = operator(game, players, key, which)
     start = start.astype(linear.like.dtype)
-    space, first, rounds = _restarted(linear.matvec, start, kind, k, search)
+    space, first, rounds = _restarted(linear.matvec, start, linear.sizes, kind, k, search)
     left = None
     if kind == "general":
         assert linear.transpose is not None
-        left, _, more = _restarted(linear.transpose, start, kind, k, search)
+        left, _, more = _restarted(linear.transpose, start, linear.sizes, kind, k, search)
         rounds = rounds + more
     result = analyse(kind, space, left, start.size, search.probability)
     return Spectrum(
@@ -185,12 +185,13 @@ def _chosen(
 
 
 def _restarted(
-    matvec: Matvec, start, kind: Kind, k: int | None, search: _Search
+    matvec: Matvec, start, sizes: tuple[int, ...], kind: Kind, k: int | None, search: _Search
 ) -> tuple[KrylovSpace, RitzAnalysis, Array]:
     """The last space, the analysis of the first, and the number of spaces."""
     symmetric = kind != "general"
     analysed = lambda space: analyse(kind, space, None, start.size, search.probability)
-    space = krylov_space(matvec, start, search.num_matvecs, symmetric)
+    space_from = lambda v: krylov_space(matvec, v, search.num_matvecs, symmetric, sizes)
+    space = space_from(start)
     first = analysed(space)
     if search.restarts == 0:
         return space, first, jnp.ones((), jnp.int32)
@@ -207,7 +208,7 @@ def _restarted(
         chosen = _ends(result.values, k or 1)
         rows, weights = result.coefficients[chosen], jnp.nan_to_num(result.residuals)[chosen]
         mixed = (weights @ (rows.real + rows.imag)).astype(start.dtype)
-        space = krylov_space(matvec, mixed @ space.basis, search.num_matvecs, symmetric)
+        space = space_from(mixed @ space.basis)
         return space, analysed(space), count + 1
 
     space, _, count = jax.lax.while_loop(goes_on, again, (space, first, jnp.ones((), jnp.int32)))

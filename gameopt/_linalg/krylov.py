@@ -39,8 +39,7 @@ class KrylovSpace(NamedTuple):
 class _Carry(NamedTuple):
     blocks: Float[Array, "b block n"]
     small: Float[Array, "rows m"]
-    next: Float[Array, " n"]
-    length: Float[Array, ""]
+    product: tuple[Float[Array, " k"], ...]
     scale: Float[Array, ""]
     inner_residual: Float[Array, ""]
 
@@ -50,6 +49,7 @@ def krylov_space(
     start: Float[Array, " n"],
     num_matvecs: int,
     symmetric: bool = False,
+    sizes: tuple[int, ...] = (),
 ) -> KrylovSpace:
     """Arnoldi's method, each new vector made orthogonal to all before it, twice.
 
@@ -60,6 +60,8 @@ def krylov_space(
     - `matvec`: $v \\mapsto (Av, r)$, with the residual $r$ of what it solved inside, 0 if nothing.
     - `start`: not zero. `num_matvecs`: $m$, cut to `n`.
     - `symmetric`: up to a sign, so that the first pass is short.
+    - `sizes`: of the arrays that a product is put together from, such as the leaves of a gradient,
+      as a hint for speed.
 
     !!! cite "Source"
 
@@ -68,50 +70,63 @@ def krylov_space(
     n, dtype = start.size, start.dtype
     size = min(num_matvecs, n)
     num_blocks = -(-size // BLOCK)
-    eps = float(jnp.finfo(dtype).eps)
+    ends = np.cumsum(sizes or (n,))[:-1].tolist()
     zero = jnp.zeros((), dtype)
 
     def step(j, carry: _Carry) -> _Carry:
-        blocks = carry.blocks.at[j // BLOCK, j % BLOCK].set(carry.next)
-        product, inner = matvec(carry.next)
-        scale = jnp.maximum(carry.scale, jnp.linalg.norm(product))
-        # A symmetric operator's product has parts in the two newest vectors only, up to rounding.
-        newest = jnp.maximum(j - 1, 0) // BLOCK if symmetric else 0
-        rest, first = _remove(blocks, product, newest, j // BLOCK)
-        rest, second = _remove(blocks, rest, 0, j // BLOCK)
-        length = jnp.linalg.norm(rest)
-        # An invariant subspace ends here: the rest is rounding, and would be noise as a direction.
-        goes_on = length > ROUNDING * eps * scale
-        follower = jnp.where(goes_on, rest / jnp.where(goes_on, length, 1), 0)
-        length = jnp.where(goes_on, length, zero)
-        column = (first + second).reshape(-1)
-        small = carry.small.at[: column.size, j].set(column).at[j + 1, j].set(length)
+        vector, small, _, scale = _orthogonalised(j, carry, symmetric)
+        blocks = carry.blocks.at[j // BLOCK, j % BLOCK].set(vector)
+        product, inner = matvec(vector)
         worst = jnp.maximum(carry.inner_residual, inner.astype(dtype))
-        return _Carry(blocks, small, follower, length, scale, worst)
+        # Carried in pieces, and put together in the next round: XLA would do both at once, entry by
+        # entry, and read the transposed gradients of matrices against the order of memory.
+        return _Carry(blocks, small, tuple(jnp.split(product, ends)), scale, worst)
 
     carry = _Carry(
         jnp.zeros((num_blocks, BLOCK, n), dtype),
         jnp.zeros((num_blocks * BLOCK + 1, size), dtype),
-        start / jnp.linalg.norm(start),
-        zero,
+        tuple(jnp.split(start, ends)),
         zero,
         zero,
     )
     end = jax.lax.fori_loop(0, size, step, carry)
+    _, small, last, scale = _orthogonalised(size, end, symmetric)
+    noise = (ROUNDING * float(jnp.finfo(dtype).eps) * scale).astype(dtype)
     basis = end.blocks.reshape(-1, n)[:size]
-    return KrylovSpace(
-        basis,
-        end.small[:size],
-        end.length,
-        (ROUNDING * eps * end.scale).astype(dtype),
-        end.inner_residual,
-    )
+    return KrylovSpace(basis, small[:size], last, noise, end.inner_residual)
 
 
-def _remove(
-    blocks: Float[Array, "b block n"], vector: Float[Array, " n"], first: Any, last: Any
-) -> tuple[Float[Array, " n"], Float[Array, "b block"]]:
-    """The vector without its part in blocks `first` to `last`, and that part's coefficients."""
+def _orthogonalised(
+    j: Any, carry: _Carry, symmetric: bool
+) -> tuple[Float[Array, " n"], Float[Array, "rows m"], Float[Array, ""], Float[Array, ""]]:
+    """Make the newest product orthogonal to the `j` vectors so far; the start itself is the first.
+
+    **Returns:** the next vector of the basis, 0 at the end of an invariant subspace; $H$ with the
+    column of the newest; the length of what was left of the product; the longest product.
+    """
+    product = jnp.concatenate(carry.product)
+    scale = jnp.where(j > 0, jnp.maximum(carry.scale, jnp.linalg.norm(product)), 0)
+    if symmetric:
+        # Its product has parts in the two newest vectors only, up to rounding.
+        rest, first = _without_newest(carry.blocks, product, j)
+    else:
+        rest, first = _without(carry.blocks, product, j)
+    rest, second = _without(carry.blocks, rest, j)
+    length = jnp.linalg.norm(rest)
+    # An invariant subspace ends here: the rest is rounding, and would be noise as a direction.
+    rounding = ROUNDING * float(jnp.finfo(length.dtype).eps) * scale
+    goes_on = (j == 0) | (length > rounding)
+    vector = jnp.where(goes_on, rest / jnp.where(goes_on, length, 1), 0)
+    length = jnp.where(goes_on, length, 0)
+    # Nothing precedes the start: that column is the last one, which is written at the end.
+    small = carry.small.at[:-1, j - 1].set(first + second).at[j, j - 1].set(length)
+    return vector, small, length, scale
+
+
+def _without(
+    blocks: Float[Array, "b block n"], vector: Float[Array, " n"], count: Any
+) -> tuple[Float[Array, " n"], Float[Array, " rows"]]:
+    """The vector without its part in the first `count` rows, and that part's coefficients."""
 
     def one(b, carry):
         vector, coefficients = carry
@@ -120,7 +135,21 @@ def _remove(
 
     # Only the blocks that hold something: half of the memory traffic over a whole run.
     none = jnp.zeros(blocks.shape[:2], vector.dtype)
-    return jax.lax.fori_loop(first, last + 1, one, (vector, none))
+    filled = (count + BLOCK - 1) // BLOCK
+    rest, coefficients = jax.lax.fori_loop(0, filled, one, (vector, none))
+    return rest, coefficients.reshape(-1)
+
+
+def _without_newest(
+    blocks: Float[Array, "b block n"], vector: Float[Array, " n"], count: Any
+) -> tuple[Float[Array, " n"], Float[Array, " rows"]]:
+    """`_without`, of the two newest rows only."""
+    rows = blocks.reshape(-1, blocks.shape[-1])
+    first = jnp.maximum(count - 2, 0)
+    two = jax.lax.dynamic_slice_in_dim(rows, first, 2)
+    part = two @ vector
+    none = jnp.zeros(len(rows), vector.dtype)
+    return vector - part @ two, jax.lax.dynamic_update_slice_in_dim(none, part, first, 0)
 
 
 def random_start(size: int, seed: Integer, dtype: Any) -> Float[Array, " n"]:

@@ -20,6 +20,7 @@ from recipes._gans.density_grid import (
     generated_log_masses,
     latent_grid,
 )
+from recipes._gans.multilayer import ACTIVATIONS, ActivationName
 from recipes._gans.pictures import line_views, plane_views
 from recipes._report.plots import draw_snapshot
 from recipes._report.views import Snapshot
@@ -49,11 +50,13 @@ class TrainingDensity:
     def __str__(self) -> str:
         return f"{self.name}: an exact density"
 
-    def networks(self, width: int, depth: int, key: PRNGKeyArray) -> go.Players:
+    def networks(
+        self, width: int, depth: int, activation: ActivationName, key: PRNGKeyArray
+    ) -> go.Players:
         """A generator from d normal latents to d coordinates, and a discriminator's logit."""
         key_x, key_y = jax.random.split(key)
-        # Smooth networks, because the densities are.
-        network = functools.partial(MLP, width=width, depth=depth, activation=jax.nn.tanh)
+        hidden = ACTIVATIONS[activation]
+        network = functools.partial(MLP, width=width, depth=depth, activation=hidden)
         shape = (self.d,)
         return go.Players(network(shape, shape, key=key_x), network(shape, (), key=key_y))
 

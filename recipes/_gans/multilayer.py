@@ -1,7 +1,8 @@
 """GANs of multilayer perceptrons on data sets: networks, sizes that depend on the data, samples."""
 
 import dataclasses
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 import jax
 import numpy as np
@@ -15,6 +16,13 @@ from recipes._gans.critics import generated
 from recipes._gans.penalties import weights_of
 from recipes._runtime.fields import AtLeast1
 
+ActivationName = Literal["relu", "silu", "softplus", "tanh"]
+ACTIVATIONS: dict[ActivationName, Callable] = {
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+    "softplus": jax.nn.softplus,
+    "tanh": jax.nn.tanh,
+}
 A = TypeVar("A", bound="MultilayerGANArgs")
 PLANE_GP = 0.1
 """Weight of gp and lp for points in the plane, as in the authors' code (Gulrajani et al. 2017)."""
@@ -28,6 +36,9 @@ class MultilayerGANArgs(GANArgs):
     """Size of the generator's Gaussian input. Default 32; 2 for points in the plane."""
     depth: AtLeast1 = 2
     """Hidden layers of each network."""
+    activation: ActivationName = "relu"
+    """After every hidden layer of either network. All but relu are smooth, and so are then the
+    losses, which second-order certificates ask for."""
 
     @classmethod
     def filled_in(cls) -> dict[str, tuple[str, ...]]:
@@ -62,15 +73,19 @@ def networks(
     latent_size: int,
     widths: go.Players[int, int],
     depth: int,
+    activation: ActivationName,
     key: PRNGKeyArray,
 ) -> go.Players:
     """Fresh networks; a generator of images ends in tanh, because images are in [-1, 1]."""
     key_x, key_y = jax.random.split(key)
     shape, bounded = data.scaled.points.shape[1:], data.scaled.kind == "image"
+    hidden = ACTIVATIONS[activation]
     generator = mlp_generator(
-        latent_size, shape, width=widths.x, depth=depth, bounded=bounded, key=key_x
-    )
-    return go.Players(generator, mlp_critic(shape, width=widths.y, depth=depth, key=key_y))
+        latent_size, shape, width=widths.x, depth=depth, bounded=bounded, activation=hidden,
+        key=key_x,
+    )  # fmt: skip
+    critic = mlp_critic(shape, width=widths.y, depth=depth, activation=hidden, key=key_y)
+    return go.Players(generator, critic)
 
 
 def draw_samples(

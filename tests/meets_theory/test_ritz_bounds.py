@@ -18,11 +18,11 @@ def dense_product(matrix):
     return lambda v: (matrix @ v, jnp.zeros((), v.dtype))
 
 
-def _space(matrix, start, m, symmetric=False):
-    return krylov_space(dense_product(matrix), start, m, symmetric)
+def _space(matrix, start, m, symmetric=False, sizes=()):
+    return krylov_space(dense_product(matrix), start, m, symmetric, sizes)
 
 
-space_of = jax.jit(_space, static_argnums=(2, 3))
+space_of = jax.jit(_space, static_argnums=(2, 3, 4))
 
 
 def random_symmetric(rng, n):
@@ -148,6 +148,29 @@ def test_the_relation_of_arnoldi():
         theirs = decomp.hessenberg(20, reortho="full")(lambda v: matrix @ v, start)
     np.testing.assert_allclose(space.small, theirs.J_small, atol=1e-10)
     np.testing.assert_allclose(space.basis, theirs.Q_tall, atol=1e-10)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 30, 50])
+@pytest.mark.parametrize("sizes", [(), (7, 13, 30), (0, 50)])
+def test_pieces_and_numbers_of_products_keep_the_relation(symmetric, count, sizes):
+    """A Q = Q H + beta q e_m' to rounding; H is tridiagonal where the operator is symmetric."""
+    rng = np.random.default_rng(1)
+    matrix = rng.normal(size=(50, 50))
+    matrix = matrix + matrix.T if symmetric else matrix
+    start = random_start(50, 2, float)
+    space = space_of(jnp.asarray(matrix), start, count, symmetric, sizes)
+    basis, small = np.asarray(space.basis), np.asarray(space.small)
+    rest = matrix @ basis.T - basis.T @ small
+    np.testing.assert_allclose(basis[0], start / np.linalg.norm(start), rtol=1e-14)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(count), atol=1e-13)
+    np.testing.assert_allclose(rest[:, :-1], 0, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(rest[:, -1]), space.last, atol=1e-12)
+    np.testing.assert_allclose(small, np.triu(small, -1), atol=0)
+    if symmetric:
+        np.testing.assert_allclose(small, small.T, atol=1e-12)
+    longest = np.linalg.norm(matrix @ basis.T, axis=0).max()
+    np.testing.assert_allclose(space.noise, 32 * np.finfo(float).eps * longest, rtol=1e-14)
 
 
 @pytest.mark.parametrize("kind", ["symmetric", "general"])

@@ -11,7 +11,7 @@ import pytest
 
 import gameopt as go
 import theory
-from recipes import gan
+from recipes import gan, wgan
 from recipes._gans.density_grid import (
     DENSITIES,
     cells_around,
@@ -101,6 +101,27 @@ def test_defaults_depend_on_what_is_trained_on(float32):
     assert isinstance(game, go.NonSaturatingGAN)
     assert isinstance(game.penalty, go.GradientPenalty)
     assert (game.penalty.where, game.penalty.target, game.penalty.weight) == ("real", 0, 0.5)
+
+
+@pytest.mark.parametrize("name", ["relu", "silu", "softplus", "tanh"])
+@pytest.mark.parametrize("data", ["normal", "ring", "swiss_roll", "digits"])
+def test_both_networks_have_the_activation_of_the_flag(float32, data, name):
+    """On the line, in the plane, of points and of images; the generator of images ends in tanh."""
+    function = getattr(jax.nn, name)
+    args = dataclasses.replace(SMALL, data=data, activation=name)
+    made = [gan.set_up(*gan.resolve(args))[1]]
+    if data in ("swiss_roll", "digits"):
+        args = wgan.Args(data=data, depth=1, activation=name)
+        made.append(wgan.set_up(*wgan.resolve(args))[1])
+    for players in made:
+        assert players.x.activation is function
+        assert players.y.activation is function
+        end = jax.nn.tanh if data == "digits" else jax.nn.identity
+        assert players.x.output_activation is end
+        first, last = players.y.layers
+        point = jnp.linspace(-1.0, 1.0, first.weight.shape[0])
+        score = last(function(first(point))).reshape(())
+        chex.assert_trees_all_close(players.y(point.reshape(players.x.out_shape)), score)
 
 
 @pytest.mark.slow
