@@ -166,11 +166,13 @@ def _report(
     # Where nothing is known of a set, or second derivatives are one-sided.
     known = is_known(facts.faces) & facts.smooth
     clear = known & jnp.all(jnp.stack([face.is_clear for face in there]))
-    on_face = lambda value: None if value is None else _unless(~clear, value)
+
+    def on_face(value: VERDICT) -> VERDICT:
+        return _unless(~clear, value)
 
     def needs(*values: VERDICT | None) -> VERDICT | None:
         """Yes if the point is stationary, and all of these hold on the face."""
-        asked = [value for value in map(on_face, values) if value is not None]
+        asked = [on_face(value) for value in values if value is not None]
         return all_of(stationary, *asked) if len(asked) == len(values) else None
 
     own = [own for own in (facts.hessian_x, facts.hessian_y) if own is not None]

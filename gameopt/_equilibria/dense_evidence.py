@@ -20,11 +20,12 @@ from gameopt._equilibria.dense_numbers import (
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, verdict
 from gameopt._equilibria.measured import Derivatives, derivatives, field_of, with_jacobian
 from gameopt._equilibria.nearby import ball, left_over
-from gameopt._equilibria.on_faces import along, curvatures, gap, is_known
+from gameopt._equilibria.on_faces import along, curvatures, gap, is_known, turn
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import Face, faces
 from gameopt._linalg.host import on_host
+from gameopt._linalg.krylov import ROUNDING
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar, Strategy
 
@@ -109,15 +110,22 @@ def _around(
         reach=there.reach,
         field=jnp.where(is_known(on), jnp.linalg.norm(field) - here.field_noise, -jnp.inf),
         residual=residual - here.field_noise,
+        exact=jnp.all(field == 0),
         gap=gap(on),
+        turn=turn(on, players),
     )
 
 
 def _newton_step(matrix, field, noise: Scalar) -> tuple[Float[Array, " n"], Scalar]:
-    """Newton's step, and how far the noise of the field may move it."""
+    """Newton's step, and how far the noise of the field may move it.
+
+    Where the field is exactly 0 the step is too, and directions of no curvature, as along a line of
+    critical points, do not count.
+    """
     wide = single_at_least(matrix.dtype)
     left, values, right = jnp.linalg.svd(matrix.astype(wide))
-    usable = values > 0
+    cut = jnp.where(jnp.any(field != 0), 0, ROUNDING * float(jnp.finfo(matrix.dtype).eps))
+    usable = values > cut * values[0]
     inverse = jnp.where(usable, 1 / jnp.where(usable, values, 1), 0)
     step = -right.T @ (inverse * (left.T @ field.astype(wide)))
     return step.astype(matrix.dtype), (jnp.max(inverse) * noise.astype(wide)).astype(matrix.dtype)

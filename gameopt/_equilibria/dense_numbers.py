@@ -65,7 +65,8 @@ class BallNumbers(NamedTuple):
 
     - `near`, `far`: Jacobians there. `left_over`: of the field at the near places.
     - `radius`, `reach`: of the balls. `field`, `residual`: see `nearby`.
-    - `gap`: the distance to the faces.
+    - `exact`: whether the field is 0 as computed. `gap`: the distance to the faces. `turn`: of curved
+      faces, per length.
     """
 
     near: Any
@@ -75,7 +76,9 @@ class BallNumbers(NamedTuple):
     reach: Any
     field: Any
     residual: Any
+    exact: Any
     gap: Any
+    turn: Any
 
 
 class Numbers(NamedTuple):
@@ -151,6 +154,10 @@ def numbers(
     on_face = _on_faces(matrix, faces)
     near = _nearby(on_face, around, faces, rounding)
     noise = rounding + near.change
+    if near.shown:
+        # Tangent space and curvature of a sphere at the critical point.
+        largest = float(np.linalg.norm(on_face.matrix, 2)) if on_face.matrix.size else 0.0
+        noise += 4 * largest * float(around.turn) * near.radius
     blocks = np.split(np.arange(len(matrix)), [size_x])
     cone = lambda own, face: _on_cone(matrix[np.ix_(own, own)], noise, face)
     hessian_x = cone(blocks[0], faces[0])
@@ -237,7 +244,9 @@ def _nearby(on_face: _OnFaces, around: BallNumbers, faces, noise: float) -> Near
         change = MARGIN * max(*map(off, around.near), float(around.left_over.max()))
     if finite(around.far):
         change_far = MARGIN * max(map(off, around.far))
-    smallest = float(values[-1]) - noise
+    # Where the field is 0 as computed, what counts as 0 is a direction of further critical points.
+    above = values[values > noise] if around.exact else values
+    smallest = float(above[-1]) - noise if above.size else np.inf
     inverse = 1 / smallest if smallest > 0 else np.inf
     found = nearby(
         inverse,
@@ -253,8 +262,9 @@ def _nearby(on_face: _OnFaces, around: BallNumbers, faces, noise: float) -> Near
 
 
 def _on_cone(hessian: Matrix, noise: float, face: FaceNumbers) -> Extreme:
+    weak, uncertain = face.weak.astype(int), face.uncertain > 0
     value, lower, yes, no, vector = curvature_on_cone(
-        hessian, noise, face.free, face.normals, face.curvature, face.weak, face.uncertain > 0
+        hessian, noise, face.free, face.normals, float(face.curvature), weak, uncertain
     )
     return Extreme(value, lower, Proof(yes, no), vector)
 
@@ -367,4 +377,5 @@ def _max_step(on_face: _OnFaces, left: Left) -> float:
     if not left.positive.yes:
         return 0.0
     values = np.linalg.eigvals(on_face.matrix)
-    return float(np.min(2 * np.real(values) / np.abs(values) ** 2))
+    # Not over the square, which may underflow.
+    return float(np.min(2 * np.real(values) / np.abs(values) / np.abs(values)))

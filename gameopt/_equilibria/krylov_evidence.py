@@ -20,7 +20,7 @@ from gameopt._equilibria.krylov_setting import (
     two_sided,
 )
 from gameopt._equilibria.nearby import Nearby
-from gameopt._equilibria.on_faces import OnFaces, along, dimension, gap, has_sets, is_curved
+from gameopt._equilibria.on_faces import OnFaces, along, dimension, gap, has_sets, is_curved, turn
 from gameopt._equilibria.operators import operator, schur_operator
 from gameopt._equilibria.surroundings import faces_at, look_around
 from gameopt._games.base import AbstractGame
@@ -68,7 +68,10 @@ def krylov_facts(
     around = (field_noise, spaces.right, probes, lower, reach, residual)
     near, noise = look_around(setting.game, players, key, on, *around)
     near = near._replace(radius=near.radius + gap(on))
-    setting = setting._replace(noise=(noise + near.change).astype(vector.dtype))
+    # Beside the change of the Jacobian, that of a sphere's tangent space and curvature.
+    tilted = jnp.where(near.shown, 4 * turn(on, players) * near.radius, 0)
+    moved = near.change + jnp.where(tilted > 0, tilted * largest_of(spaces.right), 0)
+    setting = setting._replace(noise=(noise + moved).astype(vector.dtype))
     rounds = rates, equal_rates, is_curved(on)
     return _facts(setting, spaces, near, on, rounds)._replace(smooth=smooth)
 
@@ -92,7 +95,7 @@ def _spaces(setting: Setting) -> _Spaces:
 
 
 def _probes(setting: Setting, spaces: _Spaces) -> tuple[Float[Array, "p n"], Scalar]:
-    r"""Directions that matter, as rows, and a lower bound on the symmetric part of $J$, or $-\infty$.
+    r"""Directions that matter, as rows; a lower bound on the symmetric part of $J$, or $-\infty$.
 
     The start; the lowest Ritz vectors of both own Hessians; the leftmost one of the Jacobian, its
     real and its imaginary part.

@@ -72,7 +72,8 @@ def _simultaneous(setting: Setting, spaces: TwoSided, rates, equal_rates: bool) 
             space.inner_residual,
         )
 
-    return _contraction(*map(of_the_round, spaces), setting)
+    right, left = spaces
+    return _contraction(of_the_round(right), of_the_round(left), setting)
 
 
 def _contraction(right: KrylovSpace, left: KrylovSpace, setting: Setting) -> VERDICT:

@@ -80,7 +80,7 @@ def left_over(
     places: Float[Array, "a n"],
     noise: Scalar,
 ) -> Float[Array, " a"]:
-    r"""$\|\xi(z + s) - \xi(z) - Js\| / \|s\|$ less rounding: at most what $J$ changes by on the way.
+    r"""$\|\xi(z + s) - \xi(z) - Js\| / \|s\|$ less rounding: at most the change of $J$ on the way.
 
     **Arguments:** `products`: $Js$. `noise`: of each field.
     """

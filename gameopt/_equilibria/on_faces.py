@@ -84,6 +84,16 @@ def is_known(faces: Players) -> Bool[Array, ""]:
     return jnp.all(jnp.stack([face.is_known for face in present(faces)]))
 
 
+def turn(faces: Players, players: Players) -> Scalar:
+    """The angle by which tangent space and normal of a sphere turn over a small distance, per
+    length; 0 on flat faces."""
+    names = [name for name in ("x", "y") if getattr(faces, name) is not None]
+    lengths = [jnp.linalg.norm(ravel(getattr(players, name))[0]) for name in names]
+    radii = jnp.stack([jnp.where(length > 0, length, 1) for length in lengths])
+    curved = jnp.stack([getattr(faces, name).curvature > 0 for name in names])
+    return jnp.max(jnp.where(curved, 1 / radii, 0))
+
+
 def gap(faces: Players) -> Scalar:
     """The distance from the point to the faces of both players together."""
     return jnp.linalg.norm(jnp.stack([face.gap for face in present(faces)]))

@@ -74,7 +74,7 @@ def look_around(
     products = jax.lax.map(forward, probes)
     noise = _noise_of_products(function, vector, probes, products)
     newton = _newton(forward, field, len(space.small))
-    inverse, size = _inverse(space, newton, field, field_noise, lower - noise)
+    inverse, size = _inverse(space, newton, field, field_noise, lower, noise)
     size_x = ravel(players.x)[0].size
     # The first probe is random.
     directions = probes[0], jnp.flip(probes[0])
@@ -147,17 +147,25 @@ def _newton(forward, field: Vector, num_matvecs: int) -> _Newton:
 
 
 def _inverse(
-    space: KrylovSpace, newton: _Newton, field: Vector, field_noise: Scalar, lower: Scalar
+    space: KrylovSpace,
+    newton: _Newton,
+    field: Vector,
+    field_noise: Scalar,
+    lower: Scalar,
+    noise: Scalar,
 ) -> tuple[Scalar, Scalar]:
     """The norm of the Jacobian's inverse, and a bound on Newton's step.
 
     Proved where the symmetric part is positive. Elsewhere twice the larger of what the step and the
-    smallest Ritz value show, which is an estimate; infinite where the step was not found.
+    smallest Ritz value show, which is an estimate; infinite where the step was not found. Where the
+    field is 0 as computed, Ritz values of 0 are directions of further critical points.
     """
+    lower = lower - noise
     dtype, length, step = field.dtype, jnp.linalg.norm(field), jnp.linalg.norm(newton.step)
     proved = lower > 0
     of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
-    values = smallest_ritz(space).astype(dtype)
+    limit = jnp.where(length > 0, 0, noise + space.noise)
+    values = smallest_ritz(space, limit).astype(dtype)
     ratio = step / jnp.where(length > 0, length, 1)
     seen = 2 * jnp.maximum(ratio, jnp.where(values > 0, 1 / values, jnp.inf))
     seen = jnp.where(newton.residual <= SOLVED, seen, jnp.inf)
@@ -166,12 +174,14 @@ def _inverse(
     return inverse, jnp.where(jnp.isfinite(size), size, 0)
 
 
-def smallest_ritz(space: KrylovSpace) -> Scalar:
-    """The smallest modulus of a Ritz value."""
+def smallest_ritz(space: KrylovSpace, limit: Scalar) -> Scalar:
+    """The smallest modulus of a Ritz value that is above a limit; infinite if none is."""
     shape = jax.ShapeDtypeStruct((), jnp.result_type(float))
-    return on_host(_smallest_modulus, shape, space.small, space.last)
+    return on_host(_smallest_modulus, shape, space.small, space.last, limit)
 
 
-def _smallest_modulus(small, last) -> np.ndarray:
+def _smallest_modulus(small, last, limit) -> np.ndarray:
     values = np.abs(ritz_pairs(np.asarray(small), float(last))[0])
-    return np.asarray(values.min() if np.isfinite(values).all() else np.nan)
+    if not np.isfinite(values).all():
+        return np.asarray(0.0)
+    return np.asarray(np.min(values[(values > limit) | (limit == 0)], initial=np.inf))

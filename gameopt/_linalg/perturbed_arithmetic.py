@@ -2,8 +2,8 @@ r"""Functions evaluated with every operation perturbed by its rounding error.
 
 Each result of an operation is multiplied by $1 + u\delta$, $\delta$ uniform between -1 and 1 and
 $u$ the precision of its dtype; a sum of $K$ terms, and a product of matrices, is
-moved by $u\sqrt K$ of the sum of the terms' moduli; what may have underflowed, by the smallest
-normal number; factorisations see a matrix that is moved by as much. The arguments are perturbed
+moved by $u\sqrt K$ of the sum of the terms' moduli; what may have underflowed, by a
+thousand of the smallest normal number; factorisations see a matrix that is moved by as much. The arguments are perturbed
 too. So results differ as they would if the order of sums, the instructions or the last digits of
 the arguments were others, where terms cancel as well; and where an argument of a kink, a branch or
 an order is within rounding of its edge, a draw and its opposite come out on either side.
@@ -236,7 +236,8 @@ def _bind(equation: Any, values: Sequence[Any]) -> list[Any]:
 
 def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) -> Array:
     """The size of the rounding error of a result."""
-    eps, tiny = _eps(out.dtype), float(jnp.finfo(out.dtype).tiny)
+    # Far enough above what is flushed to 0 for a random part of it to stay.
+    eps, tiny = _eps(out.dtype), 1024 * float(jnp.finfo(out.dtype).tiny)
     moduli = [jnp.abs(value) if _is_inexact(value) else value for value in values]
     if name in ("add", "sub", "add_any"):
         return _as(eps, out) * jnp.abs(out)
@@ -260,7 +261,7 @@ def _is_product(equation: Any) -> bool:
     return not known and len(whole) == 2 and whole[0] != whole[1]
 
 
-def _terms(name: str, equation: Any) -> float:
+def _terms(name: str, equation: Any) -> int:
     """The number of terms of each sum of a product."""
     left, right = (variable.aval for variable in equation.invars[:2])
     if name == "dot_general":
@@ -268,7 +269,7 @@ def _terms(name: str, equation: Any) -> float:
         return max(math.prod(left.shape[axis] for axis in axes), 1)
     if name == "conv_general_dilated":
         feature = equation.params["dimension_numbers"].rhs_spec[0]
-        return max(right.size / max(right.shape[feature], 1), 1.0)
+        return max(right.size // max(right.shape[feature], 1), 1)
     return max(min(left.size, right.size), 1)
 
 

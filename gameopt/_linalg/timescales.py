@@ -211,7 +211,8 @@ def _reached(jacobian: Matrix, size_x: int, noise: float, tau: float) -> float:
         off = 2 * noise * float(np.linalg.norm(form * root[None, :], 2)) * float(root.max())
         off += 8 * n * _EPS * float(np.linalg.norm(form, 2)) * size
         room = (made + made.T) / 2 - off * np.eye(n)
-        if np.linalg.eigvalsh(room)[0] <= off * _EPS:
+        # Beyond the rounding of a factorisation, which is asked for next.
+        if np.linalg.eigvalsh(room)[0] <= 4 * n * _EPS * float(np.linalg.norm(room, 2)):
             continue
         growth = float(scipy.linalg.eigh((change + change.T) / 2, room, eigvals_only=True)[-1])
         share = max(share, 1 / max(growth, 1.0) * (1 - 1e-6))

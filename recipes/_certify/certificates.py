@@ -115,7 +115,7 @@ def line_of(certificate: Certificate) -> dict[str, Any]:
         **_of_each("loss", report.losses),
         **_of_each("field_norm", report.field_norm),
         "stationarity": float(report.stationarity),
-        "tol": float(report.tol),
+        "radius": float(report.radius),
         "noise": float(report.noise),
         "max_step": float(report.max_step),
         "potential_share": float(rotation.potential),
