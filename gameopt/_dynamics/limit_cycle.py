@@ -39,7 +39,10 @@ MOTIONS.define(
         "coarse: an orbit needs about six records, and the path at least three turns. An orbit "
         "whose `amplitude` is near the precision of the records is rounding, or cannot be told."
     ),
-    cycle="It repeats one closed orbit, and nears or leaves it by no more than `drift_error` a turn.",
+    cycle=(
+        "It repeats one closed orbit, neither nearing it any more nor leaving it, as far as the "
+        "record shows: by no more a turn than `drift` and `drift_error`."
+    ),
 )
 
 
@@ -53,8 +56,8 @@ class LimitCycle(eqx.Module):
     - `amplitude`: the largest distance from `center` in the rounds that were judged.
     - `drift`: by what share the size of the orbit changes from one turn to the next, from a line
       through its logarithm; 0 without turns. `drift_error`: how far that may be off, by the sizes'
-      scatter, the splines and the rounding of the records; infinite without turns. A `cycle` is one
-      up to a drift of that size.
+      scatter, the splines and the rounding of the records; infinite without turns. A `cycle` may
+      near or leave its orbit by no more than both.
     - `mismatch`: the distance between the path and itself some turns on, relative to its size (root
       mean squares): the largest for 1, 2, 4, ... turns, as many as the record has; infinite
       without turns.

@@ -277,10 +277,11 @@ def _units(game, make, parameters, players, key) -> tuple[np.ndarray, float]:
     """Groups of the entries, and machine epsilon, by the state of a solver of one of the batch."""
 
     def of_one(values):
-        state = two_rounds(game, make(*values), players, key)
+        solver = make(*(value[0] for value in values))
+        state = two_rounds(game, solver, players, key)
         return groups_of(players, state).tolist(), coarsest_eps((players, state))
 
-    groups, eps = eqx.filter_eval_shape(of_one, [values[0] for values in parameters])
+    groups, eps = eqx.filter_eval_shape(of_one, parameters)
     return np.array(groups), eps
 
 

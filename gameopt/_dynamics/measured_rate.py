@@ -107,8 +107,8 @@ def measured_rate(
     if rate < 1 and end < len(values) and not np.isfinite(values[end]):
         rate = standard_error = error = np.nan
     nears = verdict_on_host(bool(rate + error < 1), bool(rate - error > 1))
-    numbers = (float_array(float(number)) for number in (rate, standard_error, error))
-    return MeasuredRate(*numbers, nears, begin, end)
+    number = lambda value: float_array(float(value))
+    return MeasuredRate(number(rate), number(standard_error), number(error), nears, begin, end)
 
 
 def _fit(

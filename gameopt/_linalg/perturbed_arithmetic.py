@@ -176,7 +176,7 @@ class _Run:
 
         def goes_on(carry):
             closed = params["cond_jaxpr"]
-            return jax.core.eval_jaxpr(closed.jaxpr, closed.consts, *of_cond, *carry[1])[0]
+            return jex.jaxpr_as_fun(closed)(*of_cond, *carry[1])[0]
 
         def turn(carry):
             salt, values = carry
@@ -244,27 +244,37 @@ def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) 
         there = functools.reduce(jnp.logical_and, [jnp.asarray(value) != 0 for value in moduli])
         floor = jnp.where(there, _as(tiny, out), _as(0.0, out))
         return jnp.maximum(_as(eps, out) * jnp.abs(out), floor)
-    if name in ("dot_general", "conv_general_dilated", "ragged_dot"):
-        return _as(eps * math.sqrt(_terms(name, equation, out)), out) * _bind(equation, moduli)[0]
+    if name in ("dot_general", "conv_general_dilated") or _is_product(equation):
+        return _as(eps * math.sqrt(_terms(name, equation)), out) * _bind(equation, moduli)[0]
     if name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add"):
         terms = max(values[0].size / max(out.size, 1), 2.0) if name == "reduce_sum" else 16.0
         return _as(eps * math.sqrt(terms), out) * _bind(equation, moduli)[0]
     return _as(4 * eps, out) * jnp.abs(out)
 
 
-def _terms(name: str, equation: Any, out: Array) -> float:
+def _is_product(equation: Any) -> bool:
+    """Guess that an operation on arrays of different shapes sums products of their entries."""
+    known = equation.primitive.name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add")
+    shapes = [v.aval.shape for v in equation.invars if _is_inexact(v.aval)]
+    whole = [shape for shape in shapes if math.prod(shape) > 1]
+    return not known and len(whole) == 2 and whole[0] != whole[1]
+
+
+def _terms(name: str, equation: Any) -> float:
     """The number of terms of each sum of a product."""
+    left, right = (variable.aval for variable in equation.invars[:2])
+    if name == "dot_general":
+        axes = equation.params["dimension_numbers"][0][0]
+        return max(math.prod(left.shape[axis] for axis in axes), 1)
     if name == "conv_general_dilated":
-        kernel = equation.invars[1].aval
         feature = equation.params["dimension_numbers"].rhs_spec[0]
-        return max(kernel.size / max(kernel.shape[feature], 1), 1.0)
-    left = equation.invars[0].aval
-    axes = equation.params["dimension_numbers"][0][0] if name == "dot_general" else (-1,)
-    return max(math.prod(left.shape[axis] for axis in axes), 1)
+        return max(right.size / max(right.shape[feature], 1), 1.0)
+    return max(min(left.size, right.size), 1)
 
 
 def _is_inexact(value: Any) -> bool:
-    return jnp.issubdtype(jnp.result_type(value), jnp.inexact)
+    dtype = value.dtype if hasattr(value, "dtype") else jnp.result_type(value)
+    return jnp.issubdtype(dtype, jnp.inexact)
 
 
 def _real(dtype: Any) -> Any:

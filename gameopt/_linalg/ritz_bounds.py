@@ -89,6 +89,8 @@ def _outermost(is_clear: Callable[[float], bool], reach: float, values: Row) -> 
     `is_clear` holds from some gap on.
     """
     rounding = max(np.finfo(np.float64).eps * float(np.abs(values).max()), _TINY)
+    if not np.isfinite(reach):
+        return np.inf  # which halving would never leave
     high = reach
     while not is_clear(high):
         high *= 2

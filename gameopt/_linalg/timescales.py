@@ -1,5 +1,6 @@
 """Timescale ratios from which on a point attracts, with proofs on either side."""
 
+import bisect
 import itertools
 from typing import NamedTuple
 
@@ -182,7 +183,7 @@ def _descend(jacobian: Matrix, size_x: int, noise: float, begin: float) -> float
     edge = begin
     for _ in range(_MOST_FORMS):
         reached = _reached(jacobian, size_x, noise, edge)
-        if not reached < edge * (1 - 1e-13):
+        if not reached < edge * (1 - 1e-12):
             break
         edge = reached
         if edge < 1e-150:
@@ -203,7 +204,7 @@ def _reached(jacobian: Matrix, size_x: int, noise: float, tau: float) -> float:
     share = 0.0
     # By modes it serves far longer near the axis, by Lyapunov's equation for defective ones too.
     for form in (_modal(scaled), _lyapunov(scaled)):
-        if form is None:
+        if form is None or share > 0.25:
             continue
         # The derivative is made + (ratio / tau - 1) change, and no less than that minus `off`.
         made, change = (m.T @ form + form @ m for m in (scaled, part))
@@ -214,14 +215,37 @@ def _reached(jacobian: Matrix, size_x: int, noise: float, tau: float) -> float:
             continue
         growth = float(scipy.linalg.eigh((change + change.T) / 2, room, eigvals_only=True)[-1])
         share = max(share, 1 / max(growth, 1.0) * (1 - 1e-6))
+        if share < 0.25:
+            share = max(share, _turned_share(scaled, form, size_x, off))
     return tau * (1 - share)
+
+
+def _turned_share(scaled: Matrix, form: Matrix, size_x: int, off: float) -> float:
+    r"""The share of the ratio that can be taken off if the function's units go along with it.
+
+    With $s^2$ the ratio's remainder, $S = \mathrm{diag}(I, sI)$ and $K$ the `scaled` Jacobian, the
+    derivative for $SKS$ over s is $M_{xx}/s + M_{xy} + s M_{yy}$, linear in 1/s and s, so that four
+    corners decide. A player who only rotates with the other is followed to small ratios by this.
+    """
+    is_x = np.arange(len(scaled)) < size_x
+    blocks = is_x[:, None] & is_x, is_x[:, None] ^ is_x, ~is_x[:, None] & ~is_x
+    xx, xy, yy = (part.T @ form + form @ part for part in (scaled * block for block in blocks))
+
+    def serves(share: float) -> bool:
+        s = np.sqrt(1 - share)
+        corners = [u * xx + xy + v * yy for u in (1, 1 / s) for v in (s, 1)]
+        return all(np.linalg.eigvalsh((c + c.T) / 2)[0] > off / s for c in corners)
+
+    powers = range(1, 40)
+    first = bisect.bisect_left(powers, True, key=lambda k: serves(2.0**-k))
+    return 2.0 ** -powers[first] if first < len(powers) else 0.0
 
 
 def _modal(matrix: Matrix) -> Matrix | None:
     """The sum of squares of the coordinates in the eigenvectors; `None` unless it surely falls."""
-    values, vectors = np.linalg.eig(matrix)
+    values, vectors = map(np.asarray, np.linalg.eig(matrix))
     spread = np.linalg.svd(vectors, compute_uv=False)
-    if not (values.real.min() > 0 and spread[-1] > 1e-6 * spread[0]):
+    if not (np.real(values).min() > 0 and spread[-1] > 1e-6 * spread[0]):
         return None
     inverse = np.linalg.inv(vectors)
     return np.real(inverse.conj().T @ inverse)

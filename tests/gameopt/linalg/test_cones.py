@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from gameopt._linalg.cones import curvature_on_cone, face_basis
+from gameopt._linalg.cones import _copositive, curvature_on_cone, face_basis
 
 
 def on_orthant(matrix, noise=0.0):
@@ -69,6 +69,10 @@ def test_three_weak_entries_against_the_closed_form(pairs, scales):
     assert not (found.no and number > 1e-12)
     if abs(number) > 1e-6:
         assert (found.yes, found.no) == (number > 0, number < 0)
+    # The proof itself, where no descent has refuted the matrix before.
+    proved, _ = _copositive(matrix)
+    assert not (proved and number < -1e-12)
+    assert proved or number < 1e-3
 
 
 def least_by_hand(matrix, free, normals, weak):
