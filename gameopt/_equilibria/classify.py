@@ -245,9 +245,10 @@ def _stationary(
     shown = facts.near.shown & finite & is_known(facts.faces) & facts.smooth
     whole = [face.is_whole for face in present(facts.faces)]
     # Further away multipliers may have changed their signs.
-    shown = shown & (jnp.all(jnp.stack(whole)) | (facts.near.radius <= reach))
+    within = facts.near.radius <= reach.astype(facts.near.radius.dtype)
+    shown = shown & (jnp.all(jnp.stack(whole)) | within)
     if tol is None:
-        here = shown & (facts.near.radius <= reach)
+        here = shown & within
         return verdict(here, ~here & (facts.near.none | ~finite)), None
     tol = tol.astype(off.dtype)
     return verdict(shown & (off <= tol), (off > tol) | ~finite), tol

@@ -122,7 +122,8 @@ class EquilibriumReport(eqx.Module):
         rows = []
         for name in names:
             words = getattr(self, name)
-            often = {word: int(np.sum(words == VERDICT[word])) for word in VERDICT.names}
+            count_of = lambda word, words=words: int(np.sum(words == getattr(VERDICT, word)))
+            often = {word: count_of(word) for word in VERDICT.names}
             rows.append(f"  {name:<31} " + ", ".join(f"{w} {n}" for w, n in often.items() if n))
         return "\n".join([head, "", *rows])
 

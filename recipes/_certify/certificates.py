@@ -116,6 +116,8 @@ def line_of(certificate: Certificate) -> dict[str, Any]:
         **_of_each("field_norm", report.field_norm),
         "stationarity": float(report.stationarity),
         "radius": float(report.radius),
+        "reach": float(report.reach),
+        "smooth": bool(report.smooth),
         "noise": float(report.noise),
         "max_step": float(report.max_step),
         "potential_share": float(rotation.potential),
