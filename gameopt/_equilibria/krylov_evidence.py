@@ -67,11 +67,12 @@ def krylov_facts(
     probes, lower = _probes(setting, spaces)
     around = (field_noise, spaces.right, probes, lower, reach, residual)
     near, noise = look_around(setting.game, players, key, on, *around)
-    near = near._replace(radius=near.radius + gap(on))
+    near = near._replace(radius=near.radius + gap(on).astype(near.radius.dtype))
     # Beside the change of the Jacobian, that of a sphere's tangent space and curvature.
-    tilted = jnp.where(near.shown, 4 * turn(on, players) * near.radius, 0)
-    moved = near.change + jnp.where(tilted > 0, tilted * largest_of(spaces.right), 0)
-    setting = setting._replace(noise=(noise + moved).astype(vector.dtype))
+    tilted = 4 * (turn(on, players) * largest_of(spaces.right)).astype(near.radius.dtype)
+    moved = near.change + jnp.where(tilted > 0, tilted * near.radius, 0)
+    moved = jnp.where(near.shown, moved, 0).astype(vector.dtype)
+    setting = setting._replace(noise=noise.astype(vector.dtype) + moved)
     rounds = rates, equal_rates, is_curved(on)
     return _facts(setting, spaces, near, on, rounds)._replace(smooth=smooth)
 

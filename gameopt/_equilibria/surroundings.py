@@ -160,7 +160,7 @@ def _inverse(
     smallest Ritz value show, which is an estimate; infinite where the step was not found. Where the
     field is 0 as computed, Ritz values of 0 are directions of further critical points.
     """
-    lower = lower - noise
+    lower = lower.astype(field.dtype) - noise
     dtype, length, step = field.dtype, jnp.linalg.norm(field), jnp.linalg.norm(newton.step)
     proved = lower > 0
     of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
