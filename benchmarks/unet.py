@@ -99,7 +99,7 @@ def prepared(name, setting):
         runs = training(points, setting), sampling(setting)
     else:
         runs = torch_runs(points, setting, name.endswith("compiled"))
-    return dict(zip(("training", "sampling"), runs, strict=True))
+    return {"training": runs[0], "sampling": runs[1]}
 
 
 def main():

@@ -19,6 +19,13 @@ def single_at_least(dtype: Any) -> np.dtype:
     return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)
 
 
+def length(vector: Float[Array, " n"]) -> Float[Array, ""]:
+    """The Euclidean norm, also where the squares would underflow or overflow. NaN stays NaN."""
+    scale = jnp.max(jnp.abs(vector), initial=0)
+    usable = (scale > 0) & (scale < jnp.inf)
+    return jnp.where(usable, scale * jnp.linalg.norm(vector / jnp.where(usable, scale, 1)), scale)
+
+
 def divisor(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """`x`, and 1 in place of 0, so that 0 / 0 comes out as 0. NaN stays NaN."""
     return jnp.where(x == 0, 1, x)

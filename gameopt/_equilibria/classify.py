@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key as KeyArray, UInt
 
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._equilibria.dense_evidence import dense_facts
@@ -33,7 +33,7 @@ from gameopt._types import Key, Players, Real, Scalar
 def classify(
     game: AbstractGame,
     players: Players,
-    key: Key = None,
+    key: Key | KeyArray[Array, " m"] | UInt[Array, "m words"] = None,
     *,
     method: Literal["auto", "dense", "krylov"] = "auto",
     learning_rate: Players[Real, Real] | Real | None = 0.01,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gameopt._arithmetic import single_at_least
+from gameopt._arithmetic import length, single_at_least
 from gameopt._equilibria.dense_numbers import (
     BallNumbers,
     Extreme,
@@ -64,7 +64,7 @@ def _faces_of(game, players, here: Derivatives, reach: Scalar) -> Players:
     """The faces of the sets that the point is on."""
     gradient = ravel(players)[1](here.field)
     # Multipliers may change sign by rounding, and by what the field changes in the ball.
-    slack = here.field_noise + reach * jnp.linalg.norm(here.jacobian)
+    slack = here.field_noise + reach * length(here.jacobian.reshape(-1))
     return faces(game, players, gradient, reach, slack)
 
 
@@ -82,11 +82,11 @@ def _around(
     eye = jnp.eye(here.point.size, dtype=dtype)
     tangent = both(eye)
     bent = curvatures(on, size_x, here.point)[:, None] * tangent
-    # Across the faces, where nothing moves, the identity.
-    matrix = both(both(here.jacobian).T).T + bent + eye - tangent
+    # Across the faces, where nothing moves, the identity, in units of the rest.
+    matrix = both(both(here.jacobian).T).T + bent + (eye - tangent)
     field = project(here.field)
     step, spread = _newton_step(matrix, field, here.field_noise)
-    size = jnp.linalg.norm(step) + spread
+    size = length(step) + spread
     random = np.random.default_rng(0).normal(size=(2, here.point.size))
     directions = jnp.asarray(random[0], dtype), jnp.asarray(random[1], dtype)
     there = ball(step, size, reach, directions, project)
@@ -108,7 +108,7 @@ def _around(
         left_over=rest,
         radius=there.radius,
         reach=there.reach,
-        field=jnp.where(is_known(on), jnp.linalg.norm(field) - here.field_noise, -jnp.inf),
+        field=jnp.where(is_known(on), length(field) - here.field_noise, -jnp.inf),
         residual=residual - here.field_noise,
         exact=jnp.all(field == 0),
         gap=gap(on),

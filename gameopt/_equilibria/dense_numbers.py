@@ -15,6 +15,9 @@ from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides
 from gameopt._linalg.krylov import ROUNDING
 from gameopt._linalg.timescales import timescale_threshold
 
+SINGULAR = 1e-6
+"""The largest noise, in parts of the norm, at which a matrix is called singular."""
+
 Matrix = np.ndarray
 """Shape `(n, n)`."""
 Rates = Float[np.ndarray, "2"]
@@ -65,8 +68,8 @@ class BallNumbers(NamedTuple):
 
     - `near`, `far`: Jacobians there. `left_over`: of the field at the near places.
     - `radius`, `reach`: of the balls. `field`, `residual`: see `nearby`.
-    - `exact`: whether the field is 0 as computed. `gap`: the distance to the faces. `turn`: of curved
-      faces, per length.
+    - `exact`: whether the field is 0 as computed. `gap`: the distance to the faces.
+    - `turn`: of curved faces, per length.
     """
 
     near: Any
@@ -245,9 +248,11 @@ def _nearby(on_face: _OnFaces, around: BallNumbers, faces, noise: float) -> Near
     if finite(around.far):
         change_far = MARGIN * max(map(off, around.far))
     # Where the field is 0 as computed, what counts as 0 is a direction of further critical points.
-    above = values[values > noise] if around.exact else values
-    smallest = float(above[-1]) - noise if above.size else np.inf
+    above = values[values > noise] if around.exact and values[0] > noise else values
+    smallest = float(above[-1]) - noise
     inverse = 1 / smallest if smallest > 0 else np.inf
+    if values[0] == 0 and around.exact:
+        inverse = 0.0
     found = nearby(
         inverse,
         values[0] + noise,
@@ -314,7 +319,9 @@ def _flow(matrix: Matrix, noise: float) -> tuple[Left, Proof, Proof]:
     lower = np.min(np.real(values) - errors)
     left = Left(values[0], lower, conditions[0], errors[0], Proof(all_right, one_left))
     smallest = float(np.linalg.svd(matrix, compute_uv=False)[-1])
-    singular = Proof(smallest <= noise, smallest > noise)
+    # Of a matrix that is noise altogether nothing is said.
+    told = noise <= SINGULAR * float(np.linalg.norm(matrix, 2))
+    singular = Proof(smallest <= noise and told, smallest > noise)
     return left, Proof(one_left and one_right, all_right or all_left), singular
 
 

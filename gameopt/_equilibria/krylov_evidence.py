@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float
 
+from gameopt._equilibria.dense_numbers import SINGULAR
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, is_yes, verdict
 from gameopt._equilibria.krylov_rounds import rounds_contract
 from gameopt._equilibria.krylov_setting import (
@@ -162,7 +163,7 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
             positive=right_side,
         ),
         mixed=verdict(sides.one_left & sides.one_right & ~decided, decided),
-        singular=verdict(small & ~decided, decided),
+        singular=verdict(small & ~decided & (noise <= SINGULAR * largest_of(right)), decided),
         simultaneous=simultaneous,
         alternating=alternating if hessian_y is not None else None,
         tau_star=unknown,

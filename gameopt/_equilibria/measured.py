@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from gameopt._arithmetic import length
 from gameopt._games.base import AbstractGame
 from gameopt._keys import again
 from gameopt._linalg.perturbed_arithmetic import Draw, draws, perturbed
@@ -18,7 +19,7 @@ PAIRS = 2
 MARGIN = 4.0
 """How many times the largest deviation of the draws, or of a few points of a ball, is trusted to
 cover all."""
-SIZES = 8.0, 64.0
+SIZES = 64.0, 4096.0
 """Sizes of perturbations, in rounding errors, under which a jump is told from rounding."""
 
 Vector = Float[Array, " n"]
@@ -70,24 +71,23 @@ def noise_of_field(
 
 
 def _all_draws() -> Draw:
-    """Draws of the size of rounding, and a larger pair at two sizes."""
-    larger = [draws(1, size)._replace(salt=jnp.full(2, PAIRS + 1, jnp.uint32)) for size in SIZES]
+    """Draws of the size of rounding, and as many at two larger sizes."""
     join = lambda *parts: jnp.concatenate(parts)
-    return jax.tree.map(join, draws(PAIRS), *larger)
+    return jax.tree.map(join, draws(PAIRS), *(draws(PAIRS, size) for size in SIZES))
 
 
 def _seen(fields: Float[Array, "d n"], field: Vector) -> tuple[Scalar, Bool[Array, ""]]:
     """The noise of a field, and whether it has no jump within rounding, as at a kink of a loss.
 
-    What rounding does grows with the perturbations; a jump does not.
+    What rounding does grows with the perturbations; a jump does not. At the larger sizes, where
+    the last digit of the field itself does not count.
     """
-    usual, few, many = jnp.split(fields, [2 * PAIRS, 2 * PAIRS + 2])
-    small, large = farthest(few, field), farthest(many, field)
-    smooth = (small == 0) | (large * SIZES[0] > small * SIZES[1] / 3)
-    return MARGIN * farthest(usual, field), smooth
+    usual, few, many = (farthest(part, field) for part in jnp.split(fields, 3))
+    smooth = (few == 0) | (many > 3 * few)
+    return MARGIN * usual, smooth
 
 
 def farthest(rows: Float[Array, "d n"], row: Vector) -> Scalar:
     """The largest distance from a vector; NaN counts as infinite."""
-    distances = jnp.linalg.norm(rows - row[None], axis=1)
+    distances = jax.vmap(length)(rows - row[None])
     return jnp.max(jnp.where(jnp.isnan(distances), jnp.inf, distances))

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from gameopt._arithmetic import length
 from gameopt._types import Scalar
 
 LARGEST_RATIO = 0.5
@@ -57,20 +58,19 @@ def ball(
     - `directions`: two at random. `project`: on the tangent space.
     """
     first, second = (_unit(project(direction)) for direction in directions)
-    length = jnp.linalg.norm(step)
     radius = (2 * size).astype(step.dtype)
     onward = _unit(step)
     near = jnp.stack(
         [step, 2 * step, *(radius * sign * d for d in (first, second) for sign in (1, -1))]
     )
     reach = reach.astype(step.dtype)
-    far = reach * jnp.stack([jnp.where(length > 0, onward, first), -first, second])
+    far = reach * jnp.stack([jnp.where(jnp.any(step != 0), onward, first), -first, second])
     return Ball(near, far, radius, reach)
 
 
 def _unit(vector: Vector) -> Vector:
-    length = jnp.linalg.norm(vector)
-    return vector / jnp.where(length > 0, length, 1)
+    size = length(vector)
+    return vector / jnp.where(size > 0, size, 1)
 
 
 def left_over(
@@ -84,8 +84,8 @@ def left_over(
 
     **Arguments:** `products`: $Js$. `noise`: of each field.
     """
-    lengths = jnp.linalg.norm(places, axis=1)
-    rest = jnp.linalg.norm(fields - field[None] - products, axis=1)
+    lengths = jax.vmap(length)(places)
+    rest = jax.vmap(length)(fields - field[None] - products)
     return jnp.maximum(rest - 2 * noise, 0) / jnp.where(lengths > 0, lengths, 1)
 
 

@@ -44,7 +44,7 @@ def _depends_on(game: AbstractGame, players: Players, key: Key) -> bool:
     return jaxpr.invars[0] in needed
 
 
-def is_many(key: Key) -> bool:
+def is_many(key: Any) -> bool:
     """True for an array of keys; a key of the old kind has one axis itself."""
     if key is None:
         return False

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from gameopt._arithmetic import single_at_least
+from gameopt._arithmetic import length, single_at_least
 from gameopt._equilibria.krylov_setting import largest_of
 from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, noise_of_field
 from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
@@ -23,6 +23,8 @@ from gameopt._linalg.perturbed_arithmetic import draws, perturbed
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar
 
+GUESS = 10.0
+"""How many times what is seen of an inverse is taken for its norm."""
 SOLVED = 0.1
 """The largest relative residual of a Newton step that is of use."""
 
@@ -42,7 +44,7 @@ def faces_at(
     field = function(vector)
     noise, smooth = noise_of_field(function, vector, field)
     _, product = jax.jvp(function, (vector,), (start,))
-    norm = jnp.linalg.norm(product) / jnp.linalg.norm(start) * vector.size**0.5
+    norm = length(product) / length(start) * vector.size**0.5
     on = faces(game, players, unravel(field), reach, noise + reach * norm)
     return on, noise, smooth
 
@@ -69,7 +71,7 @@ def look_around(
     vector, _ = ravel(players)
     function = field_of(game, players, key)
     field, forward = jax.linearize(function, vector)
-    lengths = jnp.linalg.norm(probes, axis=1)
+    lengths = jax.vmap(length)(probes)
     probes = probes / jnp.where(lengths > 0, lengths, 1)[:, None]
     products = jax.lax.map(forward, probes)
     noise = _noise_of_products(function, vector, probes, products)
@@ -83,7 +85,7 @@ def look_around(
     def look(place):
         moved, forward_there = jax.linearize(function, vector + place)
         changed = jax.lax.map(forward_there, probes) - products
-        return moved, jnp.max(jnp.linalg.norm(changed, axis=1))
+        return moved, jnp.max(jax.vmap(length)(changed))
 
     fields, changes = jax.lax.map(look, jnp.concatenate([there.near, there.far]))
     count = len(there.near)
@@ -94,7 +96,7 @@ def look_around(
         Nearby.shapes(),
         inverse,
         largest_of(space) + noise,
-        jnp.where(is_known(on), jnp.linalg.norm(field) - field_noise, -jnp.inf),
+        jnp.where(is_known(on), length(field) - field_noise, -jnp.inf),
         residual - field_noise,
         MARGIN * _worst(jnp.maximum(changes[:count], rest)),
         MARGIN * _worst(changes[count:]),
@@ -115,7 +117,7 @@ def _noise_of_products(function, vector, probes, products) -> Scalar:
 
     def off(draw):
         drawn = jax.lax.map(lambda probe: perturbed(product, draw, vector, probe), probes)
-        return _worst(jnp.linalg.norm(drawn - products, axis=1))
+        return _worst(jax.vmap(length)(drawn - products))
 
     return MARGIN * jnp.max(jax.lax.map(off, draws(PAIRS)))
 
@@ -130,19 +132,19 @@ class _Newton(NamedTuple):
 def _newton(forward, field: Vector, num_matvecs: int) -> _Newton:
     """Newton's step in the Krylov space of the field, by least squares (GMRES)."""
     wide, zero = single_at_least(field.dtype), jnp.zeros((), field.dtype)
-    length = jnp.linalg.norm(field)
+    size = length(field)
 
     def solve() -> _Newton:
         space = krylov_space(lambda v: (forward(v), zero), field, num_matvecs)
-        size = len(space.small)
-        below = jnp.zeros((1, size), field.dtype).at[0, -1].set(space.last)
+        m = len(space.small)
+        below = jnp.zeros((1, m), field.dtype).at[0, -1].set(space.last)
         matrix = jnp.concatenate([space.small, below]).astype(wide)
-        right = jnp.zeros(size + 1, wide).at[0].set(-length.astype(wide))
+        right = jnp.zeros(m + 1, wide).at[0].set(-size.astype(wide))
         found = jnp.linalg.lstsq(matrix, right)[0]
-        rest = jnp.linalg.norm(matrix @ found - right) / length.astype(wide)
+        rest = jnp.linalg.norm(matrix @ found - right) / size.astype(wide)
         return _Newton(found.astype(field.dtype) @ space.basis, rest.astype(field.dtype))
 
-    there = (length > 0) & jnp.isfinite(length)
+    there = (size > 0) & jnp.isfinite(size)
     return jax.lax.cond(there, solve, lambda: _Newton(jnp.zeros_like(field), zero))
 
 
@@ -156,21 +158,21 @@ def _inverse(
 ) -> tuple[Scalar, Scalar]:
     """The norm of the Jacobian's inverse, and a bound on Newton's step.
 
-    Proved where the symmetric part is positive. Elsewhere twice the larger of what the step and the
-    smallest Ritz value show, which is an estimate; infinite where the step was not found. Where the
-    field is 0 as computed, Ritz values of 0 are directions of further critical points.
+    Proved where the symmetric part is positive. Elsewhere ten times the larger of what the step and
+    the smallest Ritz value show, which is an estimate; infinite where the step was not found. Where
+    the field is 0 as computed, Ritz values of 0 are directions of further critical points.
     """
     lower = lower.astype(field.dtype) - noise
-    dtype, length, step = field.dtype, jnp.linalg.norm(field), jnp.linalg.norm(newton.step)
+    dtype, off, step = field.dtype, length(field), length(newton.step)
     proved = lower > 0
     of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
-    limit = jnp.where(length > 0, 0, noise + space.noise)
+    limit = jnp.where(off > 0, 0, noise + space.noise)
     values = smallest_ritz(space, limit).astype(dtype)
-    ratio = step / jnp.where(length > 0, length, 1)
-    seen = 2 * jnp.maximum(ratio, jnp.where(values > 0, 1 / values, jnp.inf))
+    ratio = step / jnp.where(off > 0, off, 1)
+    seen = GUESS * jnp.maximum(ratio, jnp.where(values > 0, 1 / values, jnp.inf))
     seen = jnp.where(newton.residual <= SOLVED, seen, jnp.inf)
     inverse = jnp.where(proved, of_bound, seen)
-    size = jnp.where(proved, of_bound * length, step / (1 - SOLVED)) + inverse * field_noise
+    size = jnp.where(proved, of_bound * off, step / (1 - SOLVED)) + inverse * field_noise
     return inverse, jnp.where(jnp.isfinite(size), size, 0)
 
 
@@ -184,4 +186,5 @@ def _smallest_modulus(small, last, limit) -> np.ndarray:
     values = np.abs(ritz_pairs(np.asarray(small), float(last))[0])
     if not np.isfinite(values).all():
         return np.asarray(0.0)
-    return np.asarray(np.min(values[(values > limit) | (limit == 0)], initial=np.inf))
+    above = values[(values > limit) | (limit == 0)]
+    return np.asarray(above.min() if above.size else (np.inf if values.max() == 0 else 0.0))

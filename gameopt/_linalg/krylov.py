@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from gameopt._arithmetic import length as length_of
 from gameopt._checks import Integer, check_count
 
 BLOCK = 8
@@ -105,14 +106,14 @@ def _orthogonalised(
     column of the newest; the length of what was left of the product; the longest product.
     """
     product = jnp.concatenate(carry.product)
-    scale = jnp.where(j > 0, jnp.maximum(carry.scale, jnp.linalg.norm(product)), 0)
+    scale = jnp.where(j > 0, jnp.maximum(carry.scale, length_of(product)), 0)
     if symmetric:
         # Its product has parts in the two newest vectors only, up to rounding.
         rest, first = _without_newest(carry.blocks, product, j)
     else:
         rest, first = _without(carry.blocks, product, j)
     rest, second = _without(carry.blocks, rest, j)
-    length = jnp.linalg.norm(rest)
+    length = length_of(rest)
     # An invariant subspace ends here: the rest is rounding, and would be noise as a direction.
     rounding = ROUNDING * float(jnp.finfo(length.dtype).eps) * scale
     goes_on = (j == 0) | (length > rounding)

@@ -1,12 +1,12 @@
 r"""Functions evaluated with every operation perturbed by its rounding error.
 
-Each result of an operation is multiplied by $1 + u\delta$, $\delta$ uniform between -1 and 1 and
-$u$ the precision of its dtype; a sum of $K$ terms, and a product of matrices, is
-moved by $u\sqrt K$ of the sum of the terms' moduli; what may have underflowed, by a
-thousand of the smallest normal number; factorisations see a matrix that is moved by as much. The arguments are perturbed
-too. So results differ as they would if the order of sums, the instructions or the last digits of
-the arguments were others, where terms cancel as well; and where an argument of a kink, a branch or
-an order is within rounding of its edge, a draw and its opposite come out on either side.
+Each result of an operation is multiplied by $1 + u\delta$, $\delta$ uniform between -1 and 1 and $u$
+the precision of its dtype; a sum of $K$ terms, and a product of matrices, is moved by $u\sqrt K$ of
+the sum of the terms' moduli; what may have underflowed, by a thousand of the smallest normal
+number; factorisations see a matrix that is moved by as much. The arguments are perturbed too. So
+results differ as they would if the order of sums, the instructions or the last digits of the
+arguments were others, where terms cancel as well; and where an argument of a kink, a branch or an
+order is within rounding of its edge, a draw and its opposite come out on either side.
 
 It is a measurement and no bound: rounding errors that conspire may be larger. Random numbers are a
 hash of position, operation and draw, so that draws are reproducible.
@@ -239,14 +239,16 @@ def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) 
     # Far enough above what is flushed to 0 for a random part of it to stay.
     eps, tiny = _eps(out.dtype), 1024 * float(jnp.finfo(out.dtype).tiny)
     moduli = [jnp.abs(value) if _is_inexact(value) else value for value in values]
-    if name in ("add", "sub", "add_any"):
-        return _as(eps, out) * jnp.abs(out)
-    if name in ("mul", "div", "integer_pow", "square"):
-        there = functools.reduce(jnp.logical_and, [jnp.asarray(value) != 0 for value in moduli])
+    if name in ("add", "sub", "add_any", "mul", "div", "integer_pow", "square"):
+        used = [jnp.asarray(value) != 0 for value in moduli]
+        sums = name in ("add", "sub", "add_any")
+        there = functools.reduce(jnp.logical_or if sums else jnp.logical_and, used)
         floor = jnp.where(there, _as(tiny, out), _as(0.0, out))
         return jnp.maximum(_as(eps, out) * jnp.abs(out), floor)
     if name in ("dot_general", "conv_general_dilated") or _is_product(equation):
-        return _as(eps * math.sqrt(_terms(name, equation)), out) * _bind(equation, moduli)[0]
+        size = _as(eps * math.sqrt(_terms(name, equation)), out) * _bind(equation, moduli)[0]
+        there = jnp.any(moduli[0] != 0) & jnp.any(moduli[1] != 0)
+        return jnp.maximum(size, jnp.where(there, _as(tiny, out), _as(0.0, out)))
     if name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add"):
         terms = max(values[0].size / max(out.size, 1), 2.0) if name == "reduce_sum" else 16.0
         return _as(eps * math.sqrt(terms), out) * _bind(equation, moduli)[0]

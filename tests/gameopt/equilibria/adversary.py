@@ -8,8 +8,9 @@ $z^\star$ of the game, whose arrays are read as exact numbers:
   `stationary`, if there is none within $r$; `radius` is wrong if it is finite and there is none.
 - `no` is wrong if the nearest critical point has the property and is *near*: within $10^{-10}$
   in float64, $10^{-5}$ in float32, in units of the length over which the game changes; or within
-  $r$ where the report says that the point is stationary. So a `no` that only says "not stationary"
-  is wrong at a critical point, and right away from all of them.
+  $r$ where the report says that the point is stationary; where it says that it is not, within the
+  report's `reach` too. So a `no` that only says "not stationary" is wrong at a critical point, and
+  right away from all of them.
 - `degenerate`: `no` is wrong if the Jacobian is exactly singular there; `yes` (it is *numerically*
   singular) if the smallest singular value is above $10^4$ units in the last place of the largest
   sum of moduli of terms that an entry is made of, and ten times the Jacobian's change on the way
@@ -116,10 +117,11 @@ def game_of(case: Case) -> tuple[Any, go.Players, go.Players]:
 
 
 class Said(NamedTuple):
-    """A report's verdicts as words, `None` where there is none, and its radius."""
+    """A report's verdicts as words, `None` where there is none, its radius and its reach."""
 
     words: Mapping[str, str | None]
     radius: float
+    reach: float = np.inf
 
 
 def _words(verdict: Any, count: int) -> Sequence[str | None]:
@@ -138,8 +140,8 @@ def _reports(games, players, rates, method: Method, num_matvecs: int):
         game = eqx.combine(arrays, static)
         options = {"learning_rate": pair, "method": method, "num_matvecs": num_matvecs}
         report = go.classify(game, point, **options)
-        radius = getattr(report, "radius", None)
-        return {name: getattr(report, name) for name in FIELDS} | {"radius": radius}
+        extra = {n: getattr(report, n) for n in ("radius", "reach") if hasattr(report, n)}
+        return {name: getattr(report, name) for name in FIELDS} | extra
 
     # One program for a case, as for a user's own, not one of batched products.
     return jax.lax.map(one, (dynamic, players, rates))
@@ -175,7 +177,9 @@ def said_of(found: dict[str, Any], players: go.Players) -> list[Said]:
     radius = found.get("radius")
     radius = 1e-6 * (1 + sizes) if radius is None else np.asarray(radius, np.float64)
     rows = {name: _words(found[name], count) for name in FIELDS}
-    return [Said({n: row[i] for n, row in rows.items()}, float(radius[i])) for i in range(count)]
+    reach = np.asarray(found.get("reach", np.full(count, np.inf)), np.float64)
+    words = [{n: row[i] for n, row in rows.items()} for i in range(count)]
+    return [Said(words[i], float(radius[i]), float(reach[i])) for i in range(count)]
 
 
 def wrong(report: Said, truth: Truth) -> list[str]:
@@ -197,7 +201,7 @@ def wrong(report: Said, truth: Truth) -> list[str]:
 def _reach(report: Said, truth: Truth) -> float:
     if report.words["stationary"] == "yes" and np.isfinite(report.radius):
         return max(truth.near, report.radius)
-    return truth.near
+    return min(truth.near, report.reach) if report.words["stationary"] == "no" else truth.near
 
 
 def _is_wrong(name: str, word: str | None, report: Said, truth: Truth) -> bool:

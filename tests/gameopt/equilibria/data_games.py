@@ -138,7 +138,7 @@ def classify_data(cases: Sequence[DataCase], dtype: str, method: Method) -> list
             game, point, rates = jax.tree.map(jnp.asarray, (case.game, case.point, case.rates))
             options = {"num_matvecs": PRODUCTS, "seed": case.seed, "learning_rate": rates}
             report = jax.device_get(go.classify(game, point, method=method, **options))
-            radius = getattr(report, "radius", None)
-            found = {name: getattr(report, name) for name in FIELDS} | {"radius": radius}
+            extra = {n: getattr(report, n) for n in ("radius", "reach") if hasattr(report, n)}
+            found = {name: getattr(report, name) for name in FIELDS} | extra
             said += said_of(stacked([found]), stacked([point]))
     return said

@@ -1,0 +1,214 @@
+"""Assumptions of a certificate's arguments: broken where they fail, and kept where they hold.
+
+Each case stands beside an honest one, whose answer must stay yes or no.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import gameopt as go
+from tests.gameopt.equilibria.test_classify import METHODS, word
+from tests.solvers import point
+
+pytestmark = pytest.mark.parametrize("method", METHODS)
+zero_sum = go.zero_sum_game
+
+
+def permuted_gan(seed, ridge, scale):
+    """A critic on data and a permutation of them: its own curvature is the ridge, the rest cancels."""
+    rng = np.random.default_rng(seed)
+    real = (scale * rng.normal(size=4096)).astype(np.float32)
+    fake, ridge = rng.permutation(real), np.float32(ridge)
+
+    def loss_y(x, y):
+        del x
+        gap = jnp.mean(0.5 * (y * real) ** 2) - jnp.mean(0.5 * (y * fake) ** 2)
+        return gap + 0.5 * ridge * y**2
+
+    return go.game_from_losses(lambda x, y: 0.5 * x**2, loss_y)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_terms_that_cancel_are_noise(method, seed, sign):
+    """In float32 the sums are off by more than the ridge of 1e-3; with data of size 0.1 they are
+    not, and the sign of the ridge is told."""
+    at = go.Players(jnp.float32(0.0), jnp.float32(0.0))
+    lost = go.classify(permuted_gan(seed, sign * 1e-3, 100.0), at, method=method)
+    assert word(lost.dne) == word(lost.attractor) == "inconclusive"
+    found = go.classify(permuted_gan(seed, sign * 1e-3, 0.1), at, method=method)
+    assert word(found.dne) == ("yes" if sign > 0 else "no")
+
+
+PERIOD = 1e-8
+
+
+@pytest.mark.parametrize(
+    ("value", "at", "tol"),
+    [
+        (lambda x, y: 1e-9 * (x**2 - y**2), (1.0, 1.0), None),
+        (
+            lambda x, y: (
+                -PERIOD * x
+                - (PERIOD / (2 * np.pi)) ** 2 * jnp.cos(2 * np.pi * x / PERIOD)
+                - y**2 / 2
+            ),
+            (0.0, 0.0),
+            None,
+        ),
+        (lambda x, y: x**3 - y**2 / 2, (1e-3, 0.0), 1e-5),
+        (lambda x, y: x**4 - 1e-9 * x**2 - y**2 / 2, (3e-5, 0.0), None),
+    ],
+    ids=["flat", "no critical point", "degenerate", "another nearby"],
+)
+def test_a_small_field_is_no_critical_point(method, value, at, tol):
+    """None is near in the first, there is none at all in the second, and in the others Newton's map
+    is no contraction. A tolerance drops no check."""
+    report = go.classify(zero_sum(value), point(*at), tol=tol, method=method)
+    assert word(report.stationary) != "yes"
+    for name in ("dne", "minimax", "attractor", "saddle"):
+        assert word(getattr(report, name)) != "yes"
+
+
+def test_what_has_underflowed_is_not_zero(method):
+    """x^4 at 1e-110: the field is computed as 0, and the curvature is none of the minimum's."""
+    game = go.one_player_game(lambda x: jnp.sum(x**4))
+    report = go.classify(game, go.Players(jnp.array([1e-110]), None), method=method)
+    assert word(report.stationary) == word(report.dne) == "inconclusive"
+
+
+@pytest.mark.parametrize("away", [0.0, 1e-12, 1e-9])
+def test_a_critical_point_nearby_is_found_and_the_radius_reaches_it(method, away):
+    """Of cosh x - y^2 at 0; beyond the reach a tolerance asks for the same point."""
+    game = zero_sum(lambda x, y: jnp.cosh(x) - y**2)
+    report = go.classify(game, point(away, 0.0), method=method)
+    assert word(report.stationary) == word(report.dne) == "yes"
+    assert away <= float(report.radius) <= 2.1 * away + 1e-12
+    far = point(1e-3, 0.0)
+    assert word(go.classify(game, far, method=method).dne) == "no"
+    asked = go.classify(game, far, tol=0.1, method=method)
+    assert word(asked.dne) == "yes"
+    assert 1e-3 <= float(asked.radius) <= 2e-3
+
+
+@pytest.mark.parametrize(
+    ("value", "smooth"),
+    [
+        (lambda x, y: -jax.nn.relu(x) + x**2 / 2 - y**2 / 2, False),
+        (lambda x, y: jnp.maximum(x, -x) - x**2 - y**2 / 2, False),
+        (lambda x, y: jnp.where(x > 0, x, 2 * x) + x**2 - y**2, False),
+        (lambda x, y: jnp.sum(jnp.sort(jnp.stack([x, -x])) * jnp.arange(2.0)) - y**2, False),
+        (lambda x, y: jnp.clip(x, 0, 1) - x / 2 + x**2 - y**2, False),
+        (lambda x, y: jax.nn.relu(1 + x - 1) + x**2 - y**2, False),
+        (lambda x, y: jax.nn.softplus(x) - x / 2 - y**2, True),
+        (lambda x, y: jax.nn.logsumexp(jnp.stack([x, -x])) - y**2, True),
+        (lambda x, y: jax.nn.relu(1 + x) - x + x**2 - y**2, True),
+        (lambda x, y: jnp.abs(x - 1) + x + x**2 - y**2, True),
+    ],
+    ids=["relu", "max", "where", "sort", "clip", "shifted", "softplus", "logsumexp", "off", "abs"],
+)
+def test_a_kink_within_rounding_is_inconclusive(method, value, smooth):
+    """And functions that are smooth there, though they are made of such pieces, are not."""
+    report = go.classify(zero_sum(value), point(0.0, 0.0), method=method)
+    assert bool(report.smooth) is smooth
+    assert word(report.dne) == ("yes" if smooth else "inconclusive")
+    assert word(report.saddle) == ("no" if smooth else "inconclusive")
+
+
+ROCK_PAPER_SCISSORS = jnp.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+
+
+def rock_paper_scissors(bend):
+    """Strictly convex along the simplex, concave across it."""
+
+    def value(x, y):
+        third = 1 / 3
+        own = bend * (jnp.sum((x - third) ** 2) - jnp.sum((y - third) ** 2))
+        return x @ ROCK_PAPER_SCISSORS @ y - (jnp.sum(x) - 1) ** 2 + own
+
+    return go.constrained(zero_sum(value), x=go.Simplex(), y=go.Simplex())
+
+
+def test_second_order_conditions_on_the_critical_cone(method):
+    """A strict minimum at a corner that is none of the whole space; the only strategy; a strict Nash
+    equilibrium of the simplex; and the same with curvature of the other sign."""
+    corner = lambda sign: go.constrained(
+        zero_sum(lambda x, y: x[0] * x[1] + sign * 0.1 * x @ x - 0.5 * y @ y),
+        x=go.Box(0.0, jnp.inf),
+    )
+    at = point(jnp.zeros(2), jnp.zeros(1))
+    held = go.classify(corner(1.0), at, method=method)
+    assert word(held.dne) == ("yes" if method == "dense" else "inconclusive")
+    assert word(held.saddle) == "inconclusive"
+    assert word(go.classify(corner(-1.0), at, method=method).dne) != "yes"
+    single = go.constrained(zero_sum(lambda x, y: -(x**2) / 2 - y**2 / 2), x=go.Box(0.0, 0.0))
+    assert word(go.classify(single, point(0.0, 0.0), method=method).dne) == "yes"
+    third = jnp.full(3, 1 / 3)
+    for bend, expected in ((0.3, "yes"), (-0.3, "no")):
+        report = go.classify(rock_paper_scissors(bend), point(third, third), method=method)
+        assert word(report.stationary) == "yes"
+        assert word(report.dne) == word(report.attractor) == expected
+
+
+@pytest.mark.parametrize("bend", [0.1, 0.3])
+def test_the_curvature_of_a_ball_counts(method, bend):
+    """c x + b |x|^2 / 2 at (-1, 0) on the unit disc: the multiplier c - b decides, c = 0.5."""
+    value = lambda x, y: 0.5 * x[0] - bend * (x[0] ** 2 + x[1] ** 2) / 2 - bend * x[1] ** 2 - y**2
+    game = go.constrained(zero_sum(value), x=go.Ball(1.0))
+    report = go.classify(game, point(jnp.array([-1.0, 0.0]), jnp.zeros(())), method=method)
+    # Along the circle: the gradient is 0.5 + b, the Hessian -3 b.
+    assert word(report.dne) == ("yes" if 0.5 + bend > 3 * bend else "no")
+
+
+def test_of_an_unknown_set_nothing_is_concluded_and_one_that_is_not_convex_is_refused(method):
+    """The maximum on a circle; within, a projection that moves nothing is no set at all."""
+    value = lambda x, y: 0.05 * x[0] ** 2 + 0.1 * x[1] ** 2 - y**2 / 2
+    on_circle = go.constrained(zero_sum(value), x=lambda x: x / jnp.linalg.norm(x))
+    report = go.classify(on_circle, point(jnp.array([0.0, 1.0]), jnp.zeros(())), method=method)
+    assert not report.known
+    for name in ("dne", "minimax", "attractor", "saddle"):
+        assert word(getattr(report, name)) == "inconclusive"
+    inside = go.constrained(zero_sum(value), x=lambda x: jnp.clip(x, -1, 1))
+    here = go.classify(inside, point(jnp.zeros(2), jnp.zeros(())), method=method)
+    assert word(here.dne) == "yes"
+
+    class Circle(go.AbstractSet):
+        convex = False
+
+        def __call__(self, strategy):
+            return strategy / jnp.linalg.norm(strategy)
+
+    refused = go.constrained(zero_sum(value), x=Circle())
+    with pytest.raises(ValueError, match="convex"):
+        go.classify(refused, point(jnp.array([0.0, 1.0]), jnp.zeros(())), method=method)
+
+
+class Noisy(go.ZeroSumGame):
+    """x^2 / 2 with a curvature of 1 plus a sample's normal number."""
+
+    def value(self, players, key=None):
+        curvature = 1.0 if key is None else 1.0 + 2 * jax.random.normal(key)
+        return curvature * players.x**2 / 2 - players.y**2 / 2
+
+
+def test_a_report_says_of_which_sample_it_speaks(method):
+    """One key, stated keys, no key; an array of keys is a report for each, with a count."""
+    keys, at = jax.random.split(jax.random.key(0), 12), point(0.0, 0.0)
+    one = go.classify(Noisy(), at, keys[0], method=method)
+    assert "that of the given key" in one.sample
+    assert one.sample in str(one)
+    assert "12 stated samples" in go.classify(go.over(Noisy(), keys), at, method=method).sample
+    assert "draws none" in go.classify(Noisy(), at, method=method).sample
+    many = go.classify(Noisy(), at, keys, method=method)
+    yes = sum(float(1 + 2 * jax.random.normal(go_again(key))) > 0 for key in keys)
+    assert int(np.sum(many.dne == go.VERDICT.yes)) == yes
+    assert 0 < yes < 12
+    assert f"yes {yes}" in str(many)
+    assert f"no {12 - yes}" in str(many)
+
+
+def go_again(key):
+    """The key once more, as a key of its own."""
+    return jax.random.clone(key)
