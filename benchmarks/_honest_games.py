@@ -218,6 +218,7 @@ class Noisy(go.ZeroSumGame):
     smooth: go.ZeroSumQuadratic
 
     def value(self, players, key=None):
+        assert key is not None
         vary = 1 + 0.01 * jax.random.normal(key, ())
         return vary * self.smooth.value(players, None)
 

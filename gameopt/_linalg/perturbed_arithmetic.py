@@ -1,8 +1,8 @@
 r"""Functions evaluated with every operation perturbed by its rounding error.
 
-Each result of an operation is multiplied by $1 + u\delta$, $\delta$ uniform between -1 and 1 and $u$
-the precision of its dtype; a sum of $K$ terms, and a product of matrices, is moved by $u\sqrt K$ of
-the sum of the terms' moduli; what may have underflowed, by a thousand of the smallest normal
+Each result of an operation is multiplied by $1 + u\delta$, $\delta$ uniform between -1 and 1 and
+$u$ the precision of its dtype; a sum of $K$ terms, and a product of matrices, by $u\sqrt K$ of the
+sum of the terms' moduli; what may have underflowed, by a thousand of the smallest normal
 number; factorisations see a matrix that is moved by as much. The arguments are perturbed too. So
 results differ as they would if the order of sums, the instructions or the last digits of the
 arguments were others, where terms cancel as well; and where an argument of a kink, a branch or an

@@ -17,7 +17,7 @@ zero_sum = go.zero_sum_game
 
 
 def permuted_gan(seed, ridge, scale):
-    """A critic on data and a permutation of them: its own curvature is the ridge, the rest cancels."""
+    """A critic on data and a permutation of them: its curvature is the ridge, the rest cancels."""
     rng = np.random.default_rng(seed)
     real = (scale * rng.normal(size=4096)).astype(np.float32)
     fake, ridge = rng.permutation(real), np.float32(ridge)
@@ -132,8 +132,8 @@ def rock_paper_scissors(bend):
 
 
 def test_second_order_conditions_on_the_critical_cone(method):
-    """A strict minimum at a corner that is none of the whole space; the only strategy; a strict Nash
-    equilibrium of the simplex; and the same with curvature of the other sign."""
+    """A strict minimum at a corner that is none of the whole space; the only strategy; a strict
+    Nash equilibrium of the simplex; and the same with curvature of the other sign."""
     corner = lambda sign: go.constrained(
         zero_sum(lambda x, y: x[0] * x[1] + sign * 0.1 * x @ x - 0.5 * y @ y),
         x=go.Box(0.0, jnp.inf),

@@ -170,8 +170,8 @@ def test_degenerate_games_are_never_called_yes(method, seed, rank):
 
 
 def test_a_quartic_bowl_that_newton_nears_is_not_certified():
-    """f = x^4 - y^2 at x = 1e-4: a small field, with a curvature of 1.2e-7 far above rounding. Newton's
-    map is no contraction on the way to 0, where the curvature is 0, with a tolerance or without."""
+    """f = x^4 - y^2 at x = 1e-4: a small field, with a curvature of 1.2e-7 far above rounding.
+    Newton's map is no contraction on the way to 0, where there is none, with or without `tol`."""
     game = go.zero_sum_game(lambda x, y: x**4 - y**2)
     for tol in (None, 1e-8):
         report = go.classify(game, point(1e-4, 0.0), tol=tol)
