@@ -13,12 +13,13 @@ SCRIPTS = sorted((Path(__file__).parent.parent / "benchmarks").glob("[!_]*.py"))
 def test_help_says_what_it_takes(script, monkeypatch, capsys):
     """Compiled, imported, and asked for `--help`, which ends it with status 0.
 
-    Those that time something take the number of repeats, and a study the folder of its runs.
+    Those that time something take the number of repeats, and studies the folder of their runs or
+    the number of their games.
     """
     monkeypatch.setattr(sys, "argv", [str(script), "--help"])
     monkeypatch.syspath_prepend(str(script.parent))
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(script), run_name="__main__")
     assert end.value.code == 0
-    flag = "--out" if script.stem == "beta_sweep" else "--repeats"
+    flag = {"beta_sweep": "--out", "certificates": "--games"}.get(script.stem, "--repeats")
     assert flag in capsys.readouterr().out

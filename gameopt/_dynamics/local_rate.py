@@ -243,7 +243,7 @@ class Rounds(NamedTuple):
         return self.bounds.value
 
     def error(self, i: int) -> float:
-        """How far the i-th radius may be off by rounding."""
+        """The i-th radius's error by rounding."""
         bounds = radius_bounds(self.matrices[i], float(self.noises[i]))
         return max(bounds.upper - bounds.value, bounds.value - bounds.lower)
 

@@ -43,7 +43,7 @@ class TurnSizes(NamedTuple):
         return _line(self.logs)[0]
 
     def slope_error(self, blur: float) -> float:
-        """How far `slope` may be off: by scatter, as a wobble, and by what is not resolved.
+        """The error of `slope`: by scatter, as a wobble, and by what is not resolved.
 
         **Arguments:** `blur`: the relative rounding of the records.
         """

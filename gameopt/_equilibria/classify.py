@@ -17,7 +17,7 @@ from gameopt._equilibria.evidence import (
     verdict,
 )
 from gameopt._equilibria.krylov_evidence import Budget, krylov_facts
-from gameopt._equilibria.on_faces import is_known, present
+from gameopt._equilibria.on_faces import is_clear, is_known, is_whole
 from gameopt._equilibria.operators import played_sizes
 from gameopt._equilibria.report import EquilibriumReport
 from gameopt._equilibria.sample import is_many, sample_of
@@ -162,10 +162,9 @@ def _report(
     # Where the losses are not finite nothing is an equilibrium, whatever their derivatives say.
     facts = _if_finite(finite, facts)
     stationary, tol = _stationary(facts, off, reach, numbers.tol, finite)
-    there = present(facts.faces)
     # Where nothing is known of a set, or second derivatives are one-sided.
     known = is_known(facts.faces) & facts.smooth
-    clear = known & jnp.all(jnp.stack([face.is_clear for face in there]))
+    clear = is_clear(facts.faces) & facts.smooth
 
     def on_face(value: VERDICT) -> VERDICT:
         return _unless(~clear, value)
@@ -206,7 +205,7 @@ def _report(
         max_step=facts.max_step,
         noise=facts.noise,
         finite=finite,
-        interior=jnp.all(jnp.stack([face.is_whole for face in there])),
+        interior=is_whole(facts.faces),
         known=is_known(facts.faces),
         smooth=facts.smooth,
         learning_rate=numbers.rates,
@@ -241,12 +240,13 @@ def _facts(
 def _stationary(
     facts: Facts, off, reach, tol: Scalar | None, finite
 ) -> tuple[VERDICT, Scalar | None]:
-    """Whether there is a critical point here, and the tolerance in the field's dtype."""
+    """The verdict on a critical point here, and the tolerance in the field's dtype."""
     shown = facts.near.shown & finite & is_known(facts.faces) & facts.smooth
-    whole = [face.is_whole for face in present(facts.faces)]
+    # Of constraints whose multipliers may be 0 Newton's map on the face knows nothing.
+    shown = shown & (is_clear(facts.faces) | facts.exact)
     # Further away multipliers may have changed their signs.
     within = facts.near.radius <= reach.astype(facts.near.radius.dtype)
-    shown = shown & (jnp.all(jnp.stack(whole)) | within)
+    shown = shown & (is_whole(facts.faces) | within)
     if tol is None:
         here = shown & within
         return verdict(here, ~here & (facts.near.none | ~finite)), None

@@ -20,7 +20,7 @@ from gameopt._equilibria.dense_numbers import (
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, verdict
 from gameopt._equilibria.measured import Derivatives, derivatives, field_of, with_jacobian
 from gameopt._equilibria.nearby import ball, left_over
-from gameopt._equilibria.on_faces import along, curvatures, gap, is_known, turn
+from gameopt._equilibria.on_faces import along, curvatures, gap, is_clear, rounding, turn
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import Face, faces
@@ -75,7 +75,7 @@ def _numbers_of(face: Face) -> FaceNumbers:
 def _around(
     game, players, key, here: Derivatives, on: Players, reach: Scalar, residual: Scalar
 ) -> BallNumbers:
-    """What field and Jacobian are next to the point."""
+    """Field and Jacobian next to the point."""
     size_x, dtype = played_sizes(players)[0], here.point.dtype
     project = functools.partial(along, on, size_x)
     both = jax.vmap(project, in_axes=1, out_axes=1)
@@ -83,9 +83,11 @@ def _around(
     tangent = both(eye)
     bent = curvatures(on, size_x, here.point)[:, None] * tangent
     # Across the faces, where nothing moves, the identity, in units of the rest.
-    matrix = both(both(here.jacobian).T).T + bent + (eye - tangent)
+    flat = both(both(here.jacobian).T).T + bent
+    matrix = flat + jnp.max(jnp.abs(flat)) * (eye - tangent)
     field = project(here.field)
-    step, spread = _newton_step(matrix, field, here.field_noise)
+    noise = here.field_noise + rounding(on, here.field)
+    step, spread = _newton_step(matrix, field, noise)
     size = length(step) + spread
     random = np.random.default_rng(0).normal(size=(2, here.point.size))
     directions = jnp.asarray(random[0], dtype), jnp.asarray(random[1], dtype)
@@ -100,7 +102,7 @@ def _around(
         field,
         jax.vmap(project)(products),
         there.near,
-        here.field_noise,
+        noise,
     )
     return BallNumbers(
         near=jacobians[:count],
@@ -108,10 +110,10 @@ def _around(
         left_over=rest,
         radius=there.radius,
         reach=there.reach,
-        field=jnp.where(is_known(on), length(field) - here.field_noise, -jnp.inf),
-        residual=residual - here.field_noise,
+        field=jnp.where(is_clear(on), length(field) - noise, -jnp.inf),
+        residual=residual - noise,
         exact=jnp.all(field == 0),
-        gap=gap(on),
+        gap=gap(on, here.point),
         turn=turn(on, players),
     )
 
@@ -148,6 +150,7 @@ def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool
     return Facts(
         near=found.near,
         faces=on,
+        exact=jnp.all(here.field == 0),
         smooth=here.smooth,
         hessian_x=hessian_x,
         hessian_y=curvature(found.hessian_y, players.y),

@@ -64,7 +64,7 @@ class FaceNumbers(NamedTuple):
 
 
 class BallNumbers(NamedTuple):
-    """What was seen around a point.
+    """Observations around a point.
 
     - `near`, `far`: Jacobians there. `left_over`: of the field at the near places.
     - `radius`, `reach`: of the balls. `field`, `residual`: see `nearby`.
@@ -147,7 +147,7 @@ def numbers(
     - `faces`: x's and y's. `rates`: step sizes, 0 if none are asked for.
     """
     doubles = lambda array: np.asarray(array, np.float64)
-    matrix, drawn, around = jax.tree.map(doubles, (matrix, drawn, around))
+    matrix, drawn, around, rates = jax.tree.map(doubles, (matrix, drawn, around, rates))
     faces = jax.tree.map(doubles, faces)
     size_x, two = faces[0].free.size, faces[1] is not None
     if not np.isfinite(matrix).all():
@@ -217,7 +217,7 @@ def _on_faces(matrix: Matrix, faces: tuple[FaceNumbers, FaceNumbers | None]) -> 
 
 
 def _noise(matrix: Matrix, drawn: np.ndarray, size_x: int, zero_sum: bool, eps: float) -> float:
-    """What rounding does to the entries, in the spectral norm.
+    """The effect of rounding on the entries, in the spectral norm.
 
     A few units in the last place of the norm at least, what the draws of perturbed arithmetic
     show, and what should be symmetric and is not.

@@ -67,7 +67,7 @@ class Facts(NamedTuple):
     """Evidence for the verdicts of `classify`, from dense or Krylov computations.
 
     - `near`: of the critical point nearby. `faces`: a pair of `Face`, `None` for an absent player.
-    - `smooth`: whether no kink is within rounding.
+    - `smooth`: whether no kink is within rounding. `exact`: whether the field is 0 as computed.
     - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
       general-sum game, all but the first if y is absent.
     - `mixed`: the Jacobian has eigenvalues on either side of the axis.
@@ -78,6 +78,7 @@ class Facts(NamedTuple):
     near: Nearby
     faces: Players
     smooth: Bool[Array, ""]
+    exact: Bool[Array, ""]
     hessian_x: Curvature
     hessian_y: Curvature | None
     schur_x: Curvature | None

@@ -51,7 +51,7 @@ def krylov_facts(
     """
     vector, _ = ravel(players)
     start = start.astype(vector.dtype)
-    on, field_noise, smooth = faces_at(game, players, key, start, reach)
+    on, field_noise, smooth, exact = faces_at(game, players, key, start, reach)
     setting = Setting(
         OnFaces(game, players, on) if has_sets(game, players) else game,
         players,
@@ -68,14 +68,14 @@ def krylov_facts(
     probes, lower = _probes(setting, spaces)
     around = (field_noise, spaces.right, probes, lower, reach, residual)
     near, noise = look_around(setting.game, players, key, on, *around)
-    near = near._replace(radius=near.radius + gap(on).astype(near.radius.dtype))
+    near = near._replace(radius=near.radius + gap(on, vector).astype(near.radius.dtype))
     # Beside the change of the Jacobian, that of a sphere's tangent space and curvature.
     tilted = 4 * (turn(on, players) * largest_of(spaces.right)).astype(near.radius.dtype)
     moved = near.change + jnp.where(tilted > 0, tilted * near.radius, 0)
     moved = jnp.where(near.shown, moved, 0).astype(vector.dtype)
     setting = setting._replace(noise=noise.astype(vector.dtype) + moved)
     rounds = rates, equal_rates, is_curved(on)
-    return _facts(setting, spaces, near, on, rounds)._replace(smooth=smooth)
+    return _facts(setting, spaces, near, on, rounds)._replace(smooth=smooth, exact=exact)
 
 
 class _Spaces(NamedTuple):
@@ -151,6 +151,7 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
         near=near,
         faces=on,
         smooth=jnp.asarray(True),
+        exact=jnp.asarray(True),
         hessian_x=hessian_x,
         hessian_y=hessian_y,
         schur_x=schur_x,
@@ -163,7 +164,9 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
             positive=right_side,
         ),
         mixed=verdict(sides.one_left & sides.one_right & ~decided, decided),
-        singular=verdict(small & ~decided & (noise <= SINGULAR * largest_of(right)), decided),
+        singular=verdict(
+            small & ~decided & (noise <= SINGULAR * largest_of(right).astype(noise.dtype)), decided
+        ),
         simultaneous=simultaneous,
         alternating=alternating if hessian_y is not None else None,
         tau_star=unknown,

@@ -1,4 +1,4 @@
-"""Whether rounds of gradient play contract, by Krylov spaces."""
+"""Contraction of rounds of gradient play, by Krylov spaces."""
 
 import equinox as eqx
 import jax

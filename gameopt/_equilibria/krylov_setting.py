@@ -1,4 +1,4 @@
-"""What the parts of a Krylov certificate share: the game, a random start, and spaces of it."""
+"""The shared setting of a Krylov certificate: the game, a random start, and spaces of it."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Budget(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What all parts of the evidence share.
+    """The setting that all parts of the evidence share.
 
     - `game`: on the faces. `start`: a random direction along them; `sizes`: directions of each
       player; `clear`: whether its face is.

@@ -66,12 +66,12 @@ def derivatives(game: AbstractGame, players: Players, key: Key) -> Derivatives:
 def noise_of_field(
     function: Callable[[Vector], Vector], vector: Vector, field: Vector
 ) -> tuple[Scalar, Bool[Array, ""]]:
-    """What rounding may do to a field, and whether it is smooth."""
+    """The noise of a field by rounding, and whether it is smooth."""
     return _seen(jax.lax.map(lambda draw: perturbed(function, draw, vector), _all_draws()), field)
 
 
 def _all_draws() -> Draw:
-    """Draws of the size of rounding, and as many at two larger sizes."""
+    """All draws: of the size of rounding, and as many at two larger sizes."""
     join = lambda *parts: jnp.concatenate(parts)
     return jax.tree.map(join, draws(PAIRS), *(draws(PAIRS, size) for size in SIZES))
 

@@ -111,7 +111,7 @@ class Nearby(NamedTuple):
 
 
 def nearby(inverse_norm, largest, field, residual, change, change_far, radius, reach) -> Nearby:
-    r"""What follows of the numbers of a ball. Host code: numbers of NumPy.
+    r"""Conclude from the numbers of a ball. Host code: numbers of NumPy.
 
     **Arguments:**
 

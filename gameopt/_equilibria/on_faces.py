@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from gameopt._arithmetic import length
 from gameopt._games.base import AbstractGame, replace, sets_of
 from gameopt._games.faces import Face
 from gameopt._trees import ravel
@@ -44,7 +45,7 @@ class OnFaces(AbstractGame):
 
 
 def has_sets(game: AbstractGame, players: Players) -> bool:
-    """Whether a player is kept in a set."""
+    """True if a player is kept in a set."""
     sets = sets_of(game, players)
     return sets.x is not None or sets.y is not None
 
@@ -75,12 +76,12 @@ def present(faces: Players) -> list[Face]:
 
 
 def is_curved(faces: Players) -> Bool[Array, ""]:
-    """Whether a projection on one of the faces is no linear map."""
+    """True where a projection on one of the faces is no linear map."""
     return jnp.any(jnp.stack([face.curvature for face in present(faces)]) > 0)
 
 
 def is_known(faces: Players) -> Bool[Array, ""]:
-    """Whether the sets are understood."""
+    """True where the sets are understood."""
     return jnp.all(jnp.stack([face.is_known for face in present(faces)]))
 
 
@@ -94,6 +95,22 @@ def turn(faces: Players, players: Players) -> Scalar:
     return jnp.max(jnp.where(curved, 1 / radii, 0))
 
 
-def gap(faces: Players) -> Scalar:
-    """The distance from the point to the faces of both players together."""
-    return jnp.linalg.norm(jnp.stack([face.gap for face in present(faces)]))
+def is_clear(faces: Players) -> Bool[Array, ""]:
+    """True where the game next to the point is a game on the faces."""
+    return jnp.all(jnp.stack([face.is_known & face.is_clear for face in present(faces)]))
+
+
+def is_whole(faces: Players) -> Bool[Array, ""]:
+    """True where no constraint is active."""
+    return jnp.all(jnp.stack([face.is_known & face.is_whole for face in present(faces)]))
+
+
+def rounding(faces: Players, vector: Float[Array, " n"]) -> Scalar:
+    """The rounding of a projection of a vector on the faces; 0 on whole spaces."""
+    size = 8 * float(jnp.finfo(vector.dtype).eps) * length(vector)
+    return jnp.where(is_whole(faces), 0, size).astype(vector.dtype)
+
+
+def gap(faces: Players, point: Float[Array, " n"]) -> Scalar:
+    """The distance from the point to the faces of both players together, with its rounding."""
+    return length(jnp.stack([face.gap for face in present(faces)])) + rounding(faces, point)

@@ -115,7 +115,7 @@ class EquilibriumReport(eqx.Module):
         )
 
     def _many(self) -> str:
-        """How often each verdict was given."""
+        """A count of each verdict."""
         count = self.stationarity.shape[0]
         head = f"Equilibrium reports of {count} samples or points: verdicts, and how often"
         names = [name for name in VERDICTS if getattr(self, name) is not None]

@@ -28,7 +28,7 @@ def sample_of(game: AbstractGame, players: Players, key: Key) -> str:
 
 
 def _depends_on(game: AbstractGame, players: Players, key: Key) -> bool:
-    """Whether the losses depend on the key, as far as the outermost operations show."""
+    """True if the losses depend on the key, as far as the outermost operations show."""
     arrays, static = eqx.partition((game, players), eqx.is_array)
 
     def losses(key, arrays):

@@ -14,7 +14,7 @@ from gameopt._arithmetic import length, single_at_least
 from gameopt._equilibria.krylov_setting import largest_of
 from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, noise_of_field
 from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
-from gameopt._equilibria.on_faces import along, is_known
+from gameopt._equilibria.on_faces import along, is_clear, rounding
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import faces
 from gameopt._linalg.host import on_host
@@ -33,8 +33,8 @@ Vector = Float[Array, " n"]
 
 def faces_at(
     game: AbstractGame, players: Players, key: Key, start: Vector, reach: Scalar
-) -> tuple[Players, Scalar, Bool[Array, ""]]:
-    """The faces of the sets at a point, the noise of the field there, and whether it is smooth.
+) -> tuple[Players, Scalar, Bool[Array, ""], Bool[Array, ""]]:
+    """The faces of the sets at a point, the noise of the field, whether it is smooth, and 0.
 
     Multipliers may change sign by that noise, and by what the field changes within `reach`: about
     the Jacobian's Frobenius norm, estimated from one random product, times that.
@@ -46,7 +46,7 @@ def faces_at(
     _, product = jax.jvp(function, (vector,), (start,))
     norm = length(product) / length(start) * vector.size**0.5
     on = faces(game, players, unravel(field), reach, noise + reach * norm)
-    return on, noise, smooth
+    return on, noise + rounding(on, field), smooth, jnp.all(field == 0)
 
 
 def look_around(
@@ -96,7 +96,7 @@ def look_around(
         Nearby.shapes(),
         inverse,
         largest_of(space) + noise,
-        jnp.where(is_known(on), length(field) - field_noise, -jnp.inf),
+        jnp.where(is_clear(on), length(field) - field_noise, -jnp.inf),
         residual - field_noise,
         MARGIN * _worst(jnp.maximum(changes[:count], rest)),
         MARGIN * _worst(changes[count:]),
@@ -112,7 +112,7 @@ def _worst(values: Float[Array, " k"]) -> Scalar:
 
 
 def _noise_of_products(function, vector, probes, products) -> Scalar:
-    """How far products come out elsewhere in perturbed arithmetic."""
+    """The largest distance between products and those of perturbed arithmetic, with a margin."""
     product = lambda z, v: jax.jvp(function, (z,), (v,))[1]
 
     def off(draw):

@@ -82,7 +82,7 @@ class AbstractMeanGame(AbstractGame):
 
     @abc.abstractmethod
     def stated(self) -> str:
-        """What the mean is over, in words."""
+        """The samples of the mean, in words."""
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, Meaning, Array | None]:
