@@ -12,7 +12,11 @@ import gameopt as go
 from tests.gameopt.equilibria.test_classify import METHODS, word
 from tests.solvers import point
 
-pytestmark = pytest.mark.parametrize("method", METHODS)
+both = pytest.mark.parametrize("method", METHODS)
+either = pytest.mark.parametrize(
+    "method", ["dense", pytest.param("krylov", marks=pytest.mark.slow)]
+)
+"""Krylov spaces too, those whose cases take long to compile with the slow tests."""
 zero_sum = go.zero_sum_game
 
 
@@ -30,7 +34,8 @@ def permuted_gan(seed, ridge, scale):
     return go.game_from_losses(lambda x, y: 0.5 * x**2, loss_y)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@both
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("sign", [1, -1])
 def test_terms_that_cancel_are_noise(method, seed, sign):
     """In float32 the sums are off by more than the ridge of 1e-3; with data of size 0.1 they are
@@ -45,6 +50,7 @@ def test_terms_that_cancel_are_noise(method, seed, sign):
 PERIOD = 1e-8
 
 
+@both
 @pytest.mark.parametrize(
     ("value", "at", "tol"),
     [
@@ -72,6 +78,7 @@ def test_a_small_field_is_no_critical_point(method, value, at, tol):
         assert word(getattr(report, name)) != "yes"
 
 
+@both
 def test_what_has_underflowed_is_not_zero(method):
     """x^4 at 1e-110: the field is computed as 0, and the curvature is none of the minimum's."""
     game = go.one_player_game(lambda x: jnp.sum(x**4))
@@ -79,6 +86,7 @@ def test_what_has_underflowed_is_not_zero(method):
     assert word(report.stationary) == word(report.dne) == "inconclusive"
 
 
+@either
 @pytest.mark.parametrize("away", [0.0, 1e-12, 1e-9])
 def test_a_critical_point_nearby_is_found_and_the_radius_reaches_it(method, away):
     """Of cosh x - y^2 at 0; beyond the reach a tolerance asks for the same point."""
@@ -93,6 +101,7 @@ def test_a_critical_point_nearby_is_found_and_the_radius_reaches_it(method, away
     assert 1e-3 <= float(asked.radius) <= 2e-3
 
 
+@either
 @pytest.mark.parametrize(
     ("value", "smooth"),
     [
@@ -131,6 +140,7 @@ def rock_paper_scissors(bend):
     return go.constrained(zero_sum(value), x=go.Simplex(), y=go.Simplex())
 
 
+@either
 def test_second_order_conditions_on_the_critical_cone(method):
     """A strict minimum at a corner that is none of the whole space; the only strategy; a strict
     Nash equilibrium of the simplex; and the same with curvature of the other sign."""
@@ -152,6 +162,7 @@ def test_second_order_conditions_on_the_critical_cone(method):
         assert word(report.dne) == word(report.attractor) == expected
 
 
+@either
 @pytest.mark.parametrize("bend", [0.1, 0.3])
 def test_the_curvature_of_a_ball_counts(method, bend):
     """c x + b |x|^2 / 2 at (-1, 0) on the unit disc: the multiplier c - b decides, c = 0.5."""
@@ -162,6 +173,7 @@ def test_the_curvature_of_a_ball_counts(method, bend):
     assert word(report.dne) == ("yes" if 0.5 + bend > 3 * bend else "no")
 
 
+@both
 def test_of_an_unknown_set_nothing_is_concluded_and_one_that_is_not_convex_is_refused(method):
     """The maximum on a circle; within, a projection that moves nothing is no set at all."""
     value = lambda x, y: 0.05 * x[0] ** 2 + 0.1 * x[1] ** 2 - y**2 / 2
@@ -193,6 +205,7 @@ class Noisy(go.ZeroSumGame):
         return curvature * players.x**2 / 2 - players.y**2 / 2
 
 
+@either
 def test_a_report_says_of_which_sample_it_speaks(method):
     """One key, stated keys, no key; an array of keys is a report for each, with a count."""
     keys, at = jax.random.split(jax.random.key(0), 12), point(0.0, 0.0)

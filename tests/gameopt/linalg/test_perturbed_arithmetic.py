@@ -1,4 +1,4 @@
-"""Perturbed arithmetic: of the size of rounding, and larger where terms cancel or a kink is near."""
+"""Perturbed arithmetic: of the size of rounding, larger where terms cancel or a kink is near."""
 
 import jax
 import jax.numpy as jnp
