@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key as KeyArray, UInt
+from jaxtyping import Array, Bool, Float, Key as KeyArray, UInt
 
 from gameopt._checks import Integer, check_choice, check_count
 from gameopt._equilibria.dense_evidence import dense_facts
@@ -161,7 +161,8 @@ def _report(
     finite = facts.finite & ~any_nan(players) & all_finite(losses) & jnp.isfinite(off)
     # Where the losses are not finite nothing is an equilibrium, whatever their derivatives say.
     facts = _if_finite(finite, facts)
-    stationary, tol = _stationary(facts, off, reach, numbers.tol, finite)
+    shown = _is_shown(facts, reach, finite)
+    stationary, tol = _stationary(facts, off, shown, reach, numbers.tol, finite)
     # Where nothing is known of a set, or second derivatives are one-sided.
     known = is_known(facts.faces) & facts.smooth
     clear = is_clear(facts.faces) & facts.smooth
@@ -193,7 +194,7 @@ def _report(
         field_norm=norms,
         stationarity=off,
         tol=tol,
-        radius=jnp.where(known, facts.near.radius, jnp.inf),
+        radius=jnp.where(shown, facts.near.radius, jnp.inf),
         reach=reach,
         hessian_x=facts.hessian_x,
         hessian_y=facts.hessian_y,
@@ -237,18 +238,25 @@ def _facts(
     )
 
 
-def _stationary(
-    facts: Facts, off, reach, tol: Scalar | None, finite
-) -> tuple[VERDICT, Scalar | None]:
-    """The verdict on a critical point here, and the tolerance in the field's dtype."""
+def _is_shown(facts: Facts, reach: Scalar, finite: Bool[Array, ""]) -> Bool[Array, ""]:
+    """True where a critical point is shown within the radius."""
     shown = facts.near.shown & finite & is_known(facts.faces) & facts.smooth
     # Of constraints whose multipliers may be 0 Newton's map on the face knows nothing.
     shown = shown & (is_clear(facts.faces) | facts.exact)
     # Further away multipliers may have changed their signs.
-    within = facts.near.radius <= reach.astype(facts.near.radius.dtype)
-    shown = shown & (is_whole(facts.faces) | within)
+    return shown & (is_whole(facts.faces) | _is_within(facts, reach))
+
+
+def _is_within(facts: Facts, reach: Scalar) -> Bool[Array, ""]:
+    return facts.near.radius <= reach.astype(facts.near.radius.dtype)
+
+
+def _stationary(
+    facts: Facts, off, shown, reach: Scalar, tol: Scalar | None, finite
+) -> tuple[VERDICT, Scalar | None]:
+    """The verdict on a critical point here, and the tolerance in the field's dtype."""
     if tol is None:
-        here = shown & within
+        here = shown & _is_within(facts, reach)
         return verdict(here, ~here & (facts.near.none | ~finite)), None
     tol = tol.astype(off.dtype)
     return verdict(shown & (off <= tol), (off > tol) | ~finite), tol

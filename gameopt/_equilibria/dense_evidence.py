@@ -8,15 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gameopt._arithmetic import length, single_at_least
-from gameopt._equilibria.dense_numbers import (
-    BallNumbers,
-    Extreme,
-    FaceNumbers,
-    Numbers,
-    Proof,
-    numbers,
-    shapes,
-)
+from gameopt._equilibria.dense_numbers import BallNumbers, Extreme, Numbers, numbers, shapes
+from gameopt._equilibria.dense_rounds import FaceNumbers, Proof
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, verdict
 from gameopt._equilibria.measured import Derivatives, derivatives, field_of, with_jacobian
 from gameopt._equilibria.nearby import ball, left_over

@@ -6,32 +6,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float
 
+from gameopt._equilibria.dense_rounds import (
+    OPEN,
+    FaceNumbers,
+    JacobianOnFaces,
+    Matrix,
+    Proof,
+    Rates,
+    alternating,
+    on_faces,
+    simultaneous,
+)
 from gameopt._equilibria.measured import MARGIN
 from gameopt._equilibria.nearby import Nearby, nearby
-from gameopt._linalg.cones import curvature_on_cone, face_basis
-from gameopt._linalg.dense import conditioned_eigenvalues, contraction, sides
+from gameopt._linalg.cones import curvature_on_cone
+from gameopt._linalg.dense import conditioned_eigenvalues, sides
 from gameopt._linalg.krylov import ROUNDING
 from gameopt._linalg.timescales import timescale_threshold
 
 SINGULAR = 1e-6
 """The largest noise, in parts of the norm, at which a matrix is called singular."""
-
-Matrix = np.ndarray
-"""Shape `(n, n)`."""
-Rates = Float[np.ndarray, "2"]
-"""Step sizes, x's first."""
-
-
-class Proof(NamedTuple):
-    """Flags: proved, refuted. Neither is inconclusive."""
-
-    yes: Any
-    no: Any
-
-
-OPEN = Proof(False, False)
 
 
 class Extreme(NamedTuple):
@@ -51,16 +46,6 @@ class Left(NamedTuple):
     condition: Any
     error: Any
     positive: Proof
-
-
-class FaceNumbers(NamedTuple):
-    """The fields of `Face` that the host needs."""
-
-    free: Any
-    normals: Any
-    curvature: Any
-    weak: Any
-    uncertain: Any
 
 
 class BallNumbers(NamedTuple):
@@ -154,7 +139,7 @@ def numbers(
         blank = lambda s: np.zeros(s.shape, bool) if s.dtype == bool else np.full(s.shape, np.nan)
         return jax.tree.map(blank, shapes(size_x, len(matrix) - size_x, zero_sum))
     rounding = _noise(matrix, drawn, size_x, zero_sum, eps)
-    on_face = _on_faces(matrix, faces)
+    on_face = on_faces(matrix, faces)
     near = _nearby(on_face, around, faces, rounding)
     noise = rounding + near.change
     if near.shown:
@@ -180,40 +165,13 @@ def numbers(
         leftmost=left,
         mixed=mixed,
         singular=singular,
-        simultaneous=_simultaneous(on_face, noise, rates),
-        alternating=_alternating(on_face, noise, rates) if two else None,
+        simultaneous=simultaneous(on_face, noise, rates),
+        alternating=alternating(on_face, noise, rates) if two else None,
         tau_star=tau[1] if two else None,
         tau_star_lower=tau[0] if two else None,
         max_step=_max_step(on_face, left),
         noise=noise,
     )
-
-
-class _OnFaces(NamedTuple):
-    """A Jacobian on the tangent space of the faces.
-
-    - `matrix`: with the faces' curvatures; `flat`: without. `curvatures`: of each row.
-    - `bases`: of x's and y's tangent spaces, as columns.
-    """
-
-    matrix: Matrix
-    flat: Matrix
-    curvatures: np.ndarray
-    bases: list[Matrix]
-
-    @property
-    def size_x(self) -> int:
-        return self.bases[0].shape[1]
-
-
-def _on_faces(matrix: Matrix, faces: tuple[FaceNumbers, FaceNumbers | None]) -> _OnFaces:
-    there = [face for face in faces if face is not None]
-    bases = [face_basis(face.free, face.normals) for face in there]
-    basis = scipy.linalg.block_diag(*bases)
-    flat = basis.T @ matrix @ basis
-    bends = [np.full(b.shape[1], f.curvature) for b, f in zip(bases, there, strict=True)]
-    curvatures = np.concatenate(bends)
-    return _OnFaces(flat + np.diag(curvatures), flat, curvatures, bases)
 
 
 def _noise(matrix: Matrix, drawn: np.ndarray, size_x: int, zero_sum: bool, eps: float) -> float:
@@ -233,7 +191,7 @@ def _noise(matrix: Matrix, drawn: np.ndarray, size_x: int, zero_sum: bool, eps: 
     return max(seen, *(float(np.linalg.norm(part)) for part in off), ROUNDING * eps * norm(matrix))
 
 
-def _nearby(on_face: _OnFaces, around: BallNumbers, faces, noise: float) -> Nearby:
+def _nearby(on_face: JacobianOnFaces, around: BallNumbers, faces, noise: float) -> Nearby:
     """The critical point nearby, on the faces."""
     if on_face.matrix.size == 0:
         # A corner is critical itself.
@@ -283,7 +241,7 @@ def _smallest(matrix: Matrix, noise: float, basis: np.ndarray) -> Extreme:
     return Extreme(value, lower, Proof(lower > 0, value + noise < 0), basis @ vectors[:, 0])
 
 
-def _schur(on_face: _OnFaces, turned: bool, noise: float, inner: Extreme) -> Extreme:
+def _schur(on_face: JacobianOnFaces, turned: bool, noise: float, inner: Extreme) -> Extreme:
     """The smallest eigenvalue of a Schur complement; NaN unless the other block is positive.
 
     It is x's, or y's if `turned`. Blocks that are off by `noise` move it by at most
@@ -325,43 +283,7 @@ def _flow(matrix: Matrix, noise: float) -> tuple[Left, Proof, Proof]:
     return left, Proof(one_left and one_right, all_right or all_left), singular
 
 
-def _steps(on_face: _OnFaces, rates: Rates) -> np.ndarray:
-    """Each row's step size."""
-    return np.where(np.arange(len(on_face.flat)) < on_face.size_x, rates[0], rates[1])
-
-
-def _simultaneous(on_face: _OnFaces, noise: float, rates: Rates) -> Proof:
-    """Proofs that a round of simultaneous play contracts, or does not.
-
-    The projection on a curved face divides a step along it by 1 + step times curvature.
-    """
-    n = len(on_face.flat)
-    if not (rates > 0).all() or n == 0:
-        return Proof(n == 0, False)
-    steps = _steps(on_face, rates)
-    shrink = 1 / (1 + steps * on_face.curvatures)
-    round_map = shrink[:, None] * (np.eye(n) - steps[:, None] * on_face.flat)
-    return Proof(*contraction(round_map, noise * steps.max()))
-
-
-def _alternating(on_face: _OnFaces, noise: float, rates: Rates) -> Proof:
-    """Proofs that a round of alternating play contracts, or does not."""
-    n, size_x = len(on_face.flat), on_face.size_x
-    if not (rates > 0).all() or n == 0:
-        return Proof(n == 0, False)
-    first, second, (rate_x, rate_y) = np.eye(n), np.eye(n), rates
-    shrink = 1 / (1 + _steps(on_face, rates) * on_face.curvatures)
-    first[:size_x] -= rate_x * on_face.flat[:size_x]
-    second[size_x:] -= rate_y * on_face.flat[size_x:]
-    first[:size_x] *= shrink[:size_x, None]
-    second[size_x:] *= shrink[size_x:, None]
-    off_x, off_y = rate_x * noise, rate_y * noise
-    norms = np.linalg.norm(first, 2), np.linalg.norm(second, 2)
-    moved = float(off_y * norms[0] + off_x * norms[1] + off_x * off_y)
-    return Proof(*contraction(second @ first, moved))
-
-
-def _timescale(on_face: _OnFaces, noise: float, left: Left) -> tuple[float, float]:
+def _timescale(on_face: JacobianOnFaces, noise: float, left: Left) -> tuple[float, float]:
     """Bounds of the ratio of speeds from which on the point attracts.
 
     With one player held, all ratios do or none.
@@ -372,7 +294,7 @@ def _timescale(on_face: _OnFaces, noise: float, left: Left) -> tuple[float, floa
     return found.lower, found.upper
 
 
-def _max_step(on_face: _OnFaces, left: Left) -> float:
+def _max_step(on_face: JacobianOnFaces, left: Left) -> float:
     r"""$\min 2\,\mathrm{Re}\lambda / |\lambda|^2$; 0 unless all real parts are proved positive.
 
     Infinite at a corner; NaN on a curved face, where rounds are other maps.

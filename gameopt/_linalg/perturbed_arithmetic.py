@@ -99,6 +99,12 @@ class _Tables:
     def __init__(self, draw: Draw):
         self.draw, self.known = draw, {}
 
+    def inside(self) -> "_Tables":
+        """The same tables; what is added inside of a loop or a branch is no value outside."""
+        tables = _Tables(self.draw)
+        tables.known = dict(self.known)
+        return tables
+
     def of(self, dtype: Any, n: int) -> Float[Array, " length"]:
         """At least `n + SPARE` numbers between minus and plus the draw's size."""
         length = SPARE + 2 ** math.ceil(math.log2(n))
@@ -120,7 +126,7 @@ class _Run:
 
     def inside(self, salt: UInt32[Array, ""]) -> "_Run":
         """An evaluation inside of an operation, of the same draw."""
-        return _Run(salt, self.tables)
+        return _Run(salt, self.tables.inside())
 
     def closed(self, closed: Any, values: Sequence[Any]) -> list[Any]:
         """Results of a closed jaxpr."""

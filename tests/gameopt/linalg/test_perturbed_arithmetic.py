@@ -20,6 +20,13 @@ def scanned(x):
     return jax.lax.scan(lambda c, a: (jnp.sin(c * a) + c, c), x, jnp.arange(1.0, 4.0))[0]
 
 
+def scanned_first(x):
+    """Shapes that occur in a loop before they occur outside of it."""
+    add = lambda c, a: (c + jnp.sum(jnp.sin(a * jnp.linspace(0.0, 1.0, 700))), None)
+    total = jax.lax.scan(add, x, jnp.arange(1.0, 4.0))[0]
+    return total * jnp.mean(jnp.cos(jnp.linspace(0.0, 1.0, 700) * x))
+
+
 def looped(x):
     return jax.lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, jnp.cos(c[1])), (0, x))[1]
 
@@ -32,6 +39,7 @@ FUNCTIONS = {
     "product": lambda x: x * x * 3.0,
     "jit": jax.jit(lambda x: jnp.exp(x) - 1 / x),
     "scan": scanned,
+    "a shape in a scan first": scanned_first,
     "while": looped,
     "cond": branched,
     "checkpoint": jax.checkpoint(lambda x: jnp.tanh(x) ** 2),
