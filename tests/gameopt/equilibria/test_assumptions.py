@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 
 import gameopt as go
-from tests.gameopt.equilibria.test_classify import METHODS, word
+from tests.gameopt.equilibria.test_classify import EITHER, METHODS, word
 from tests.solvers import point
 
 both = pytest.mark.parametrize("method", METHODS)
-either = pytest.mark.parametrize(
-    "method", ["dense", pytest.param("krylov", marks=pytest.mark.slow)]
-)
-"""Krylov spaces too, those whose cases take long to compile with the slow tests."""
+either = pytest.mark.parametrize("method", EITHER)
 zero_sum = go.zero_sum_game
 
 

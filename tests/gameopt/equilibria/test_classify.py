@@ -16,6 +16,8 @@ from tests.gameopt.equilibria.test_spectrum import NETS, net
 from tests.solvers import point
 
 METHODS: list[Literal["dense", "krylov"]] = ["dense", "krylov"]
+EITHER = ["dense", pytest.param("krylov", marks=pytest.mark.slow)]
+"""Krylov spaces with the slow tests, where they take long to compile."""
 
 
 def word(verdict):
@@ -30,7 +32,7 @@ def answer(flag):
     return None if flag is None else ("yes" if flag else "no")
 
 
-QUICK_TOYS = ("forsaken", "jin_no_minimax", "tandem", "wang_g1")
+QUICK_TOYS = ("jin_no_minimax", "tandem")
 """By Krylov spaces too; the others so with the slow tests."""
 
 TOYS = [(name, "dense") for name in sorted(go.TOY_GAMES)] + [
@@ -120,7 +122,7 @@ def _loss_y(b, d, x, y):
     return 0.5 * y @ b @ y + y @ d @ x
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EITHER)
 @pytest.mark.parametrize("zero_sum", [True, False])
 @hyp.given(seed=seeds)
 @hyp.settings(max_examples=40)
@@ -150,7 +152,7 @@ def test_quadratic_games_agree_with_dense_algebra(zero_sum, method, seed):
         assert word(report.maximin) == leads(definite(a), schur)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EITHER)
 @hyp.given(seed=seeds, rank=st.integers(0, 2))
 @hyp.settings(max_examples=30)
 def test_degenerate_games_are_never_called_yes(method, seed, rank):
@@ -339,7 +341,7 @@ def test_pseudospectra_fool_ritz_values_and_not_the_verdict(shift):
     assert word(dense.attractor) == "inconclusive"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EITHER)
 @pytest.mark.parametrize("turn", [0.0, 0.3, 1.0])
 def test_a_singular_jacobian_has_no_stable_step_and_no_time_scale(method, turn):
     """The tandem game at its line of equilibria, and singular blocks turned so that 0 is a rounding
