@@ -220,11 +220,11 @@ def test_a_wrong_start_is_one_line(name, tmp_path, trained, monkeypatch, capsys,
     with pytest.raises(SystemExit) as stop:
         certify.main()
     assert stop.value.code == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
+    # A busy machine says how long it loaded the run.
+    (line,) = [a for a in capsys.readouterr().err.splitlines() if not a.startswith("loading ")]
+    assert line.startswith("error: ")
     for word in words:
-        assert word in captured.err
+        assert word in line
     assert contents(tmp_path) == before
 
 

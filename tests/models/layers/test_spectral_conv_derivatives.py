@@ -101,6 +101,7 @@ def test_kernels_of_zero_and_operators_of_zero():
     assert np.isfinite(jax.hessian(norm_of(corner, 1))(kernel)).all()
 
 
+@pytest.mark.slow
 def test_certificates_of_a_convolution_see_its_vectors_turn():
     """The Jacobian of a game is that of the norm of a matrix: a one by one kernel is one.
 

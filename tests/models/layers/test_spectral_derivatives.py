@@ -120,7 +120,7 @@ def on_plane(shift, method):
     return go.classify(game, players, method=method)
 
 
-@pytest.mark.parametrize("method", ["dense", "krylov"])
+@pytest.mark.parametrize("method", ["dense", pytest.param("krylov", marks=pytest.mark.slow)])
 def test_certificates_see_how_the_singular_vectors_turn(method):
     """With u and v held fixed the Hessian of x would be diag(M), and every point an equilibrium."""
     refused, confirmed = on_plane(0.3, method), on_plane(2.0, method)
