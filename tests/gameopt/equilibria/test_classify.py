@@ -35,7 +35,13 @@ def answer(flag):
 QUICK_TOYS = ("jin_no_minimax", "tandem")
 """By Krylov spaces too; the others so with the slow tests."""
 
-TOYS = [(name, "dense") for name in sorted(go.TOY_GAMES)] + [
+DENSE_TOYS = sorted(go.TOY_GAMES)[::2]
+"""By dense matrices; `recipes.certify` has all of them too."""
+
+TOYS = [
+    pytest.param(name, "dense", marks=() if name in DENSE_TOYS else pytest.mark.slow)
+    for name in sorted(go.TOY_GAMES)
+] + [
     pytest.param(name, "krylov", marks=() if name in QUICK_TOYS else pytest.mark.slow)
     for name in sorted(go.TOY_GAMES)
 ]
