@@ -157,7 +157,7 @@ OURS, BY_HAND = "gameopt", "products by hand, JAX"
 
 
 def hessian_runs(name):
-    """Of the contestant of that name: as many products with the Hessian."""
+    """The contestant of that name: as many products with the Hessian."""
     if name in PEERS:
         return {"hessian": PEERS[name][0]()}
     game, players = discriminator_game()
@@ -167,7 +167,7 @@ def hessian_runs(name):
 
 
 def jacobian_runs(name):
-    """Of the contestant of that name: as many products with the Jacobian and its transpose."""
+    """The contestant of that name: as many products with the Jacobian and its transpose."""
     game, players = wgan_gp()
     if name == OURS:
         return {"jacobian": by_spectrum(game, players, "jacobian", GAME_PRODUCTS)}

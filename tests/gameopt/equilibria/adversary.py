@@ -158,7 +158,7 @@ def precision(dtype: str) -> contextlib.AbstractContextManager:
 
 
 def classify_all(cases: Sequence[Case], method: Method, num_matvecs: int = 64) -> list[Said]:
-    """What `classify` says of cases of one shape."""
+    """Reports of `classify` on cases of one shape."""
     with precision(cases[0].point.dtype.name):
         games, players, rates = stacked([game_of(case) for case in cases])
         found = jax.device_get(_reports(games, players, rates, method, num_matvecs))

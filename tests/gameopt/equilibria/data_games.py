@@ -131,7 +131,7 @@ def solved_data(kind: str, dtype: str, seed: int) -> Truth:
 
 
 def classify_data(cases: Sequence[DataCase], dtype: str, method: Method) -> list[Said]:
-    """What `classify` says of each case, the Krylov start of the same seed as its data."""
+    """Reports of `classify` on each case, the Krylov start of the same seed as its data."""
     said = []
     with precision(dtype):
         for case in cases:

@@ -248,7 +248,7 @@ def _newton(system: _System, start: Vector, length: Any) -> tuple[Vector, Face] 
 
 
 def _is_allowed(case: Case, z: Vector, face: Face, active: Active) -> bool:
-    """Whether the point is in the sets, and no multiplier has the wrong sign."""
+    """True if the point is in the sets, and no multiplier has the wrong sign."""
     slack = CONTEXT.mpf(10) ** -35
     scale = slack * max(norm(face.field), CONTEXT.mpf(10) ** -60)
     for i, (low, high) in enumerate(_bounds(case)):
@@ -287,7 +287,7 @@ def critical_points(case: Case, starts: list[Vector] | None = None) -> list[Crit
 
 
 def _judge_degenerate(game, point, z, face, case, holds) -> None:
-    """What rounding may do to the Jacobian counts as zero for `degenerate`, and its drift."""
+    """The part of the Jacobian that rounding or drift may make counts as 0 for `degenerate`."""
     eps = float(np.finfo(case.point.dtype).eps)
     here = np.array(game.derivatives(point)[1], float)
     there = np.array(face.jacobian, float)

@@ -12,7 +12,7 @@ Vector = list[Any]
 Rows = list[list[Any]]
 
 ZERO = CONTEXT.mpf(10) ** -40
-"""What counts as zero beside the largest entry."""
+"""The size that counts as zero beside the largest entry."""
 
 
 def read(array: Any) -> Any:
@@ -96,12 +96,12 @@ def solve(rows: Rows, right: Vector) -> Vector:
 
 
 def is_singular(rows: Rows) -> bool:
-    """Whether a square matrix is singular, to 40 digits."""
+    """True if a square matrix is singular, to 40 digits."""
     return bool(rows) and eliminate(rows, [[CONTEXT.zero] for _ in rows])[1]
 
 
 def is_positive_definite(rows: Rows) -> bool:
-    """Whether the symmetric part is positive definite, by its pivots."""
+    """True if the symmetric part is positive definite, by its pivots."""
     n = len(rows)
     m = [[(rows[i][j] + rows[j][i]) / 2 for j in range(n)] for i in range(n)]
     sizes = [abs(m[i][i]) for i in range(n)]

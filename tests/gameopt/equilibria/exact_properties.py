@@ -83,7 +83,7 @@ def _schur(rows: Rows, lead: range, answer: range) -> Rows:
 
 
 def _sides(rows: Rows) -> tuple[bool, bool, bool]:
-    """Whether all eigenvalues are right of the axis, one is left, one is right."""
+    """Three flags: all eigenvalues are right of the axis, one is left, one is right."""
     clear = lambda values, error, size: np.abs(values.real).min() > 100 * error
     real = [v.real for v in eigenvalues(rows, clear)]
     left, right = (any(s * r > NEAR_ZERO for r in real) for s in (-1, 1))
@@ -91,7 +91,7 @@ def _sides(rows: Rows) -> tuple[bool, bool, bool]:
 
 
 def _contracts(rows: Rows) -> bool | None:
-    """Whether all eigenvalues have a modulus below 1; `None` if one is too near 1."""
+    """True if all eigenvalues have a modulus below 1; `None` if one is too near 1."""
     gaps = lambda values, size: [abs(v) * size - 1 for v in values]
     clear = lambda values, error, size: np.abs(gaps(values, size)).min() > 100 * error * size
     size = largest(rows)
@@ -121,7 +121,7 @@ def _rounds(face: Face, basis: list, p: int, split: int, rates: Vector) -> tuple
 
 
 def _copositive(rows: Rows, signed: list[int]) -> bool:
-    """Whether a form is positive on vectors whose `signed` entries are not negative."""
+    """True if a form is positive on vectors whose `signed` entries are not negative."""
     n = len(rows)
     free = [i for i in range(n) if i not in signed]
     pick = lambda i, j: [[rows[a][b] for b in j] for a in i]
@@ -151,7 +151,7 @@ def _weak(face: Face, own: range) -> list[int]:
 
 
 def _is_minimum(face: Face, own: range) -> bool | None:
-    """Whether the own loss has a strict local minimum by the second-order condition."""
+    """True if the own loss has a strict local minimum by the second-order condition."""
     weak = _weak(face, own)
     if any(kind == "ball" for kind, _ in face.normals) and weak:
         return None

@@ -35,7 +35,7 @@ def faults_of(reports, truths, seed):
 @hyp.settings(SETTINGS, max_examples=2)
 @hyp.given(seed=st.integers(0, 10**6))
 def test_no_confident_verdict_is_wrong(shape, method, seed):
-    """Of games at all scales, nearly degenerate, with cancellation, or with no critical point."""
+    """Games at all scales, nearly degenerate, with cancellation, or with no critical point."""
     truths = [solved(shape, seed + i) for i in range(BATCH)]
     reports = classify_all([truth.case for truth in truths], method)
     assert not faults_of(reports, truths, seed)

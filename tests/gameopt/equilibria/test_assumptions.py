@@ -86,7 +86,7 @@ def test_what_has_underflowed_is_not_zero(method):
 @either
 @pytest.mark.parametrize("away", [0.0, 1e-12, 1e-9])
 def test_a_critical_point_nearby_is_found_and_the_radius_reaches_it(method, away):
-    """Of cosh x - y^2 at 0; beyond the reach a tolerance asks for the same point."""
+    """The minimum of cosh x - y^2; beyond the reach a tolerance asks for the same point."""
     game = zero_sum(lambda x, y: jnp.cosh(x) - y**2)
     report = go.classify(game, point(away, 0.0), method=method)
     assert word(report.stationary) == word(report.dne) == "yes"

@@ -137,7 +137,7 @@ def test_random_cones_against_all_supports(seed, on_simplex):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_proofs_hold_at_the_edge_of_the_noise(seed):
-    """Of the worst matrices within the noise, Q - noise I and Q + noise I."""
+    """Verdicts are those of the worst matrices within the noise, Q - noise I and Q + noise I."""
     rng = np.random.default_rng([seed, 7])
     n = int(rng.integers(2, 6))
     free, normals, weak = random_cone(rng, n, bool(seed % 2))

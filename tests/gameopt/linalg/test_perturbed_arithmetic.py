@@ -50,7 +50,7 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_results_and_derivatives_differ_by_a_few_units(name):
-    """Of functions that are well conditioned at 0.7, whatever they are made of."""
+    """Functions that are well conditioned at 0.7, whatever they are made of."""
     x = jnp.asarray(0.7)
     for function in (FUNCTIONS[name], jax.jacfwd(FUNCTIONS[name])):
         exact, found = function(x), drawn(function, x)

@@ -76,7 +76,7 @@ def cosines(start, data):
 
 
 def independent(starts, data_of):
-    """Whether each seed's data are independent of its own start and of that of the seed 0."""
+    """Assert that each seed's data are independent of its own start and of that of the seed 0."""
     default = [starts[0]] * len(starts)
     return max(most_excess(starts, data_of), most_excess(default, data_of)) < 1
 

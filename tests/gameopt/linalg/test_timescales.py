@@ -81,7 +81,7 @@ def test_a_block_that_only_rotates_has_no_threshold_however_it_is_turned(seed, s
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
 def test_the_interval_has_the_threshold_of_every_game_within_the_noise(dtype, scale):
-    """Of planar games tau* = max(0, -a / b): a is 0, a few units in the last place, or plain."""
+    """Planar games have tau* = max(0, -a / b): a is 0, a few units in the last place, or plain."""
     eps, rng = float(np.finfo(dtype).eps), np.random.default_rng(0)
     for a in (0.0, 10 * eps, -10 * eps, 1e-3, -1e-3, -0.4, -1.0):
         matrix = scale * np.array([[a, 1.0], [-1.0, 0.5]])

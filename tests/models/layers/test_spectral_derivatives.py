@@ -87,7 +87,7 @@ def test_in_lower_precision(dtype):
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (1, 1)])
 def test_derivatives_at_zero_are_zero(shape):
-    """Of the first three orders, and of the layer they are finite."""
+    """The first three orders, and of the layer they are finite."""
     function = operator_norm
     for _ in range(3):
         function = jax.jacrev(function)
