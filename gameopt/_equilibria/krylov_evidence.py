@@ -1,7 +1,7 @@
 """Evidence from Krylov spaces: large Jacobians, by products with them."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,7 +20,6 @@ from gameopt._equilibria.krylov_setting import (
     own_space,
     two_sided,
 )
-from gameopt._equilibria.nearby import Nearby
 from gameopt._equilibria.on_faces import OnFaces, along, dimension, gap, has_sets, is_curved, turn
 from gameopt._equilibria.operators import operator, schur_operator
 from gameopt._equilibria.surroundings import faces_at, look_around
@@ -75,7 +74,7 @@ def krylov_facts(
     moved = jnp.where(near.shown, moved, 0).astype(vector.dtype)
     setting = setting._replace(noise=noise.astype(vector.dtype) + moved)
     rounds = rates, equal_rates, is_curved(on)
-    return _facts(setting, spaces, near, on, rounds)._replace(smooth=smooth, exact=exact)
+    return _facts(setting, spaces, rounds, near=near, faces=on, smooth=smooth, exact=exact)
 
 
 class _Spaces(NamedTuple):
@@ -123,8 +122,11 @@ def _probes(setting: Setting, spaces: _Spaces) -> tuple[Float[Array, "p n"], Sca
     return jnp.stack(rows), lower if has_part else jnp.full_like(lower, -jnp.inf)
 
 
-def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds) -> Facts:
-    """All facts, now that the noise is known."""
+def _facts(setting: Setting, spaces: _Spaces, rounds: tuple, **known: Any) -> Facts:
+    """All facts, now that the noise is known.
+
+    **Arguments:** `rounds`: see `rounds_contract`. `known`: the facts that are there already.
+    """
     noisier = lambda space: eqx.tree_at(lambda s: s.noise, space, space.noise + setting.noise)
     right, left = noisier(spaces.right), spaces.left
     ritz = analyse("general", right, left, setting.size, setting.probability)
@@ -146,12 +148,10 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
     simultaneous, alternating = rounds_contract(setting, (right, left), *rounds)
     decided = is_yes(right_side) | sides.all_left
     unknown = None if hessian_y is None else jnp.full_like(noise, jnp.nan)
+    told = noise <= SINGULAR * largest_of(right).astype(noise.dtype)
     small = jnp.nanmin(jnp.abs(ritz.values) + ritz.residuals) <= noise
     return Facts(
-        near=near,
-        faces=on,
-        smooth=jnp.asarray(True),
-        exact=jnp.asarray(True),
+        **known,
         hessian_x=hessian_x,
         hessian_y=hessian_y,
         schur_x=schur_x,
@@ -163,10 +163,8 @@ def _facts(setting: Setting, spaces: _Spaces, near: Nearby, on: Players, rounds)
             error=ritz.errors[0],
             positive=right_side,
         ),
-        mixed=verdict(sides.one_left & sides.one_right & ~decided, decided),
-        singular=verdict(
-            small & ~decided & (noise <= SINGULAR * largest_of(right).astype(noise.dtype)), decided
-        ),
+        mixed=verdict(sides.one_left & sides.one_right, decided),
+        singular=verdict(small & told, decided),
         simultaneous=simultaneous,
         alternating=alternating if hessian_y is not None else None,
         tau_star=unknown,

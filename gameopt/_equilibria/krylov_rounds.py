@@ -7,12 +7,11 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from gameopt._equilibria.evidence import VERDICT, verdict
-from gameopt._equilibria.krylov_setting import SAFETY, Setting, largest_of, two_sided
+from gameopt._equilibria.krylov_setting import Setting, largest_of, two_sided
 from gameopt._equilibria.operators import round_operator
 from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import KrylovSpace, ritz_pairs
-from gameopt._linalg.ritz_bounds import disc_bound, smallest_projection
-from gameopt._linalg.ritz_values import conditions_of
+from gameopt._linalg.krylov import KrylovSpace
+from gameopt._linalg.spectral_radius import radius_from
 from gameopt._types import Players, Scalar
 
 TwoSided = tuple[KrylovSpace, KrylovSpace]
@@ -86,18 +85,6 @@ def _contraction(right: KrylovSpace, left: KrylovSpace, setting: Setting) -> VER
     return verdict(found[0] | corner, found[1] & ~corner)
 
 
-def _moduli(n, probability, small, last, noise, *left):
-    values, residuals, vectors, lengths = ritz_pairs(np.asarray(small), float(last))
-    if not np.isfinite(values).all():
-        return np.asarray(False), np.asarray(False)
-    conditions, distances = conditions_of(values, residuals, vectors, *left)
-    noise = float(noise)
-    moduli = np.abs(values)
-    with np.errstate(invalid="ignore"):
-        outside = bool(np.any(moduli - SAFETY * conditions * (distances + noise) > 1))
-    moved = noise * conditions[np.argmax(moduli)]
-    delta = smallest_projection(int(n), float(probability), real=False)
-    inside = bool(
-        moduli.max() + moved < 1 and disc_bound(values, lengths, delta, noise) + moved < 1
-    )
-    return np.asarray(inside), np.asarray(outside)
+def _moduli(*parts):
+    radius = radius_from(*parts)
+    return np.asarray(radius.upper < 1), np.asarray(radius.lower > 1)

@@ -60,15 +60,16 @@ def own_space(linear: Operator, setting: Setting, player: Player) -> KrylovSpace
     # Part of a random vector is a random vector.
     n = linear.like.size
     part = (setting.start[:n] if player == "x" else setting.start[-n:]).astype(linear.like.dtype)
-    return krylov_space(linear.matvec, nonzero(part), setting.budget.num_matvecs, symmetric=True)
+    matvecs = setting.budget.num_matvecs
+    return krylov_space(linear.matvec, nonzero(part), matvecs, symmetric=True, sizes=linear.sizes)
 
 
 def two_sided(linear: Operator, setting: Setting) -> tuple[KrylovSpace, KrylovSpace]:
     assert linear.transpose is not None
     begin, num_matvecs = nonzero(setting.start), setting.budget.num_matvecs
     return (
-        krylov_space(linear.matvec, begin, num_matvecs),
-        krylov_space(linear.transpose, begin, num_matvecs),
+        krylov_space(linear.matvec, begin, num_matvecs, sizes=linear.sizes),
+        krylov_space(linear.transpose, begin, num_matvecs, sizes=linear.sizes),
     )
 
 

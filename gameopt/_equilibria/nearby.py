@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gameopt._arithmetic import length
+from gameopt._arithmetic import divisor, length
 from gameopt._types import Scalar
 
 LARGEST_RATIO = 0.5
@@ -69,8 +69,7 @@ def ball(
 
 
 def _unit(vector: Vector) -> Vector:
-    size = length(vector)
-    return vector / jnp.where(size > 0, size, 1)
+    return vector / divisor(length(vector))
 
 
 def left_over(
@@ -86,7 +85,7 @@ def left_over(
     """
     lengths = jax.vmap(length)(places)
     rest = jax.vmap(length)(fields - field[None] - products)
-    return jnp.maximum(rest - 2 * noise, 0) / jnp.where(lengths > 0, lengths, 1)
+    return jnp.maximum(rest - 2 * noise, 0) / divisor(lengths)
 
 
 class Nearby(NamedTuple):

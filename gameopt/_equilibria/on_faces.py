@@ -3,14 +3,14 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from gameopt._arithmetic import length
-from gameopt._games.base import AbstractGame, replace, sets_of
+from gameopt._arithmetic import divisor, length
+from gameopt._games.base import AbstractGame, AbstractGameOf, replace, sets_of
 from gameopt._games.faces import Face
 from gameopt._trees import ravel
-from gameopt._types import Key, Losses, Player, Players, Scalar
+from gameopt._types import Key, Losses, Players, Scalar
 
 
-class OnFaces(AbstractGame):
+class OnFaces(AbstractGameOf):
     r"""The Lagrangian game along the tangent spaces of faces.
 
     Each strategy is moved back to the face through its point. A curved face adds $\mu/2$ times the
@@ -18,7 +18,6 @@ class OnFaces(AbstractGame):
     such. Derivatives at the point are those on the faces, and 0 across them.
     """
 
-    game: AbstractGame
     point: Players
     faces: Players
 
@@ -34,14 +33,6 @@ class OnFaces(AbstractGame):
         if len(bends) == 1:
             return Players(losses.x + bends[0], None)
         return Players(losses.x + bends[0] - bends[1], losses.y + bends[1] - bends[0])
-
-    @property
-    def is_zero_sum(self) -> bool:
-        return self.game.is_zero_sum
-
-    @property
-    def player_names(self) -> tuple[Player, ...]:
-        return self.game.player_names
 
 
 def has_sets(game: AbstractGame, players: Players) -> bool:
@@ -89,8 +80,7 @@ def turn(faces: Players, players: Players) -> Scalar:
     """The angle by which tangent space and normal of a sphere turn over a small distance, per
     length; 0 on flat faces."""
     names = [name for name in ("x", "y") if getattr(faces, name) is not None]
-    lengths = [jnp.linalg.norm(ravel(getattr(players, name))[0]) for name in names]
-    radii = jnp.stack([jnp.where(length > 0, length, 1) for length in lengths])
+    radii = divisor(jnp.stack([length(ravel(getattr(players, name))[0]) for name in names]))
     curved = jnp.stack([getattr(faces, name).curvature > 0 for name in names])
     return jnp.max(jnp.where(curved, 1 / radii, 0))
 

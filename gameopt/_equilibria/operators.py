@@ -19,7 +19,7 @@ from gameopt._games.base import (
 from gameopt._games.derivatives import other
 from gameopt._keys import again
 from gameopt._linalg.linear_solves import solve_linear
-from gameopt._trees import check_playable, playable, ravel
+from gameopt._trees import check_playable, playable, ravel, tree_size
 from gameopt._types import Key, Player, Players, Scalar
 
 Which = Literal[
@@ -196,5 +196,4 @@ def schur_operator(
 
 def played_sizes(players: Players) -> tuple[int, int]:
     """Numbers of played entries of each player; 0 for an absent one."""
-    size = lambda strategy: sum(leaf.size for leaf in jax.tree.leaves(playable(strategy)))
-    return size(players.x), size(players.y)
+    return tree_size(players.x), tree_size(players.y)

@@ -1,6 +1,6 @@
 """The report of a certificate, and the table that it prints."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import numpy as np
@@ -9,20 +9,6 @@ from jaxtyping import Array, Bool
 from gameopt._equilibria.evidence import VERDICT, Curvature, Leftmost
 from gameopt._equilibria.sample import NO_SAMPLE
 from gameopt._types import Losses, Players, Scalar
-
-VERDICTS = (
-    "stationary",
-    "dne",
-    "degenerate",
-    "minimax",
-    "maximin",
-    "attractor",
-    "attractor_simultaneous",
-    "attractor_alternating",
-    "spurious",
-    "saddle",
-)
-"""The fields of a report that are verdicts."""
 
 
 class EquilibriumReport(eqx.Module):
@@ -61,6 +47,20 @@ class EquilibriumReport(eqx.Module):
     verdict that needs second derivatives is inconclusive. `sample`: what a stochastic game was
     judged on.
     """
+
+    verdict_names: ClassVar[tuple[str, ...]] = (
+        "stationary",
+        "dne",
+        "degenerate",
+        "minimax",
+        "maximin",
+        "attractor",
+        "attractor_simultaneous",
+        "attractor_alternating",
+        "spurious",
+        "saddle",
+    )
+    """The fields that are verdicts."""
 
     stationary: VERDICT
     dne: VERDICT
@@ -118,7 +118,7 @@ class EquilibriumReport(eqx.Module):
         """A count of each verdict."""
         count = self.stationarity.shape[0]
         head = f"Equilibrium reports of {count} samples or points: verdicts, and how often"
-        names = [name for name in VERDICTS if getattr(self, name) is not None]
+        names = [name for name in self.verdict_names if getattr(self, name) is not None]
         rows = []
         for name in names:
             words = getattr(self, name)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from gameopt._arithmetic import length, single_at_least
+from gameopt._arithmetic import divisor, length, single_at_least
 from gameopt._equilibria.krylov_setting import largest_of
 from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, noise_of_field
 from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
@@ -71,8 +71,7 @@ def look_around(
     vector, _ = ravel(players)
     function = field_of(game, players, key)
     field, forward = jax.linearize(function, vector)
-    lengths = jax.vmap(length)(probes)
-    probes = probes / jnp.where(lengths > 0, lengths, 1)[:, None]
+    probes = probes / divisor(jax.vmap(length)(probes))[:, None]
     products = jax.lax.map(forward, probes)
     noise = _noise_of_products(function, vector, probes, products)
     newton = _newton(forward, field, len(space.small))
@@ -168,7 +167,7 @@ def _inverse(
     of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
     limit = jnp.where(off > 0, 0, noise + space.noise)
     values = smallest_ritz(space, limit).astype(dtype)
-    ratio = step / jnp.where(off > 0, off, 1)
+    ratio = step / divisor(off)
     seen = GUESS * jnp.maximum(ratio, jnp.where(values > 0, 1 / values, jnp.inf))
     seen = jnp.where(newton.residual <= SOLVED, seen, jnp.inf)
     inverse = jnp.where(proved, of_bound, seen)

@@ -113,6 +113,20 @@ class AbstractGame(eqx.Module):
         return ()
 
 
+class AbstractGameOf(AbstractGame):
+    """A game that is made of another one, with its players, and zero-sum if that is."""
+
+    game: AbstractGame
+
+    @property
+    def is_zero_sum(self) -> bool:
+        return self.game.is_zero_sum
+
+    @property
+    def player_names(self) -> tuple[Player, ...]:
+        return self.game.player_names
+
+
 class ZeroSumGame(AbstractGame):
     """A game written by its one value $V$, which x minimises and y maximises.
 

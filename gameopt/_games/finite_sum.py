@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key as KeyArray
 
 from gameopt._checks import Integer, check_count, count_field
-from gameopt._games.base import AbstractGame, check_game, sets_of
+from gameopt._games.base import AbstractGame, AbstractGameOf, check_game, sets_of
 from gameopt._games.bilinear import Bilinear
 from gameopt._keys import again, require_key
 from gameopt._trees import float_array
-from gameopt._types import Key, Losses, Player, Players, Projection
+from gameopt._types import Key, Losses, Players, Projection
 
 Indices = Int[Array, " k"]
 
@@ -45,13 +45,13 @@ class AbstractFiniteSumGame(AbstractGame):
         return self.losses_at(players, self.draw_indices(key_draw), key_rest)
 
 
-class OnIndices(AbstractGame):
+class OnIndices(AbstractGameOf):
     """The deterministic game of the terms with the given indices.
 
     - `indices`: shape `(k,)`. A key given to `losses` goes on to `losses_at`.
     """
 
-    game: AbstractFiniteSumGame
+    game: AbstractFiniteSumGame  # pyright: ignore[reportIncompatibleVariableOverride]
     indices: Indices
 
     def losses(self, players: Players, key: Key = None) -> Losses:
@@ -63,22 +63,12 @@ class OnIndices(AbstractGame):
     def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
         return sets_of(self.game, players)
 
-    @property
-    def is_zero_sum(self) -> bool:
-        return self.game.is_zero_sum
-
-    @property
-    def player_names(self) -> tuple[Player, ...]:
-        return self.game.player_names
-
 
 Meaning = Callable[[Array], tuple[AbstractGame, Key, float]]
 
 
-class AbstractMeanGame(AbstractGame):
+class AbstractMeanGame(AbstractGameOf):
     """The weighted mean of deterministic games that are made from slices of one array."""
-
-    game: AbstractGame
 
     @abc.abstractmethod
     def stated(self) -> str:
@@ -114,14 +104,6 @@ class AbstractMeanGame(AbstractGame):
 
     def sets(self, players: Players) -> Players[Projection | None, Projection | None]:
         return sets_of(self.game, players)
-
-    @property
-    def is_zero_sum(self) -> bool:
-        return self.game.is_zero_sum
-
-    @property
-    def player_names(self) -> tuple[Player, ...]:
-        return self.game.player_names
 
 
 class _OverKeys(AbstractMeanGame):

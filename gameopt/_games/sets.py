@@ -21,9 +21,9 @@ from gameopt._games.active_sets import (
     simplex_face,
     sphere_face,
 )
-from gameopt._games.base import AbstractGame, check_game, sets_of
+from gameopt._games.base import AbstractGame, AbstractGameOf, check_game, sets_of
 from gameopt._trees import float_array, ravel, split_played, tree_size
-from gameopt._types import Key, Losses, Player, Players, Projection, Real, Scalar, Strategy
+from gameopt._types import Key, Losses, Players, Projection, Real, Scalar, Strategy
 
 
 class AbstractSet(eqx.Module):
@@ -210,8 +210,7 @@ def projected(
     return optax.GradientTransformationExtraArgs(optimizer.init, update)
 
 
-class _Constrained(AbstractGame):
-    game: AbstractGame
+class _Constrained(AbstractGameOf):
     projections: Players[Projection | None, Projection | None]
 
     def losses(self, players: Players, key: Key = None) -> Losses:
@@ -235,14 +234,6 @@ class _Constrained(AbstractGame):
 
     def metrics(self, players: Players, key: Key = None) -> dict[str, Array]:
         return self.game.metrics(players, key)
-
-    @property
-    def is_zero_sum(self) -> bool:
-        return self.game.is_zero_sum
-
-    @property
-    def player_names(self) -> tuple[Player, ...]:
-        return self.game.player_names
 
 
 def _both(inner: Projection | None, outer: Projection | None) -> Projection | None:

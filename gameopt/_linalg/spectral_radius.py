@@ -133,19 +133,31 @@ class KrylovRadius(NamedTuple):
 
 def krylov_radius(space: KrylovSpace, left: KrylovSpace | None, n: int) -> KrylovRadius:
     """Bounds from a Krylov space of a random start, and one of the transpose; arrays of NumPy."""
-    small, noise = np.asarray(space.small), float(space.noise)
-    values, residuals, vectors, lengths = ritz_pairs(small, float(space.last))
-    order = np.argsort(-np.abs(values), kind="stable")
-    conditions = distances = np.full(len(values), np.inf)
-    if left is not None and np.isfinite(values).all():
+    parts = ()
+    if left is not None:
         gram = np.asarray(left.basis, np.float64) @ np.asarray(space.basis, np.float64).T
         parts = left.small, left.last, gram
-        conditions, distances = conditions_of(values, residuals, vectors, *parts)
-    if not (np.isfinite(values).all() and np.isfinite(conditions).all()):
+    return radius_from(n, FAILURE_PROBABILITY, space.small, space.last, space.noise, *parts)
+
+
+def radius_from(n, probability, small, last, noise, *left) -> KrylovRadius:
+    """Bounds from the small matrices of both spaces, and the inner products of their bases.
+
+    **Arguments:** `n`, `probability`: as for `analyse`. `left`: see `conditions_of`; none without a
+    space of the transpose.
+    """
+    small, noise = np.asarray(small), float(noise)
+    values, residuals, vectors, lengths = ritz_pairs(small, float(last))
+    order = np.argsort(-np.abs(values), kind="stable")
+    if not np.isfinite(values).all():
         return KrylovRadius(values[order], residuals[order], np.inf, 0.0, np.inf)
+    conditions = distances = np.full(len(values), np.inf)
+    if left:
+        conditions, distances = conditions_of(values, residuals, vectors, *left)
     moduli, errors = np.abs(values), conditions * (distances + noise)
-    moved = noise * float(conditions[order[0]])
-    delta = smallest_projection(n, FAILURE_PROBABILITY, real=False)
+    condition = float(conditions[order[0]])
+    moved = noise * condition if np.isfinite(condition) else np.inf
+    delta = smallest_projection(int(n), float(probability), real=False)
     upper = max(disc_bound(values, lengths, delta, noise), float(moduli.max())) + moved
     lower = max(float(np.max(moduli - SAFETY * errors)), 0.0)
     return KrylovRadius(values[order], residuals[order], float(errors[order[0]]), lower, upper)

@@ -17,18 +17,7 @@ from recipes._runtime.fields import AtLeast0, AtLeast1
 from recipes._runtime.run import RunFolder, TrainArgs
 from recipes._runtime.seeds import key_of
 
-VERDICTS = (
-    "stationary",
-    "dne",
-    "degenerate",
-    "minimax",
-    "maximin",
-    "attractor",
-    "attractor_simultaneous",
-    "attractor_alternating",
-    "spurious",
-    "saddle",
-)
+VERDICTS = go.EquilibriumReport.verdict_names
 CURVATURES = ("hessian_x", "hessian_y", "schur_x", "schur_y")
 FROM_START, FROM_LAST = "from the first players", "from the last certificate"
 
