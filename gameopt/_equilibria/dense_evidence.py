@@ -45,11 +45,13 @@ def dense_facts(
     given = (_numbers_of(on.x), None if on.y is None else _numbers_of(on.y))
     arrays, structure = jax.tree.flatten((here.jacobian, here.drawn, around, given, pair))
     eps = float(jnp.finfo(here.jacobian.dtype).eps)
+    # The callback must not keep the game, whose arrays may be traced.
+    zero_sum = game.is_zero_sum
 
     def function(*arrays):
-        return numbers(game.is_zero_sum, eps, *jax.tree.unflatten(structure, arrays))
+        return numbers(zero_sum, eps, *jax.tree.unflatten(structure, arrays))
 
-    found: Numbers = on_host(function, shapes(size_x, size_y, game.is_zero_sum), *arrays)
+    found: Numbers = on_host(function, shapes(size_x, size_y, zero_sum), *arrays)
     return _facts(found, players, on, here, rates is not None, vectors)
 
 

@@ -71,7 +71,8 @@ def krylov_space(
     n, dtype = start.size, start.dtype
     size = min(num_matvecs, n)
     num_blocks = -(-size // BLOCK)
-    ends = np.cumsum(sizes or (n,))[:-1].tolist()
+    # A loop that carries an empty array is one that XLA compiles no singular values beside.
+    ends = np.cumsum([piece for piece in sizes if piece] or [n])[:-1].tolist()
     zero = jnp.zeros((), dtype)
 
     def step(j, carry: _Carry) -> _Carry:

@@ -51,13 +51,20 @@ def test_playable_leaves_it_out():
     assert float(go.tree_norm(held)) == pytest.approx(np.sqrt(3))
 
 
+def _lower_bounds(report: go.EquilibriumReport) -> list:
+    proved = report.hessian_x, report.hessian_y, report.schur_x, report.schur_y, report.leftmost
+    return [curvature.lower for curvature in proved if curvature is not None]
+
+
 @pytest.mark.parametrize("name", [n for n in ANALYSES if n not in WITH_TANGENTS])
 def test_every_analysis_gives_what_it_gives_without_it(name):
     """On the same game with the scale written into its formula: the same numbers, to 1e-9, but for
-    the radius of a report, which measures the rounding of each formula."""
+    what in a report measures the rounding of each formula, its radius and its lower bounds."""
     ours, plain = (ANALYSES[name](g, z, None) for g, z in ((GAME, players()), (PLAIN, BARE)))
     if isinstance(ours, go.EquilibriumReport):
         ours, plain = (eqx.tree_at(lambda r: r.radius, r, r.reach) for r in (ours, plain))
+        np.testing.assert_allclose(_lower_bounds(ours), _lower_bounds(plain), rtol=1e-6)
+        ours, plain = (eqx.tree_at(_lower_bounds, r, _lower_bounds(ours)) for r in (ours, plain))
     numbers = lambda tree: [
         np.asarray(leaf, np.complex128)
         for leaf in jax.tree.leaves(go.playable(tree))
