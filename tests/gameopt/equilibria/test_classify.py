@@ -199,7 +199,7 @@ def test_nothing_is_an_equilibrium_where_the_field_is_not_small():
         assert word(go.classify(game, point(0.01, 0.0), method=method, tol=0.1).dne) == "yes"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EITHER)
 def test_what_is_not_finite_is_no_equilibrium(method):
     """NaN strategies, and infinite curvature: a verdict, no hang and no error."""
     game = go.zero_sum_game(lambda x, y: jnp.sum(x**2) - jnp.sum(y**2))
@@ -228,7 +228,7 @@ def test_reports_print_and_map():
         np.testing.assert_allclose(picked.leftmost.value, one.leftmost.value)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("dtype", [jnp.float32, pytest.param(jnp.float64, marks=pytest.mark.slow)])
 def test_equinox_players(dtype):
     """Dense and Krylov verdicts of one game of modules agree, with vectors in its structure."""
     players = go.Players(net(0, dtype), net(1, dtype))
@@ -374,7 +374,7 @@ def test_a_singular_jacobian_has_no_stable_step_and_no_time_scale(method, turn):
     )
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_data_of_the_same_seed_do_not_hide_from_the_random_start(seed):
     """A direction of large curvature drawn by default_rng(seed).normal, as users draw: were it the
     start of the Krylov space, the curvature -.02 of all others would not be seen."""

@@ -38,7 +38,11 @@ def exactly(network):
     return norm
 
 
-@pytest.mark.parametrize("options", [{}, {"stride": (1, 2), "padding": "valid"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param({}, marks=pytest.mark.slow), {"stride": (1, 2), "padding": "valid"}],
+    ids=str,
+)
 def test_derivatives_are_those_of_the_operators_matrix(options):
     """Second ones by two modes; third ones along a line."""
     settled = layer(**options).refreshed(3000)

@@ -11,6 +11,7 @@ from models import SpectralLinear, operator_norm
 
 INIT = jax.nn.initializers.normal(1.0)
 HALF = jnp.bfloat16
+_slow = lambda case: pytest.param(case, marks=pytest.mark.slow)
 
 
 def exactly(weight):
@@ -18,7 +19,7 @@ def exactly(weight):
     return jnp.linalg.svd(weight, full_matrices=False, compute_uv=False)[0]
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (1, 4), (4, 1)])
+@pytest.mark.parametrize("shape", [(3, 5), _slow((5, 3)), _slow((1, 4)), (4, 1)])
 def test_second_and_third_derivatives_are_those_of_singular_values(shape):
     """Against autodiff of LAPACK's, at random matrices, and by every mode of differentiation."""
     weight = jax.random.normal(jax.random.key(sum(shape)), shape)
@@ -38,7 +39,7 @@ def closed_form(weight):
     return jnp.sqrt((square + jnp.sqrt(square**2 - 4 * (a * d - b * c) ** 2)) / 2)
 
 
-@pytest.mark.parametrize("size", [1e-100, 1.0, 1e100])
+@pytest.mark.parametrize("size", [1e-100, _slow(1.0), 1e100])
 def test_derivatives_of_two_by_two_are_those_of_the_closed_form(size):
     """Whatever the scale: k-th derivatives are homogeneous of degree 1 - k."""
     weight = jax.random.normal(jax.random.key(0), (2, 2))
@@ -85,7 +86,7 @@ def test_in_lower_precision(dtype):
     np.testing.assert_allclose(found.astype(jnp.float64), expected, rtol=0, atol=4 * eps)
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (1, 1)])
+@pytest.mark.parametrize("shape", [(2, 3), _slow((3, 2)), _slow((1, 1))])
 def test_derivatives_at_zero_are_zero(shape):
     """The first three orders, and of the layer they are finite."""
     function = operator_norm
