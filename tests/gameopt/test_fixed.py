@@ -39,6 +39,8 @@ BARE = go.Players(players().x.weight, players().y.weight)
 
 WITH_TANGENTS = ("hessian_product", "jvp", "vjp")
 """Their tables hand over the players as tangents, and so another vector here."""
+LONG = ("classify (krylov)", "overlay", "modified_flow", "high_resolution_flow")
+"""Analyses that take seconds to compile, with the slow tests."""
 
 
 def test_playable_leaves_it_out():
@@ -56,7 +58,14 @@ def _lower_bounds(report: go.EquilibriumReport) -> list:
     return [curvature.lower for curvature in proved if curvature is not None]
 
 
-@pytest.mark.parametrize("name", [n for n in ANALYSES if n not in WITH_TANGENTS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in LONG))
+        for name in ANALYSES
+        if name not in WITH_TANGENTS
+    ],
+)
 def test_every_analysis_gives_what_it_gives_without_it(name):
     """On the same game with the scale written into its formula: the same numbers, to 1e-9, but for
     what in a report measures the rounding of each formula, its radius and its lower bounds."""

@@ -14,6 +14,11 @@ import gameopt as go
 from tests.solvers import ALL_SOLVERS, SOLVER_CASES, EqualTerms, both, point, sgd
 
 each_solver = pytest.mark.parametrize("name", SOLVER_CASES)
+LONG = ("acgd", "cgd", "lss", "follow_the_ridge")
+"""They take long to compile: linear solves, as the others of the second order have."""
+each_quick_solver = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in SOLVER_CASES]
+)
 every_setting = pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
 
 
@@ -86,7 +91,7 @@ def test_a_step_is_traced_once(name):
     assert traces == first
 
 
-@each_solver
+@each_quick_solver
 def test_starts_can_be_vmapped_and_rounds_differentiated(name):
     """256 starts in one call; the derivative of the end in the start against a difference."""
     solver = ALL_SOLVERS[name](0.1)
@@ -196,7 +201,7 @@ def test_inner_steps_draw_fresh_samples():
     np.testing.assert_allclose(two - one, -noise(jax.random.fold_in(jax.random.split(key)[1], 1)))
 
 
-@each_solver
+@each_quick_solver
 def test_scan_and_vmap_are_the_loop(name):
     """Five rounds: a rollout, a vmapped rollout and steps by hand, 4 units in the last place a
     round; Krylov solvers stop by their own tolerance, and Adam divides by a root."""
