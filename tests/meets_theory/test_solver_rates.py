@@ -57,6 +57,7 @@ def origin():
 
 
 @pytest.mark.parametrize("name", sorted(SOLVERS))
+@hyp.settings(max_examples=25)
 @hyp.given(eta=st.lists(etas, min_size=8, max_size=8), s=scales, mu=curvatures)
 def test_closed_form_is_the_spectral_radius(name, eta, s, mu):
     """On the quadratic game, eight step sizes in a call."""

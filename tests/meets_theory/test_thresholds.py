@@ -71,8 +71,14 @@ KINDS = {
 }
 
 
+QUICK = ("flip", "rotation", "turn")
+"""One real threshold, one complex, one at which a pair turns; the others with the slow tests."""
+
+
 @each_dtype
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[pytest.mark.slow] * (k not in QUICK)) for k in sorted(KINDS)]
+)
 @pytest.mark.parametrize("scale", SCALES)
 def test_no_verdict_on_a_round_contradicts_the_exact_one(kind, dtype, scale):
     """Simultaneous and alternating play; the radius is within its error of the exact one's side."""

@@ -141,6 +141,7 @@ def test_the_encoder_s_step_size_falls_by_rounds_and_not_by_its_moves(float32):
         assert moved[3] == 0
 
 
+@pytest.mark.slow
 def test_data_of_few_of_a_class_and_of_less_than_full_rank_are_judged(tmp_path, float32):
     """Labelled samples are as many as have others of their label; PCA has the latents it can."""
     labels = np.repeat([0, 1, 2], [9, 9, 22])

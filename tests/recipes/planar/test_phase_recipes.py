@@ -75,7 +75,15 @@ def test_a_portrait_refuses_what_cannot_work(tmp_path, flags, message):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", sorted(PLANAR_GAMES))
+VARIANTS = {name for name in PLANAR_GAMES if name.startswith("dirac_gan_")}
+LONG = VARIANTS | {"avoided_nash", "global_forsaken", "mazumdar_fiez"}
+"""Games of the plane whose certificates take seconds to compile, with the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in sorted(PLANAR_GAMES)],
+)
 def test_every_game_of_the_plane_has_a_window_on_its_points(name):
     """Its critical points, if it has any, lie within; the words are those of the pictures."""
     from recipes._planar.portrait import MARKERS
