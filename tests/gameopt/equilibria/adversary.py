@@ -35,18 +35,7 @@ import gameopt as go
 from tests.gameopt.equilibria.draws import Shape
 from tests.gameopt.equilibria.exact import Case, Critical, Set, Terms, Truth, search_again
 
-FIELDS = (
-    "stationary",
-    "dne",
-    "degenerate",
-    "minimax",
-    "maximin",
-    "attractor",
-    "attractor_simultaneous",
-    "attractor_alternating",
-    "spurious",
-    "saddle",
-)
+FIELDS = go.EquilibriumReport.verdict_names
 """Verdicts of a report."""
 
 Method = Literal["dense", "krylov"]
