@@ -17,7 +17,11 @@ each_solver = pytest.mark.parametrize("name", SOLVER_CASES)
 LONG = ("acgd", "cgd", "lss", "follow_the_ridge")
 """They take long to compile: linear solves, as the others of the second order have."""
 each_quick_solver = pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in SOLVER_CASES]
+    "name",
+    [
+        pytest.param(*case.values, marks=pytest.mark.slow) if case.values[0] in LONG else case
+        for case in SOLVER_CASES
+    ],
 )
 every_setting = pytest.mark.parametrize("name", sorted(ALL_SOLVERS))
 
