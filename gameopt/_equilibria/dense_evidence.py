@@ -11,14 +11,19 @@ from gameopt._arithmetic import length, single_at_least
 from gameopt._equilibria.dense_numbers import BallNumbers, Extreme, Numbers, numbers, shapes
 from gameopt._equilibria.dense_rounds import FaceNumbers, Proof
 from gameopt._equilibria.evidence import VERDICT, Curvature, Facts, Leftmost, verdict
-from gameopt._equilibria.measured import Derivatives, derivatives, field_of, with_jacobian
+from gameopt._equilibria.measured import (
+    Derivatives,
+    derivatives,
+    field_of,
+    is_zero,
+    with_jacobian,
+)
 from gameopt._equilibria.nearby import ball, left_over
 from gameopt._equilibria.on_faces import along, curvatures, gap, is_clear, rounding, turn
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import Face, faces
 from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import ROUNDING
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar, Strategy
 
@@ -107,22 +112,17 @@ def _around(
         reach=there.reach,
         field=jnp.where(is_clear(on), length(field) - noise, -jnp.inf),
         residual=residual - noise,
-        exact=jnp.all(field == 0),
+        exact=is_zero(here.field, noise) & (gap(on, here.point) == 0),
         gap=gap(on, here.point),
         turn=turn(on, players),
     )
 
 
 def _newton_step(matrix, field, noise: Scalar) -> tuple[Float[Array, " n"], Scalar]:
-    """Newton's step, and how far the noise of the field may move it.
-
-    Where the field is exactly 0 the step is too, and directions of no curvature, as along a line of
-    critical points, do not count.
-    """
+    """Newton's step, and how far the noise of the field may move it."""
     wide = single_at_least(matrix.dtype)
     left, values, right = jnp.linalg.svd(matrix.astype(wide))
-    cut = jnp.where(jnp.any(field != 0), 0, ROUNDING * float(jnp.finfo(matrix.dtype).eps))
-    usable = values > cut * values[0]
+    usable = values > 0
     inverse = jnp.where(usable, 1 / jnp.where(usable, values, 1), 0)
     step = -right.T @ (inverse * (left.T @ field.astype(wide)))
     return step.astype(matrix.dtype), (jnp.max(inverse) * noise.astype(wide)).astype(matrix.dtype)
@@ -145,7 +145,7 @@ def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool
     return Facts(
         near=found.near,
         faces=on,
-        exact=jnp.all(here.field == 0),
+        exact=is_zero(here.field, here.field_noise),
         smooth=here.smooth,
         hessian_x=hessian_x,
         hessian_y=curvature(found.hessian_y, players.y),

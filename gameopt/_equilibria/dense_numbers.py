@@ -53,7 +53,7 @@ class BallNumbers(NamedTuple):
 
     - `near`, `far`: Jacobians there. `left_over`: of the field at the near places.
     - `radius`, `reach`: of the balls. `field`, `residual`: see `nearby`.
-    - `exact`: whether the field is 0 as computed. `gap`: the distance to the faces.
+    - `exact`: whether the field is exactly 0, on the faces. `gap`: the distance to the faces.
     - `turn`: of curved faces, per length.
     """
 
@@ -193,8 +193,9 @@ def _noise(matrix: Matrix, drawn: np.ndarray, size_x: int, zero_sum: bool, eps: 
 
 def _nearby(on_face: JacobianOnFaces, around: BallNumbers, faces, noise: float) -> Nearby:
     """The critical point nearby, on the faces."""
-    if on_face.matrix.size == 0:
-        # A corner is critical itself.
+    if on_face.matrix.size == 0 or around.exact:
+        # A corner is critical itself, and so is a point at which the field is exactly 0, alone or
+        # one of many.
         return Nearby(True, False, float(around.gap), 0.0)
     basis = scipy.linalg.block_diag(*on_face.bases)
     values = np.linalg.svd(on_face.matrix, compute_uv=False)
@@ -205,12 +206,8 @@ def _nearby(on_face: JacobianOnFaces, around: BallNumbers, faces, noise: float) 
         change = MARGIN * max(*map(off, around.near), float(around.left_over.max()))
     if finite(around.far):
         change_far = MARGIN * max(map(off, around.far))
-    # Where the field is 0 as computed, what counts as 0 is a direction of further critical points.
-    above = values[values > noise] if around.exact and values[0] > noise else values
-    smallest = float(above[-1]) - noise
+    smallest = float(values[-1]) - noise
     inverse = 1 / smallest if smallest > 0 else np.inf
-    if values[0] == 0 and around.exact:
-        inverse = 0.0
     found = nearby(
         inverse,
         values[0] + noise,

@@ -67,7 +67,7 @@ class Facts(NamedTuple):
     """Evidence for the verdicts of `classify`, from dense or Krylov computations.
 
     - `near`: of the critical point nearby. `faces`: a pair of `Face`, `None` for an absent player.
-    - `smooth`: whether no kink is within rounding. `exact`: whether the field is 0 as computed.
+    - `smooth`: whether no kink is within rounding. `exact`: whether the field is exactly 0.
     - `hessian_x`, `hessian_y`, `schur_x`, `schur_y`: see `Curvature`; the last two `None` in a
       general-sum game, all but the first if y is absent.
     - `mixed`: the Jacobian has eigenvalues on either side of the axis.

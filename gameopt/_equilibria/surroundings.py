@@ -12,9 +12,9 @@ from jaxtyping import Array, Bool, Float
 
 from gameopt._arithmetic import divisor, length, single_at_least
 from gameopt._equilibria.krylov_setting import largest_of
-from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, noise_of_field
+from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, is_zero, noise_of_field
 from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
-from gameopt._equilibria.on_faces import along, is_clear, rounding
+from gameopt._equilibria.on_faces import along, gap, is_clear, rounding
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import faces
 from gameopt._linalg.host import on_host
@@ -46,7 +46,7 @@ def faces_at(
     _, product = jax.jvp(function, (vector,), (start,))
     norm = length(product) / length(start) * vector.size**0.5
     on = faces(game, players, unravel(field), reach, noise + reach * norm)
-    return on, noise + rounding(on, field), smooth, jnp.all(field == 0)
+    return on, noise + rounding(on, field), smooth, is_zero(field, noise)
 
 
 def look_around(
@@ -102,7 +102,11 @@ def look_around(
         there.radius,
         there.reach,
     )
-    return near, noise
+    # A point at which the field is exactly 0 is critical itself, alone or one of many.
+    exact = is_zero(field, field_noise) & (gap(on, vector) == 0)
+    zero = jnp.zeros_like(near.radius)
+    here = Nearby(jnp.ones_like(exact), jnp.zeros_like(exact), zero, zero)
+    return jax.tree.map(lambda a, b: jnp.where(exact, a, b), here, near), noise
 
 
 def _worst(values: Float[Array, " k"]) -> Scalar:
@@ -158,32 +162,27 @@ def _inverse(
     """The norm of the Jacobian's inverse, and a bound on Newton's step.
 
     Proved where the symmetric part is positive. Elsewhere ten times the larger of what the step and
-    the smallest Ritz value show, which is an estimate; infinite where the step was not found. Where
-    the field is 0 as computed, Ritz values of 0 are directions of further critical points.
+    the smallest Ritz value show, which is an estimate; infinite where the step was not found.
     """
     lower = lower.astype(field.dtype) - noise
     dtype, off, step = field.dtype, length(field), length(newton.step)
     proved = lower > 0
     of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
-    limit = jnp.where(off > 0, 0, noise + space.noise)
-    values = smallest_ritz(space, limit).astype(dtype)
+    left = smallest_ritz(space).astype(dtype) - noise - space.noise
     ratio = step / divisor(off)
-    seen = GUESS * jnp.maximum(ratio, jnp.where(values > 0, 1 / values, jnp.inf))
+    seen = GUESS * jnp.maximum(ratio, jnp.where(left > 0, 1 / left, jnp.inf))
     seen = jnp.where(newton.residual <= SOLVED, seen, jnp.inf)
     inverse = jnp.where(proved, of_bound, seen)
     size = jnp.where(proved, of_bound * off, step / (1 - SOLVED)) + inverse * field_noise
     return inverse, jnp.where(jnp.isfinite(size), size, 0)
 
 
-def smallest_ritz(space: KrylovSpace, limit: Scalar) -> Scalar:
-    """The smallest modulus of a Ritz value that is above a limit; infinite if none is."""
+def smallest_ritz(space: KrylovSpace) -> Scalar:
+    """The smallest modulus of a Ritz value; 0 if one is not finite."""
     shape = jax.ShapeDtypeStruct((), jnp.result_type(float))
-    return on_host(_smallest_modulus, shape, space.small, space.last, limit)
+    return on_host(_smallest_modulus, shape, space.small, space.last)
 
 
-def _smallest_modulus(small, last, limit) -> np.ndarray:
+def _smallest_modulus(small, last) -> np.ndarray:
     values = np.abs(ritz_pairs(np.asarray(small), float(last))[0])
-    if not np.isfinite(values).all():
-        return np.asarray(0.0)
-    above = values[(values > limit) | (limit == 0)]
-    return np.asarray(above.min() if above.size else (np.inf if values.max() == 0 else 0.0))
+    return np.asarray(values.min() if np.isfinite(values).all() else 0.0)

@@ -8,6 +8,9 @@ results differ as they would if the order of sums, the instructions or the last 
 arguments were others, where terms cancel as well; and where an argument of a kink, a branch or an
 order is within rounding of its edge, a draw and its opposite come out on either side.
 
+Where only what is rounded is asked for, exact results and the arguments are left as they are: a
+result that no draw changes was computed exactly.
+
 It is a measurement and no bound: rounding errors that conspire may be larger. Random numbers are a
 hash of position, operation and draw, so that draws are reproducible.
 
@@ -25,8 +28,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, UInt32
+
+from gameopt._linalg.exact_arithmetic import is_rounded
 
 # fmt: off
 EXACT = frozenset([
@@ -80,13 +86,16 @@ def draws(pairs: int, size: float = 1.0) -> Draw:
     return Draw(salts, jnp.where(jnp.arange(2 * pairs) % 2 == 0, size, -size))
 
 
-def perturbed(function: Callable[..., Any], draw: Draw, *arguments: Any) -> Any:
+def perturbed(
+    function: Callable[..., Any], draw: Draw, *arguments: Any, only_rounded: bool = False
+) -> Any:
     """`function` of trees of arrays, every operation perturbed.
 
-    Its derivatives are perturbed if it takes them; the result itself has none.
+    Its derivatives are perturbed if it takes them; the result itself has none. With `only_rounded`,
+    operations alone that are not exact.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
-    run = _Run(draw.salt, _Tables(draw))
+    run = _Run(None, _Tables(draw), only_rounded)
     leaves = [run.moved_argument(jnp.asarray(leaf)) for leaf in jax.tree.leaves(arguments)]
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         found = run.closed(closed, leaves)
@@ -119,14 +128,19 @@ class _Tables:
 class _Run:
     """One evaluation; counts operations, so that each has random numbers of its own."""
 
-    def __init__(self, salt: UInt32[Array, ""], tables: "_Tables"):
-        self.salt, self.tables, self.count = salt, tables, 0
-        places = _hashed(lax.iota(jnp.uint32, MANY) + salt * jnp.uint32(MANY))
-        self.begins = (places % jnp.uint32(SPARE)).astype(jnp.int32)
+    def __init__(self, salt: UInt32[Array, ""] | None, tables: "_Tables", only_rounded: bool):
+        self.salt, self.tables, self.count, self.only_rounded = salt, tables, 0, only_rounded
+        if salt is None:
+            # Outside of loops the places are known when the program is made, which is shorter by
+            # the arithmetic of its indices.
+            self.begins: Any = np.random.default_rng(0).integers(SPARE, size=MANY)
+        else:
+            places = _hashed(lax.iota(jnp.uint32, MANY) + salt * jnp.uint32(MANY))
+            self.begins = (places % jnp.uint32(SPARE)).astype(jnp.int32)
 
     def inside(self, salt: UInt32[Array, ""]) -> "_Run":
         """An evaluation inside of an operation, of the same draw."""
-        return _Run(salt, self.tables.inside())
+        return _Run(salt, self.tables.inside(), self.only_rounded)
 
     def closed(self, closed: Any, values: Sequence[Any]) -> list[Any]:
         """Results of a closed jaxpr."""
@@ -155,7 +169,14 @@ class _Run:
         found = _bind(equation, values)
         if name in EXACT or name in FACTORISATIONS:
             return found
-        size = lambda out: _size_of_error(name, equation, values, out)
+
+        def size(out):
+            whole = _size_of_error(name, equation, values, out)
+            if not self.only_rounded:
+                return whole
+            operation = lambda operands: _bind(equation, operands)[0]
+            return jnp.where(is_rounded(equation, values, out, operation), whole, 0)
+
         return [self.moved(out, size(out)) if _is_inexact(out) else out for out in found]
 
     def scan_(self, params: dict[str, Any], values: list[Any]) -> list[Any]:
@@ -200,7 +221,8 @@ class _Run:
     def own_salt(self) -> UInt32[Array, ""]:
         """A salt for an operation that has others inside."""
         self.count += 1
-        return _next_salt(self.salt + jnp.uint32(self.count))
+        salt = self.tables.draw.salt if self.salt is None else self.salt
+        return _next_salt(salt + jnp.uint32(self.count))
 
     def random(self, like: Array) -> Array:
         """Numbers between minus and plus the size, in the shape and real dtype of `like`."""
@@ -209,7 +231,11 @@ class _Run:
         begin = self.begins[self.count % len(self.begins)]
         self.count += 1
         table = self.tables.of(_real(like.dtype), n)
-        return lax.dynamic_slice(table, (begin,), (n,))[: math.prod(shape)].reshape(shape)
+        if self.salt is None:
+            found = table[int(begin) : int(begin) + math.prod(shape)]
+        else:
+            found = lax.dynamic_slice(table, (begin,), (n,))[: math.prod(shape)]
+        return found.reshape(shape)
 
     def moved(self, value: Array, size: Array) -> Array:
         """The value, and a random part of `size`."""
@@ -217,7 +243,7 @@ class _Run:
 
     def moved_argument(self, value: Array) -> Array:
         """An argument, known to the last digit; at 0, to far below any length of interest."""
-        if not _is_inexact(value):
+        if self.only_rounded or not _is_inexact(value):
             return value
         floor = math.sqrt(float(jnp.finfo(value.dtype).tiny))
         return self.moved(value, _eps(value.dtype) * jnp.abs(value) + _as(floor, value))

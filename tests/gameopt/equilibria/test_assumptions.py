@@ -88,6 +88,29 @@ def test_what_has_underflowed_is_not_zero(method):
     assert word(report.stationary) == word(report.dne) == "inconclusive"
 
 
+@both
+@pytest.mark.parametrize(("slope", "exact"), [(2.0**-34, True), (1e-10, False)])
+def test_a_field_that_rounds_to_zero_is_not_zero(method, slope, exact):
+    """x2's curvature is lost in rounding beside x1's. Where a x2 = b is only so in float32, the
+    critical point is 0.1 and more away, and not within the rounding of x1; where no digit was lost
+    it is here, on a line or not."""
+    at = 3 * 2.0**22 + 3
+    slope, place = np.float32(slope), np.float32(at)
+    shift = slope * place
+    away = abs(float(shift) / float(slope) - at)
+    assert (away == 0) if exact else (away > 0.1)
+
+    def value(x, y):
+        own = jnp.float32(0.5) * (x[0] - 1) ** 2 + jnp.float32(0.5) * slope * x[1] ** 2
+        return own - shift * x[1] - jnp.float32(0.5) * y**2
+
+    players = go.Players(jnp.array([1.0, place], jnp.float32), jnp.float32(0.0))
+    report = go.classify(zero_sum(value), players, method=method)
+    assert not jnp.any(go.losses_and_field(zero_sum(value), players)[1].x)
+    assert word(report.stationary) == ("yes" if exact else "inconclusive")
+    assert word(report.dne) == "inconclusive"
+
+
 @either
 @pytest.mark.parametrize("away", [0.0, 1e-12, 1e-9])
 def test_a_critical_point_nearby_is_found_and_the_radius_reaches_it(method, away):
