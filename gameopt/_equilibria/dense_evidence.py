@@ -19,7 +19,7 @@ from gameopt._equilibria.measured import (
     with_jacobian,
 )
 from gameopt._equilibria.nearby import ball, left_over
-from gameopt._equilibria.on_faces import along, curvatures, gap, is_clear, rounding, turn
+from gameopt._equilibria.on_faces import along, curvatures, gap, is_clear, offset, rounding, turn
 from gameopt._equilibria.operators import played_sizes
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import Face, faces
@@ -57,7 +57,8 @@ def dense_facts(
         return numbers(zero_sum, eps, *jax.tree.unflatten(structure, arrays))
 
     found: Numbers = on_host(function, shapes(size_x, size_y, zero_sum), *arrays)
-    return _facts(found, players, on, here, rates is not None, vectors)
+    exact, judged = around.exact, rates is not None
+    return _facts(found, players, on, here, exact, judged, vectors)
 
 
 def _faces_of(game, players, here: Derivatives, reach: Scalar) -> Players:
@@ -86,7 +87,9 @@ def _around(
     flat = both(both(here.jacobian).T).T + bent
     matrix = flat + jnp.max(jnp.abs(flat)) * (eye - tangent)
     field = project(here.field)
-    noise = here.field_noise + rounding(on, here.field)
+    rounded = here.field_noise + rounding(on, here.field)
+    # On the face the field is another than at a point next to it.
+    noise = rounded + length(project(here.jacobian @ offset(on)))
     step, spread = _newton_step(matrix, field, noise)
     size = length(step) + spread
     random = np.random.default_rng(0).normal(size=(2, here.point.size))
@@ -102,7 +105,7 @@ def _around(
         field,
         jax.vmap(project)(products),
         there.near,
-        noise,
+        rounded,
     )
     return BallNumbers(
         near=jacobians[:count],
@@ -112,7 +115,7 @@ def _around(
         reach=there.reach,
         field=jnp.where(is_clear(on), length(field) - noise, -jnp.inf),
         residual=residual - noise,
-        exact=is_zero(here.field, noise) & (gap(on, here.point) == 0),
+        exact=is_zero(here.field, noise),
         gap=gap(on, here.point),
         turn=turn(on, players),
     )
@@ -128,7 +131,9 @@ def _newton_step(matrix, field, noise: Scalar) -> tuple[Float[Array, " n"], Scal
     return step.astype(matrix.dtype), (jnp.max(inverse) * noise.astype(wide)).astype(matrix.dtype)
 
 
-def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool, vectors) -> Facts:
+def _facts(
+    found: Numbers, players, on: Players, here: Derivatives, exact, judged: bool, vectors: bool
+) -> Facts:
     dtype = here.jacobian.dtype
 
     def curvature(row: Extreme | None, own: Strategy) -> Curvature | None:
@@ -145,7 +150,7 @@ def _facts(found: Numbers, players, on: Players, here: Derivatives, judged: bool
     return Facts(
         near=found.near,
         faces=on,
-        exact=is_zero(here.field, here.field_noise),
+        exact=exact,
         smooth=here.smooth,
         hessian_x=hessian_x,
         hessian_y=curvature(found.hessian_y, players.y),

@@ -50,7 +50,8 @@ def krylov_facts(
     """
     vector, _ = ravel(players)
     start = start.astype(vector.dtype)
-    on, field_noise, smooth, exact = faces_at(game, players, key, start, reach)
+    at = faces_at(game, players, key, start, reach)
+    on = at.faces
     setting = Setting(
         OnFaces(game, players, on) if has_sets(game, players) else game,
         players,
@@ -65,8 +66,8 @@ def krylov_facts(
     )
     spaces = _spaces(setting)
     probes, lower = _probes(setting, spaces)
-    around = (field_noise, spaces.right, probes, lower, reach, residual)
-    near, noise = look_around(setting.game, players, key, on, *around)
+    around = (spaces.right, probes, lower, reach, residual)
+    near, noise = look_around(setting.game, players, key, at, *around)
     near = near._replace(radius=near.radius + gap(on, vector).astype(near.radius.dtype))
     # Beside the change of the Jacobian, that of a sphere's tangent space and curvature.
     tilted = 4 * (turn(on, players) * largest_of(spaces.right)).astype(near.radius.dtype)
@@ -74,7 +75,7 @@ def krylov_facts(
     moved = jnp.where(near.shown, moved, 0).astype(vector.dtype)
     setting = setting._replace(noise=noise.astype(vector.dtype) + moved)
     rounds = rates, equal_rates, is_curved(on)
-    return _facts(setting, spaces, rounds, near=near, faces=on, smooth=smooth, exact=exact)
+    return _facts(setting, spaces, rounds, near=near, faces=on, smooth=at.smooth, exact=at.exact)
 
 
 class _Spaces(NamedTuple):

@@ -14,7 +14,7 @@ from gameopt._arithmetic import divisor, length, single_at_least
 from gameopt._equilibria.krylov_setting import largest_of
 from gameopt._equilibria.measured import MARGIN, PAIRS, field_of, is_zero, noise_of_field
 from gameopt._equilibria.nearby import Nearby, ball, left_over, nearby
-from gameopt._equilibria.on_faces import along, gap, is_clear, rounding
+from gameopt._equilibria.on_faces import along, has_sets, is_clear, offset, rounding
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import faces
 from gameopt._linalg.host import on_host
@@ -31,30 +31,45 @@ SOLVED = 0.1
 Vector = Float[Array, " n"]
 
 
-def faces_at(
-    game: AbstractGame, players: Players, key: Key, start: Vector, reach: Scalar
-) -> tuple[Players, Scalar, Bool[Array, ""], Bool[Array, ""]]:
-    """The faces of the sets at a point, the noise of the field, whether it is smooth, and 0.
+class At(NamedTuple):
+    """The faces of the sets at a point, and the field there.
 
-    Multipliers may change sign by that noise, and by what the field changes within `reach`: about
+    - `rounded`: the noise of the field. `noise`: with the difference to the field on the faces.
+    - `smooth`: whether it is. `exact`: whether it is 0.
+    """
+
+    faces: Players
+    rounded: Scalar
+    noise: Scalar
+    smooth: Bool[Array, ""]
+    exact: Bool[Array, ""]
+
+
+def faces_at(game: AbstractGame, players: Players, key: Key, start: Vector, reach: Scalar) -> At:
+    """The faces of the sets at a point.
+
+    Multipliers may change sign by the field's noise, and by what it changes within `reach`: about
     the Jacobian's Frobenius norm, estimated from one random product, times that.
     """
     vector, unravel = ravel(players)
     function = field_of(game, players, key)
-    field = function(vector)
+    field, forward = jax.linearize(function, vector)
     noise, smooth = noise_of_field(function, vector, field)
-    _, product = jax.jvp(function, (vector,), (start,))
-    norm = length(product) / length(start) * vector.size**0.5
+    norm = length(forward(start)) / length(start) * vector.size**0.5
     on = faces(game, players, unravel(field), reach, noise + reach * norm)
-    return on, noise + rounding(on, field), smooth, is_zero(field, noise)
+    rounded = noise + rounding(on, field)
+    if not has_sets(game, players):
+        return At(on, rounded, rounded, smooth, is_zero(field, rounded))
+    moved = along(on, ravel(players.x)[0].size, forward(offset(on)))
+    noise = rounded + length(moved)
+    return At(on, rounded, noise, smooth, is_zero(field, noise))
 
 
 def look_around(
     game: AbstractGame,
     players: Players,
     key: Key,
-    on: Players,
-    field_noise: Scalar,
+    at: At,
     space: KrylovSpace,
     probes: Float[Array, "p n"],
     lower: Scalar,
@@ -65,7 +80,8 @@ def look_around(
 
     **Arguments:**
 
-    - `game`: on its faces `on`. `space`: of its Jacobian. `residual`: the point's stationarity.
+    - `game`: on its faces, those of `at`. `space`: of its Jacobian.
+    - `residual`: the point's stationarity.
     - `probes`: directions of the products. `lower`: a bound on the Jacobian's symmetric part.
     """
     vector, _ = ravel(players)
@@ -75,11 +91,11 @@ def look_around(
     products = jax.lax.map(forward, probes)
     noise = _noise_of_products(function, vector, probes, products)
     newton = _newton(forward, field, len(space.small))
-    inverse, size = _inverse(space, newton, field, field_noise, lower, noise)
+    inverse, size = _inverse(space, newton, field, at.noise, lower, noise)
     size_x = ravel(players.x)[0].size
     # The first probe is random.
     directions = probes[0], jnp.flip(probes[0])
-    there = ball(newton.step, size, reach, directions, lambda v: along(on, size_x, v))
+    there = ball(newton.step, size, reach, directions, lambda v: along(at.faces, size_x, v))
 
     def look(place):
         moved, forward_there = jax.linearize(function, vector + place)
@@ -89,24 +105,23 @@ def look_around(
     fields, changes = jax.lax.map(look, jnp.concatenate([there.near, there.far]))
     count = len(there.near)
     straight = jax.lax.map(forward, there.near)
-    rest = left_over(fields[:count], field, straight, there.near, field_noise)
+    rest = left_over(fields[:count], field, straight, there.near, at.rounded)
     near = on_host(
         nearby,
         Nearby.shapes(),
         inverse,
         largest_of(space) + noise,
-        jnp.where(is_clear(on), length(field) - field_noise, -jnp.inf),
-        residual - field_noise,
+        jnp.where(is_clear(at.faces), length(field) - at.noise, -jnp.inf),
+        residual - at.noise,
         MARGIN * _worst(jnp.maximum(changes[:count], rest)),
         MARGIN * _worst(changes[count:]),
         there.radius,
         there.reach,
     )
     # A point at which the field is exactly 0 is critical itself, alone or one of many.
-    exact = is_zero(field, field_noise) & (gap(on, vector) == 0)
     zero = jnp.zeros_like(near.radius)
-    here = Nearby(jnp.ones_like(exact), jnp.zeros_like(exact), zero, zero)
-    return jax.tree.map(lambda a, b: jnp.where(exact, a, b), here, near), noise
+    here = Nearby(jnp.asarray(True), jnp.asarray(False), zero, zero)
+    return jax.tree.map(lambda a, b: jnp.where(at.exact, a, b), here, near), noise
 
 
 def _worst(values: Float[Array, " k"]) -> Scalar:

@@ -36,7 +36,7 @@ class Face(eqx.Module):
     - `uncertain`: the entry's constraint may be active or not, or its multiplier zero or not, as
       far as `near` and `slack` allow. A proof of positivity takes such entries to be free (where
       `weak`, on its side), and a refutation takes them to be fixed.
-    - `gap`: distance from the point to the affine hull of the face.
+    - `offset`: from the point to the affine hull of the face, of a sphere to the sphere.
     - `is_clear`: no weak and no uncertain constraint, so that the game next to the point is a game
       on this face.
     - `is_known`: False if nothing is known of the set at this point; the rest means nothing then.
@@ -48,7 +48,7 @@ class Face(eqx.Module):
     curvature: Scalar
     weak: Int[Array, " n"]
     uncertain: Bool[Array, " n"]
-    gap: Scalar
+    offset: Vector
     is_clear: Bool[Array, ""]
     is_known: Bool[Array, ""]
     is_whole: Bool[Array, ""]
@@ -68,7 +68,7 @@ def whole_space(point: Vector) -> Face:
         curvature=jnp.zeros((), dtype),
         weak=jnp.zeros(n, jnp.int32),
         uncertain=jnp.zeros(n, bool),
-        gap=jnp.zeros((), dtype),
+        offset=jnp.zeros(n, dtype),
         is_clear=jnp.asarray(True),
         is_known=jnp.asarray(True),
         is_whole=jnp.asarray(True),
@@ -88,7 +88,7 @@ def box_face(
     touched = (at_low | at_high) & ~active
     # Where the other bound is near too, the critical point may lie on either.
     side = jnp.where((x == low) & ~at_high, 1, jnp.where((x == high) & ~at_low, -1, 0))
-    off = jnp.where(single | held_low, x - low, jnp.where(held_high, high - x, 0))
+    offset = jnp.where(single | held_low, low - x, jnp.where(held_high, high - x, 0))
     return _entries_face(
         point,
         active=active,
@@ -96,7 +96,7 @@ def box_face(
         side=jnp.where(jnp.abs(g) <= slack, side, 0),
         told=slack == 0,
         normals=jnp.zeros((0, x.size), x.dtype),
-        gap=_length(off),
+        offset=offset,
         is_whole=~jnp.any(at_low | at_high | single),
     )
 
@@ -124,7 +124,7 @@ def simplex_face(
     touched = ~clear & ~active
     free = ~active
     size = jnp.maximum(jnp.sum(free), 1).astype(x.dtype)
-    off_sum = (jnp.sum(jnp.where(free, x, 0)) - jnp.where(jnp.any(free), total, 0)) / jnp.sqrt(size)
+    off_sum = jnp.where(jnp.any(free), total, 0) - jnp.sum(jnp.where(free, x, 0))
     return _entries_face(
         point,
         active=active,
@@ -132,7 +132,7 @@ def simplex_face(
         side=jnp.where(known & (x == 0) & (jnp.abs(multiplier) <= reach), 1, 0),
         told=reach == 0,
         normals=jnp.where(free, 1 / jnp.sqrt(size), 0)[None],
-        gap=_length(jnp.append(jnp.where(active, x, 0), off_sum)),
+        offset=jnp.where(active, -x, off_sum / size),
         is_whole=jnp.asarray(False),
     )
 
@@ -163,7 +163,7 @@ def sphere_face(
         normal=jnp.where(active, outward, 0),
         curvature=jnp.where(active, multiplier / jnp.where(radius > 0, radius, 1), 0),
         uncertain=jnp.broadcast_to(touched & (reach > 0), x.shape),
-        gap=jnp.where(active | (radius <= 0), jnp.abs(radius - length), 0),
+        offset=jnp.where(radius > 0, jnp.where(active, (radius - length) * outward, 0), -x),
         is_clear=~touched,
         is_known=jnp.asarray(True),
         is_whole=(radius > 0) & ~at_edge,
@@ -192,15 +192,15 @@ def cross_polytope_face(
     held = ~clear & (jnp.abs(g) < multiplier - 2 * reach)
     strict = (multiplier > reach) & jnp.all(clear | held) & (count > 0)
     active, touched = at_edge & strict, at_edge & ~strict
-    off_facet = (jnp.sum(jnp.abs(jnp.where(clear, x, 0))) - radius) / jnp.sqrt(size)
-    off = jnp.append(jnp.where(clear, 0, x), off_facet)
+    off_facet = (radius - jnp.sum(jnp.abs(jnp.where(clear, x, 0)))) / size
+    offset = jnp.where(clear, signs * off_facet, -x)
     return _surface_face(
         point,
         fixed=(active & held) | (radius <= 0),
         normal=jnp.where(active, signs / jnp.sqrt(size), 0),
         curvature=jnp.zeros((), x.dtype),
         uncertain=jnp.broadcast_to(touched & (reach > 0), x.shape),
-        gap=jnp.where(radius > 0, jnp.where(active, _length(off), 0), _length(x)),
+        offset=jnp.where(radius > 0, jnp.where(active, offset, 0), -x),
         is_clear=~touched,
         # One facet alone is a half-space, as on the sphere.
         is_known=~touched | jnp.all(clear),
@@ -262,7 +262,7 @@ def _entries_face(
     side: Array,
     told: Array,
     normals: Array,
-    gap: Array,
+    offset: Array,
     is_whole: Array,
 ) -> Face:
     """A face of bounds on entries: `side` into the set at a bound with a multiplier within slack.
@@ -278,7 +278,7 @@ def _entries_face(
         curvature=jnp.zeros((), point.dtype),
         weak=weak.astype(jnp.int32),
         uncertain=touched & ~((weak != 0) & told),
-        gap=gap.astype(point.dtype),
+        offset=offset.astype(point.dtype),
         is_clear=~jnp.any(touched),
         is_known=jnp.asarray(True),
         is_whole=is_whole,
@@ -292,7 +292,7 @@ def _surface_face(
     normal: Array,
     curvature: Array,
     uncertain: Array,
-    gap: Array,
+    offset: Array,
     is_clear: Array,
     is_known: Array,
     is_whole: Array,
@@ -304,7 +304,7 @@ def _surface_face(
         curvature=curvature.astype(point.dtype),
         weak=jnp.zeros(point.shape, jnp.int32),
         uncertain=uncertain & ~fixed,
-        gap=gap.astype(point.dtype),
+        offset=offset.astype(point.dtype),
         is_clear=is_clear,
         is_known=is_known,
         is_whole=is_whole,

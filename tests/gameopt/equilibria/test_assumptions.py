@@ -199,6 +199,21 @@ def test_the_curvature_of_a_ball_counts(method, bend):
 
 
 @either
+@pytest.mark.parametrize("kept", [go.Ball(1.0), go.Box(-1.0, 1.0)], ids=["ball", "box"])
+def test_next_to_a_face_the_field_is_another_than_on_it(method, kept):
+    """y is 1e-9 inside; x's field is 0 there, and on the face its zero is 5e-9 away."""
+    off, slope = 1e-9, 5.0
+
+    def value(x, y):
+        return x**2 / 2 + slope * x * (y[0] - 1 + off) + y[0] - y[1] ** 2
+
+    game = go.constrained(zero_sum(value), y=kept)
+    report = go.classify(game, point(jnp.zeros(()), jnp.array([1.0 - off, 0.0])), method=method)
+    assert word(report.stationary) == word(report.dne) == "yes"
+    assert np.hypot(slope * off, off) <= report.radius <= 20 * slope * off
+
+
+@either
 def test_of_an_unknown_set_nothing_is_concluded_and_one_that_is_not_convex_is_refused(method):
     """The maximum on a circle; within, a projection that moves nothing is no set at all."""
     value = lambda x, y: 0.05 * x[0] ** 2 + 0.1 * x[1] ** 2 - y**2 / 2

@@ -174,7 +174,7 @@ def test_faces_against_the_derivative_of_the_projection(name, seed):
     assert bool(face.is_known)
     assert bool(face.is_clear)
     np.testing.assert_array_equal(face.free, 1.0 - held)
-    np.testing.assert_allclose(face.gap, 0, atol=1e-14)
+    np.testing.assert_allclose(face.offset, 0, atol=1e-14)
     for direction in jnp.asarray(rng.normal(size=(4, n))):
         expected = smooth_set(projection, x, gradient, direction)
         found = face.project(direction) / (1 + face.curvature)
@@ -184,7 +184,7 @@ def test_faces_against_the_derivative_of_the_projection(name, seed):
 
 @pytest.mark.parametrize("name", PLANTED)
 @pytest.mark.parametrize("seed", range(6))
-def test_near_a_face_its_gap_is_the_distance(name, seed):
+def test_near_a_face_its_offset_is_the_way_there(name, seed):
     """A point moved off by less than `near` has the same face; moved further, another."""
     rng = np.random.default_rng([seed, 4])
     projection, x, gradient, held = PLANTED[name](rng, 5)
@@ -202,7 +202,7 @@ def test_near_a_face_its_gap_is_the_distance(name, seed):
     np.testing.assert_array_equal(moved.free, on_face.free)
     np.testing.assert_allclose(moved.normals, on_face.normals, atol=1e-6)
     line = np.asarray(on_face.project(jnp.asarray(off)))
-    np.testing.assert_allclose(moved.gap, np.linalg.norm(off - line), rtol=1e-5, atol=1e-14)
+    np.testing.assert_allclose(moved.offset, line - off, rtol=1e-5, atol=1e-13)
 
 
 @pytest.mark.parametrize("x", [[0.6, 0.8], [2.0, -1.0, 0.5]])
@@ -237,7 +237,7 @@ def test_entries_at_their_bounds():
         expected = [False, not told, True, False, True, False, not told, not told]
         np.testing.assert_array_equal(face.uncertain, expected)
         assert not bool(face.is_clear)
-        np.testing.assert_allclose(face.gap, 1e-8)
+        np.testing.assert_allclose(face.offset, [0, 0, 0, -1e-8, 0, 0, 0, 0])
     # On a box narrower than `near` either bound may be the one.
     narrow = face_at(go.Box(0.0, 1e-9), jnp.zeros(1), jnp.zeros(1), slack=1e-12)
     assert (int(narrow.weak[0]), bool(narrow.uncertain[0])) == (0, True)
