@@ -64,7 +64,12 @@ def count_wrong(games: int, seed: int, workers: int) -> collections.Counter:
     begin = time.perf_counter()
     with ProcessPoolExecutor(workers, spawn) as pool:
         solved_batches = pool.map(_solve, *zip(*tasks, strict=True))
+        last = None
         for (family, seeds), truths in zip(tasks, solved_batches, strict=True):
+            if family != last:
+                # Programs of all families together would take more maps of memory than there are.
+                jax.clear_caches()
+                last = family
             for method in METHODS:
                 reports = _said(family, truths, method)
                 for number, report, truth in zip(seeds, reports, truths, strict=True):

@@ -1,5 +1,6 @@
 """Strategies as vectors: played leaves, norms, and flattening."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -98,7 +99,7 @@ def tree_size(tree: PyTree) -> int:
 
 
 def tree_norm(tree: PyTree) -> Scalar:
-    """Euclidean norm over the played leaves of a tree: shape `()`.
+    """Euclidean norm over the played leaves of a tree, also where squares would underflow: `()`.
 
     Differentiable; at 0 the derivative is taken to be 0.
     """
@@ -106,8 +107,15 @@ def tree_norm(tree: PyTree) -> Scalar:
     # The dtype of the first leaf decides, so that strict promotion holds for mixed trees.
     dtype = leaves[0].dtype if leaves else jnp.result_type(float)
     dtype = jnp.finfo(dtype).dtype
-    squares = [jnp.sum(jnp.square(jnp.abs(leaf))).astype(dtype) for leaf in leaves]
-    return square_root(sum(squares, start=jnp.zeros((), dtype)))
+    moduli = [jnp.abs(leaf) for leaf in leaves]
+    moduli = [part.astype(jnp.promote_types(part.dtype, dtype)) for part in moduli]
+    zero = jnp.zeros((), dtype)
+    largest = [jnp.max(part, initial=0).astype(dtype) for part in moduli]
+    scale = functools.reduce(jnp.maximum, largest, zero)
+    # The norm does not depend on its unit, nor does its derivative.
+    scale = jax.lax.stop_gradient(jnp.where((scale > 0) & (scale < jnp.inf), scale, 1))
+    squares = [jnp.sum(jnp.square(part / scale.astype(part.dtype))) for part in moduli]
+    return scale * square_root(sum((part.astype(dtype) for part in squares), start=zero))
 
 
 def tree_subtract(left: PyTree, right: PyTree) -> PyTree:

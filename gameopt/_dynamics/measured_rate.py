@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from gameopt._arithmetic import square_root
 from gameopt._linalg.krylov import ROUNDING
-from gameopt._trees import check_players, float_array, playable
+from gameopt._trees import check_players, float_array, playable, tree_norm
 from gameopt._types import Players, Real, Scalar
 from gameopt._verdicts import VERDICT, verdict_on_host
 
@@ -39,21 +38,13 @@ def distances(path: Players, target: Players) -> Float[Array, " t"]:
     """$\\|z_t - z^\\star\\|$ along a trajectory with a first axis of rounds: shape `(t,)`."""
     check_players(path, "path")
     check_players(target, "target")
-    squares = jax.tree.map(
-        lambda p, z: jnp.sum(jnp.square(p - z[None]).reshape(p.shape[0], -1), axis=1),
-        playable(path),
-        playable(target),
-    )
-    leaves = jax.tree.leaves(squares)
-    if not leaves:
+    off = jax.tree.map(lambda p, z: p - z[None], playable(path), playable(target))
+    if not jax.tree.leaves(off):
         raise ValueError(
             "distances needs a path and a target of floating-point JAX arrays: wrap the target's "
             "numbers, jnp.asarray(1.0) instead of 1.0."
         )
-    total = leaves[0]
-    for leaf in leaves[1:]:
-        total = total + leaf.astype(total.dtype)
-    return square_root(total)
+    return jax.vmap(tree_norm)(off)
 
 
 def measured_rate(

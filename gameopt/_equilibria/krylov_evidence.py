@@ -263,6 +263,7 @@ def _max_step(values: Complex[Array, " m"], moved: Float[Array, " m"]) -> Scalar
     """
     real, there = values.real, ~jnp.isnan(values.real)
     right = jnp.all((real > moved) | ~there)
-    squares = jnp.square(jnp.abs(jnp.where(right & there, values, 1)))
-    smallest = jnp.min(jnp.where(there, 2 * real / squares, jnp.inf))
+    moduli = jnp.abs(jnp.where(right & there, values, 1))
+    # Not over the square, which may underflow.
+    smallest = jnp.min(jnp.where(there, 2 * (real / moduli) / moduli, jnp.inf))
     return jnp.where(jnp.any(there), jnp.where(right, smallest, 0), jnp.nan)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Float
 
+from gameopt._arithmetic import divisor, length
 from gameopt._checks import check_choice
 from gameopt._games.base import (
     AbstractGame,
@@ -181,15 +182,19 @@ def schur_operator(
     # Not zero, so that a right-hand side of zero is solved at once.
     solver = lx.CG(1e-12 if double else 1e-6, 1e-30, max_steps=max_steps or CG_STEPS)
     nothing = jnp.zeros_like(inner.like, vector.dtype)
+    # Conjugate gradients take curvatures far below 1 for 0.
+    one = jnp.ones_like(nothing)
+    unit = divisor(length(inner.matvec(one)[0]) / length(one))
 
     def product(v):
         _, right = split(forward(join(v.astype(vector.dtype), nothing)))
         answer = solve_linear(
-            lambda w: inner.matvec(w)[0], right, positive_definite=True, linear_solver=solver
+            lambda w: inner.matvec(w)[0] / unit, right, positive_definite=True, linear_solver=solver
         ).value
+        answer = answer / unit
         # What is left in the opponent's rows is the residual of the solve.
         out, residual = split(forward(join(v.astype(vector.dtype), -answer)))
-        return out.astype(v.dtype), jnp.linalg.norm(residual).astype(v.dtype)
+        return out.astype(v.dtype), length(residual).astype(v.dtype)
 
     return Operator(product, None, own, unravel_own)
 

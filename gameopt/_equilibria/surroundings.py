@@ -18,7 +18,7 @@ from gameopt._equilibria.on_faces import along, has_sets, is_clear, offset, roun
 from gameopt._games.base import AbstractGame
 from gameopt._games.faces import faces
 from gameopt._linalg.host import on_host
-from gameopt._linalg.krylov import KrylovSpace, krylov_space, ritz_pairs
+from gameopt._linalg.krylov import KrylovSpace, krylov_space
 from gameopt._linalg.perturbed_arithmetic import draws, perturbed
 from gameopt._trees import ravel
 from gameopt._types import Key, Players, Scalar
@@ -176,14 +176,15 @@ def _inverse(
 ) -> tuple[Scalar, Scalar]:
     """The norm of the Jacobian's inverse, and a bound on Newton's step.
 
-    Proved where the symmetric part is positive. Elsewhere ten times the larger of what the step and
-    the smallest Ritz value show, which is an estimate; infinite where the step was not found.
+    Proved where the symmetric part is positive. Elsewhere an estimate: ten times the larger of what
+    the step and the smallest singular value of the projection show; infinite where the step was
+    not found. Ritz values would not do: where J is far from normal they may be much larger.
     """
     lower = lower.astype(field.dtype) - noise
     dtype, off, step = field.dtype, length(field), length(newton.step)
     proved = lower > 0
     of_bound = (1 / jnp.where(proved, lower, 1)).astype(dtype)
-    left = smallest_ritz(space).astype(dtype) - noise - space.noise
+    left = _smallest(space).astype(dtype) - noise - space.noise
     ratio = step / divisor(off)
     seen = GUESS * jnp.maximum(ratio, jnp.where(left > 0, 1 / left, jnp.inf))
     seen = jnp.where(newton.residual <= SOLVED, seen, jnp.inf)
@@ -192,12 +193,17 @@ def _inverse(
     return inverse, jnp.where(jnp.isfinite(size), size, 0)
 
 
-def smallest_ritz(space: KrylovSpace) -> Scalar:
-    """The smallest modulus of a Ritz value; 0 if one is not finite."""
+def _smallest(space: KrylovSpace) -> Scalar:
+    """The smallest singular value of an operator's projection on a space; 0 if it is not finite."""
     shape = jax.ShapeDtypeStruct((), jnp.result_type(float))
-    return on_host(_smallest_modulus, shape, space.small, space.last)
+    return on_host(_smallest_singular, shape, space.small)
 
 
-def _smallest_modulus(small, last) -> np.ndarray:
-    values = np.abs(ritz_pairs(np.asarray(small), float(last))[0])
-    return np.asarray(values.min() if np.isfinite(values).all() else 0.0)
+def _smallest_singular(small) -> float:
+    small = np.asarray(small, np.float64)
+    if not np.isfinite(small).all():
+        return 0.0
+    below = np.diagonal(small, -1)
+    # An invariant subspace ends before the first 0, and what follows means nothing.
+    size = int(np.argmax(below == 0)) + 1 if (below == 0).any() else len(small)
+    return float(np.linalg.svd(small[:size, :size], compute_uv=False)[-1])

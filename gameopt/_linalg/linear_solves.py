@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, PyTree
 
-from gameopt._arithmetic import divisor
+from gameopt._arithmetic import divisor, length
 from gameopt._keys import as_data, as_keys
 from gameopt._trees import tree_norm
 from gameopt._types import Count, Scalar
@@ -52,6 +52,9 @@ def solve_linear(
     widen = lambda tree: jax.tree.map(lambda leaf: leaf.astype(dtype), tree)
     narrow = lambda tree: jax.tree.map(lambda leaf, like: leaf.astype(like.dtype), tree, right)
     vector, unravel = jax.flatten_util.ravel_pytree(widen(right))
+    # Of length 1, so that inner products of solvers do not underflow.
+    norm = divisor(length(jax.lax.stop_gradient(vector)))
+    unit = vector / norm
 
     def of_vectors(v):
         return jax.flatten_util.ravel_pytree(widen(matvec(narrow(unravel(v)))))[0]
@@ -69,11 +72,10 @@ def solve_linear(
             # Not zero, so that a right-hand side of zero is solved at once.
             cg = lx.CG(rtol=tolerance, atol=1e-30, max_steps=MAX_STEPS)
             linear_solver = cg if positive_definite else lx.Normal(cg)
-        solution = lx.linear_solve(operator, vector, linear_solver, throw=False)
+        solution = lx.linear_solve(operator, unit, linear_solver, throw=False)
         steps = jnp.asarray(solution.stats.get("num_steps", 1), jnp.int32)
-    value = solution.value
-    norm, off = tree_norm(vector), tree_norm(flat_matvec(value) - vector)
-    residual = off / divisor(norm)
+    residual = tree_norm(flat_matvec(solution.value) - unit)
+    value = norm * solution.value
     matvecs = steps * _matvecs_a_step(linear_solver, vector.size) + 1
     return LinearSolution(narrow(unravel(value)), residual, matvecs)
 

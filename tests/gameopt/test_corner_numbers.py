@@ -22,6 +22,27 @@ def path(values=None) -> jax.Array:
     return jnp.asarray(0.9 ** np.arange(80) if values is None else values)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_norms_and_distances_do_not_depend_on_the_unit(dtype):
+    """Also where squares would under- or overflow, with slopes that are those of a length."""
+    rng = np.random.default_rng(2)
+    # Powers of 2, which change no digit.
+    for unit in (2.0**-13, 1.0, 2.0**12) if dtype == jnp.float16 else (2.0**-90, 1.0, 2.0**90):
+        a, b = (jnp.asarray(unit * rng.normal(size=n), dtype) for n in (5, 3))
+        tree = {"a": a, "b": b, "none": None}
+        exact = np.linalg.norm(np.concatenate([np.asarray(part, np.float64) for part in (a, b)]))
+        few = 8 * float(jnp.finfo(dtype).eps)
+        np.testing.assert_allclose(float(go.tree_norm(tree)), exact, rtol=few)
+        slope = jax.grad(go.tree_norm)({"a": a, "b": b})["a"]
+        np.testing.assert_allclose(
+            np.asarray(slope, float), np.asarray(a, float) / exact, rtol=2 * few
+        )
+        rows = go.Players(jnp.stack([a, 2 * a]), jnp.stack([b, 2 * b]))
+        zero = go.Players(jnp.zeros_like(a), jnp.zeros_like(b))
+        found = np.asarray(go.distances(rows, zero), float)
+        np.testing.assert_allclose(found, [exact, 2 * exact], rtol=few)
+
+
 @pytest.mark.parametrize("name", sorted(OF_PATHS))
 @pytest.mark.parametrize("where", [20, 79])
 def test_a_path_with_nan_neither_settles_nor_has_a_rate(name, where):

@@ -3,6 +3,8 @@
 Each case stands beside an honest one, whose answer must stay yes or no.
 """
 
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,6 +111,48 @@ def test_a_field_that_rounds_to_zero_is_not_zero(method, slope, exact):
     assert not jnp.any(go.losses_and_field(zero_sum(value), players)[1].x)
     assert word(report.stationary) == ("yes" if exact else "inconclusive")
     assert word(report.dne) == "inconclusive"
+
+
+class Slanted(go.AbstractGame):
+    """x (a y - b) for x, and x y for y."""
+
+    numbers: jax.Array
+
+    def losses(self, players, key=None):
+        slope, shift = self.numbers
+        return go.Players(players.x * (slope * players.y - shift), players.x * players.y)
+
+
+@both
+def test_the_radius_reaches_the_critical_point_where_the_jacobian_is_far_from_normal(method):
+    """J = (0 e; 1 0) has eigenvalues of 1e-4 and a singular value of 1e-8. The field is off by the
+    rounding of one product alone, and 0 as computed; beside rational numbers, at ten places."""
+    slope = 1e-8
+    for at in np.random.default_rng(6).uniform(1, 100, 10):
+        shift = slope * at
+        report = go.classify(Slanted(jnp.asarray([slope, shift])), point(0.0, at), method=method)
+        assert word(report.stationary) == "yes"
+        assert float(report.radius) >= abs(Fraction(shift) / Fraction(slope) - Fraction(at))
+
+
+@both
+@pytest.mark.parametrize("unit", [1e-21, 1.0, 1e21])
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
+def test_verdicts_do_not_depend_on_the_unit_of_the_losses(method, dtype, unit):
+    """A minimax point that is no Nash equilibrium; in float32 squares of its curvatures would
+    under- or overflow. A Krylov space of two directions proves no Schur complement there."""
+    single = lambda rows: jnp.asarray(unit * np.array(rows), dtype)
+    a = single([[-0.5, 0.2, 0.0], [0.2, 1.0, 0.3], [0.0, 0.3, 2.0]])
+    b = single([[2.0, 0.0], [0.0, 1.0], [1.0, -1.0]])
+    c = single([[1.0, 0.2], [0.2, 1.5]])
+    at = point(jnp.zeros(3, dtype), jnp.zeros(2, dtype))
+    report = go.classify(go.ZeroSumQuadratic(a, b, -c), at, method=method)
+    found = report.stationary, report.dne, report.hessian_y.positive
+    assert [word(v) for v in found] == ["yes", "no", "yes"]
+    proved = method == "dense" or dtype == jnp.float64
+    assert word(report.minimax) == ("yes" if proved else "inconclusive")
+    exact = np.linalg.eigvalsh(np.array(a + b @ jnp.linalg.solve(c, b.T), np.float64) / unit)[0]
+    np.testing.assert_allclose(report.schur_x.value / unit, exact, rtol=1e-5)
 
 
 @either
