@@ -147,7 +147,7 @@ def test_the_reverse_sde_is_the_reverse_chain(fixed):
     check_moments(ends, moved(exact, X), (AXES * exact.variance[None]) @ AXES.T)
 
 
-@pytest.mark.parametrize("way", ["flow", "sde"])
+@pytest.mark.parametrize("way", ["flow", pytest.param("sde", marks=pytest.mark.slow)])
 def test_samples_of_a_mixture_pass_for_data(way):
     """500 of each along straight lines, with another diffusion than the interpolant's for the SDE.
 

@@ -153,7 +153,7 @@ def noisy_bilinear(batch_size=1):
     )
 
 
-@pytest.mark.parametrize("coin", [None, jax.random.key(3)])
+@pytest.mark.parametrize("coin", [None, pytest.param(jax.random.key(3), marks=pytest.mark.slow)])
 def test_svre_converges_where_stochastic_extragradient_does_not(coin):
     """SVRE Figure 4: variance reduction reaches 1e-6, plain extragradient at its step does not."""
     game = noisy_bilinear()

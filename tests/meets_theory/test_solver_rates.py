@@ -56,7 +56,13 @@ def origin():
     return point([0.0], [0.0])
 
 
-@pytest.mark.parametrize("name", sorted(SOLVERS))
+LONG = ("proximal_point", "sga")
+"""They take long to compile."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in sorted(SOLVERS)]
+)
 @hyp.settings(max_examples=25)
 @hyp.given(eta=st.lists(etas, min_size=8, max_size=8), s=scales, mu=curvatures)
 def test_closed_form_is_the_spectral_radius(name, eta, s, mu):

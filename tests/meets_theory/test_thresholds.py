@@ -110,7 +110,7 @@ def test_a_defective_radius_has_an_error_of_its_root(dtype):
         assert np.sqrt(eps) / 4 < float(rate.error) < 0.2
 
 
-@each_dtype
+@pytest.mark.parametrize("dtype", [pytest.param(jnp.float32, marks=pytest.mark.slow), jnp.float64])
 def test_the_edge_of_bilinear_play_is_not_decided(dtype):
     """Alternating play on a rotation circles; dense and Krylov. Steps off it are told."""
     game, origin = planar([[0.0, 1.0], [-1.0, 0.0]], dtype)

@@ -139,6 +139,7 @@ def test_default_training_approaches_the_optimum(tmp_path, float32, quick_satura
     assert abs(result.summary["value"] + np.log(4)) < 0.1
 
 
+@pytest.mark.slow
 def test_saturation_is_as_theory_says(float32):
     """Exact curves: minimax is 2 dJS, vanishing; the sum is dKL = shift. Learned ones follow.
 

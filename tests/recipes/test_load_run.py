@@ -50,7 +50,13 @@ def _quick(tmp_path, monkeypatch):
     monkeypatch.setattr(gan, "draw_saturation", lambda measured, path: None)
 
 
-@pytest.mark.parametrize("name", RUNS)
+SLOW = ("tabular", "vqvae", "latent")
+"""They train longer than the others."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in RUNS]
+)
 def test_a_run_is_read_back_with_its_samples(name, tmp_path, float32):
     """The players are those that it returned; samples are of the data's shape; a key is a draw."""
     module, flags, part, shape = RUNS[name]

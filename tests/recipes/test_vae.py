@@ -37,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "plane": {"data": "ring", "likelihood": "gaussian_learned"},
 }
-SLOW = ("annealed", "categorical", "gaussian_shared", "vamp")
+SLOW = ("annealed", "categorical", "conditional", "gaussian_shared", "logistic", "vamp")
 """Each of their parts is tested on its own, too."""
 
 

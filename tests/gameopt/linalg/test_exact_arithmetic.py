@@ -41,7 +41,7 @@ OPERATIONS = {
 def test_what_counts_as_exact_is(name, dtype):
     """512 pairs of numbers of 1 to 20 digits and exponents of either sign, integers among them."""
     rng, function = np.random.default_rng(3), OPERATIONS[name]
-    digits = 2.0 ** rng.integers(1, 21, (2, 512))
+    digits = 2 ** rng.integers(1, 21, (2, 512))
     numbers = (rng.integers(1, digits) * 2.0 ** rng.integers(-6, 3, (2, 512))).astype(dtype)
     a, b = numbers * rng.choice((-1, 1), (2, 512)).astype(dtype)
     counted = is_exact(function, jnp.asarray(a), jnp.asarray(b))

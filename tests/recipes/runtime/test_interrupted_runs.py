@@ -177,9 +177,16 @@ STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.
 FLAGS = ["--steps", "1000000", "--eval-every", "300000", "--log-every", "10", "--no-metrics"]
 
 
-def test_signals_end_a_training_where_it_is(tmp_path, monkeypatch, float32):
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        (signal.SIGINT, signal.SIGKILL),
+        pytest.param((signal.SIGTERM, signal.SIGHUP), marks=pytest.mark.slow),
+    ],
+)
+def test_signals_end_a_training_where_it_is(chosen, tmp_path, monkeypatch, float32):
     """One line, the status that shells give, a checkpoint between evaluations; SIGKILL, too."""
-    started = {sent: begin(tmp_path / str(int(sent)), *FLAGS) for sent in STATUSES}
+    started = {sent: begin(tmp_path / str(int(sent)), *FLAGS) for sent in chosen}
     monkeypatch.chdir(tmp_path)
     try:
         for sent, process in started.items():

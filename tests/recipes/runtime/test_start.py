@@ -1,5 +1,6 @@
 """The list of recipes, and starts that can't work: one line and status 2, before any import."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -58,7 +59,10 @@ def test_a_known_name_as_a_word_says_how_to_start_it(tmp_path):
     assert "python -m recipes.wgan" in refused(python("-m", "recipes", "wgan", folder=tmp_path))
 
 
-@pytest.mark.parametrize("name", ["models", "theory", "gameopt"])
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["models", slow("theory"), slow("gameopt")])
 @pytest.mark.parametrize("file", ["{}.py", "{}/__init__.py"])
 def test_a_package_of_the_user_in_the_working_folder(name, file, tmp_path):
     """It would be imported in place of ours: refused with its path, and none of it is run."""

@@ -27,7 +27,9 @@ RUNS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(RUNS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "critic")) for n in sorted(RUNS)]
+)
 def test_a_recipe_under_strict_ranks(name, tmp_path, monkeypatch, float32):
     """`jax_numpy_rank_promotion=raise`: every broadcast of ranks is written out."""
     recipe, flags = RUNS[name]
