@@ -3,7 +3,8 @@ r"""Results of operations that rounding leaves exact, told from the digits of th
 The grid of a number is the largest power of two of which it is a multiple. A product is a multiple
 of the product of two grids, a sum one of the smallest grid; a result of $p$ binary digits is exact
 if it is below $2^p$ times its grid. Of longer sums, whose order is unknown, the moduli are summed,
-so that every partial sum is exact. All other functions count as inexact.
+so that every partial sum is exact; products of matrices of single precision must have factors of
+8 digits too, as accelerators cut them. All other functions count as inexact.
 
 !!! cite "Source"
 
@@ -55,13 +56,21 @@ def is_rounded(
     if name in REDUCTIONS:
         return _is_beyond(operation(moduli), jnp.min(jnp.stack(least)), out)
     if name in PRODUCTS:
-        return _is_beyond(operation(moduli), least[0] * least[1], out)
+        rounded = _is_beyond(operation(moduli), least[0] * least[1], out)
+        return rounded | ~jnp.all(jnp.stack([*map(_is_short, values)]))
     return jnp.ones(jnp.shape(out), bool)
 
 
 def _is_product(values: Sequence[Any]) -> Bool[Array, "*"]:
     """True where no factor is 0."""
     return jnp.logical_and(*(jnp.asarray(value) != 0 for value in values))
+
+
+def _is_short(value: Array) -> Bool[Array, ""]:
+    """True if accelerators multiply these numbers exactly, which cut those of single precision."""
+    if value.dtype == jnp.float64:
+        return jnp.asarray(True)
+    return jnp.all(value.astype(jnp.bfloat16).astype(value.dtype) == value)
 
 
 def _is_beyond(size: Any, grid: Any, out: Array) -> Bool[Array, "*"]:

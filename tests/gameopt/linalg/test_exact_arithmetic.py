@@ -57,7 +57,7 @@ def test_what_counts_as_exact_is(name, dtype):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sums_and_products_of_matrices(dtype):
     """Of integers they are exact as long as the sum of moduli has its digits; beside Python's
-    integers, at the edge."""
+    integers, at the edge. Factors of single precision have 8 digits at most."""
     most = np.finfo(dtype).nmant + 1
     rng = np.random.default_rng(4)
     for bits in range(2, most, 3):
@@ -70,7 +70,8 @@ def test_sums_and_products_of_matrices(dtype):
         counted = is_exact(lambda a, b: a @ b, left, right)
         true = np.asarray(left @ right).astype(object) == whole
         assert not (counted & ~true).any()
-        assert counted.all() or bits + 6 > most
+        assert counted.all() or bits + 6 > most or (dtype == np.float32 and bits > 8)
+        assert not (dtype == np.float32 and np.abs(a).max() > 512 and counted.any())
         total = is_exact(lambda a: jnp.sum(a), left)
         assert total or bits + 5 > most
     assert not is_exact(lambda a: jnp.sum(a), jnp.asarray([1.0, 2.0**-60], dtype))
