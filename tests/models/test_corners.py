@@ -57,7 +57,9 @@ def total(layer, x):
     return jnp.sum(jnp.square(layer(x)))
 
 
-@pytest.mark.parametrize("name", sorted(LAYERS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "UNet")) for n in sorted(LAYERS)]
+)
 def test_nan_in_a_point_or_in_the_weights_comes_out(name):
     """No normalisation and no maximum makes a number of it."""
     layer, x = LAYERS[name]

@@ -111,7 +111,7 @@ def test_a_label_for_a_network_without_classes_is_an_error(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"])
 def test_answers_are_of_the_points_precision(name, dtype):
     """In half precision within 2 %, a few roundings of 0.4 %, of the scale of the answers."""
     network = of(name, classes=300)
