@@ -8,6 +8,8 @@ results differ as they would if the order of sums, the instructions or the last 
 arguments were others, where terms cancel as well; and where an argument of a kink, a branch or an
 order is within rounding of its edge, a draw and its opposite come out on either side.
 
+What is made of keys, integers and literals alone is left as it is, entry by entry.
+
 Where only what is rounded is asked for, exact results and the arguments are left as they are: a
 result that no draw changes was computed exactly.
 
@@ -32,7 +34,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, UInt32
 
-from gameopt._linalg.exact_arithmetic import is_rounded
+from gameopt._linalg.exact_arithmetic import PRODUCTS, REDUCTIONS, is_rounded
 
 # fmt: off
 EXACT = frozenset([
@@ -64,6 +66,9 @@ CALLS = {
     "remat2": "jaxpr",
 }
 """Operations that are functions, and the parameter that holds them."""
+
+SUMS_AND_LOOPS = REDUCTIONS | PRODUCTS | {"scan", "while", "cond"}
+"""Operations that are perturbed whatever they are of."""
 
 SPARE, MANY = 1024, 256
 """Places of a table of random numbers at which operations begin to read; how many are drawn."""
@@ -152,8 +157,16 @@ class _Run:
         """Results of a jaxpr, operation by operation."""
         known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *values], strict=True))
         read = lambda atom: atom.val if isinstance(atom, jex.Literal) else known[atom]
+        drawn = {variable for variable in known if not _is_inexact(variable.aval)}
         for equation in jaxpr.eqns:
-            found = self.equation(equation, [read(atom) for atom in equation.invars])
+            values = [read(atom) for atom in equation.invars]
+            # Random numbers are the sample that they are: next to the edge of a uniform law their
+            # normal ones would not exist.
+            is_drawn = equation.primitive.name not in SUMS_AND_LOOPS and all(
+                isinstance(atom, jex.Literal) or atom in drawn for atom in equation.invars
+            )
+            drawn.update(equation.outvars if is_drawn else ())
+            found = _bind(equation, values) if is_drawn else self.equation(equation, values)
             known.update(zip(equation.outvars, found, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 

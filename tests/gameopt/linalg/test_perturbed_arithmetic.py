@@ -59,6 +59,18 @@ def test_results_and_derivatives_differ_by_a_few_units(name):
         assert off.max() > 0
 
 
+def test_random_numbers_are_the_sample_that_they_are():
+    """Uniform ones are within a few thousand units of their edge, beyond which normal ones are
+    NaN; sums of them are sums as others are."""
+    key = jax.random.key(0)
+    draw = lambda x: x + jax.random.normal(key, (20_000,), jnp.float32)
+    found = drawn(draw, jnp.zeros((), jnp.float32), pairs=1, size=4096.0)
+    off = np.abs(np.asarray(found) - np.asarray(draw(jnp.zeros((), jnp.float32))))
+    assert off.max() < 0.01
+    total = lambda x: x * jnp.sum(jax.random.normal(key, (200,)))
+    assert np.ptp(drawn(total, jnp.ones(()))) > 0
+
+
 def test_draws_are_reproducible_and_a_draw_has_its_opposite():
     """To first order the two of a pair lie on either side."""
     function = lambda x: jnp.sum(jnp.sin(x) * x)
