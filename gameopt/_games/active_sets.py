@@ -163,7 +163,7 @@ def sphere_face(
         normal=jnp.where(active, outward, 0),
         curvature=jnp.where(active, multiplier / jnp.where(radius > 0, radius, 1), 0),
         uncertain=jnp.broadcast_to(touched & (reach > 0), x.shape),
-        offset=jnp.where(radius > 0, jnp.where(active, (radius - length) * outward, 0), -x),
+        offset=jnp.where(radius <= 0, -x, jnp.where(active, (radius - length) * outward, 0)),
         is_clear=~touched,
         is_known=jnp.asarray(True),
         is_whole=(radius > 0) & ~at_edge,
@@ -200,7 +200,7 @@ def cross_polytope_face(
         normal=jnp.where(active, signs / jnp.sqrt(size), 0),
         curvature=jnp.zeros((), x.dtype),
         uncertain=jnp.broadcast_to(touched & (reach > 0), x.shape),
-        offset=jnp.where(radius > 0, jnp.where(active, offset, 0), -x),
+        offset=jnp.where(radius <= 0, -x, jnp.where(active, offset, 0)),
         is_clear=~touched,
         # One facet alone is a half-space, as on the sphere.
         is_known=~touched | jnp.all(clear),

@@ -34,7 +34,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, UInt32
 
-from gameopt._linalg.exact_arithmetic import PRODUCTS, REDUCTIONS, is_rounded
+from gameopt._linalg.exact_arithmetic import PRODUCTS, REDUCTIONS, SUMS, is_rounded
 
 # fmt: off
 EXACT = frozenset([
@@ -284,17 +284,16 @@ def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) 
     # Far enough above what is flushed to 0 for a random part of it to stay.
     eps, tiny = _eps(out.dtype), 1024 * float(jnp.finfo(out.dtype).tiny)
     moduli = [jnp.abs(value) if _is_inexact(value) else value for value in values]
-    if name in ("add", "sub", "add_any", "mul", "div", "integer_pow", "square"):
+    if name in SUMS or name in ("mul", "div", "integer_pow", "square"):
         used = [jnp.asarray(value) != 0 for value in moduli]
-        sums = name in ("add", "sub", "add_any")
-        there = functools.reduce(jnp.logical_or if sums else jnp.logical_and, used)
+        there = functools.reduce(jnp.logical_or if name in SUMS else jnp.logical_and, used)
         floor = jnp.where(there, _as(tiny, out), _as(0.0, out))
         return jnp.maximum(_as(eps, out) * jnp.abs(out), floor)
-    if name in ("dot_general", "conv_general_dilated") or _is_product(equation):
+    if name in PRODUCTS or _is_product(equation):
         size = _as(eps * math.sqrt(_terms(name, equation)), out) * _bind(equation, moduli)[0]
         there = jnp.any(moduli[0] != 0) & jnp.any(moduli[1] != 0)
         return jnp.maximum(size, jnp.where(there, _as(tiny, out), _as(0.0, out)))
-    if name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add"):
+    if name in REDUCTIONS:
         terms = max(values[0].size / max(out.size, 1), 2.0) if name == "reduce_sum" else 16.0
         return _as(eps * math.sqrt(terms), out) * _bind(equation, moduli)[0]
     return _as(4 * eps, out) * jnp.abs(out)
@@ -302,7 +301,7 @@ def _size_of_error(name: str, equation: Any, values: Sequence[Any], out: Array) 
 
 def _is_product(equation: Any) -> bool:
     """Guess that an operation on arrays of different shapes sums products of their entries."""
-    known = equation.primitive.name in ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add")
+    known = equation.primitive.name in REDUCTIONS
     shapes = [v.aval.shape for v in equation.invars if _is_inexact(v.aval)]
     whole = [shape for shape in shapes if math.prod(shape) > 1]
     return not known and len(whole) == 2 and whole[0] != whole[1]

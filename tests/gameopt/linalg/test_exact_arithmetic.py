@@ -1,4 +1,4 @@
-"""What counts as exact is: beside rational numbers, and where digits fit nothing else is said."""
+"""Results that count as exact are exact, beside rational numbers; where digits fit, all count."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from gameopt._linalg.perturbed_arithmetic import draws, perturbed
 
 
 def is_exact(function, *arguments):
-    """Whether no draw changes a result; see `gameopt._equilibria.measured`."""
+    """True where no draw changes a result; see `gameopt._equilibria.measured`."""
     one = lambda draw: perturbed(function, draw, *arguments, only_rounded=True)
     found = jax.lax.map(one, jax.tree.map(lambda leaf: leaf[::2], draws(4, 4096.0)))
     return np.all(np.asarray(found) == np.asarray(function(*arguments)), axis=0)
@@ -56,7 +56,7 @@ def test_what_counts_as_exact_is(name, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sums_and_products_of_matrices(dtype):
-    """Of integers they are exact as long as the sum of moduli has its digits; beside Python's
+    """Results of integers are exact as long as the sum of moduli has its digits: beside Python's
     integers, at the edge. Factors of single precision have 8 digits at most."""
     most = np.finfo(dtype).nmant + 1
     rng = np.random.default_rng(4)
